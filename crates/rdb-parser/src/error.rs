@@ -1,0 +1,174 @@
+//! What can be wrong with a file, and where.
+
+use std::fmt;
+use std::io;
+
+use crate::escape::Escaped;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Bytes of a key that an [`Error`] keeps for its message.
+const KEY_IN_MESSAGE_BYTES: usize = 128;
+
+/// A failure to read an RDB file: what was wrong, at which absolute offset, and in which key.
+///
+/// One word wide, so that results stay small on the hot path.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    offset: u64,
+    contained: bool,
+    key: Option<Vec<u8>>,
+}
+
+/// The class of a failure.
+///
+/// "Unknown" and "unsupported" mean that the bytes may be right and this reader is too old for
+/// them; everything else but [`ErrorKind::Io`] means that the bytes are wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input could not be read.
+    Io(io::Error),
+    /// The data ends inside what is named here.
+    Truncated(&'static str),
+    /// The first nine bytes are not the magic of an RDB file.
+    BadMagic,
+    /// The magic is right, the version after it is not a number that a server writes.
+    BadVersion,
+    /// A byte where an opcode or a value type is due that no known server writes.
+    UnknownOpcode(u8),
+    /// A known value type whose end cannot be found without the software that wrote it.
+    Unskippable(&'static str),
+    /// A length or count that cannot be right: an invalid form, or more than the file can hold.
+    BadLength(&'static str),
+    /// A string with an encoding that does not exist.
+    BadString(&'static str),
+    /// LZF data that does not decompress to what its header promises.
+    BadLzf(&'static str),
+    /// A value whose inner encoding (named first) is damaged (how, named second).
+    Corrupt(&'static str, &'static str),
+    /// A well-formed structure larger than this reader agrees to hold.
+    Limit(&'static str),
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind, offset: u64) -> Self {
+        Self(Box::new(Inner { kind, offset, contained: false, key: None }))
+    }
+
+    #[cold]
+    pub(crate) fn truncated(what: &'static str, offset: u64) -> Self {
+        Self::new(ErrorKind::Truncated(what), offset)
+    }
+
+    #[cold]
+    pub(crate) fn corrupt(encoding: &'static str, detail: &'static str, offset: u64) -> Self {
+        Self::new(ErrorKind::Corrupt(encoding, detail), offset)
+    }
+
+    /// Moves the error to `offset`: for damage inside a decompressed blob, which has no offsets of
+    /// its own in the file.
+    #[cold]
+    pub(crate) fn at(mut self, offset: u64) -> Self {
+        self.0.offset = offset;
+        self
+    }
+
+    #[cold]
+    pub(crate) fn contained(mut self) -> Self {
+        self.0.contained = true;
+        self
+    }
+
+    #[cold]
+    pub(crate) fn in_key(mut self, key: &[u8]) -> Self {
+        let kept = key.get(..KEY_IN_MESSAGE_BYTES).unwrap_or(key);
+        self.0.key = Some(kept.to_vec());
+        self
+    }
+
+    /// The class of the failure.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Absolute offset in the RDB data, in bytes, at which the failure was noticed.
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// Whether only one key is affected: its record's end is known, its inside is damaged, and the
+    /// parser stands on the next record and may be asked to go on.
+    pub fn is_contained(&self) -> bool {
+        self.0.contained
+    }
+
+    /// The first bytes of the key whose value was being read, if one was.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.0.key.as_deref()
+    }
+
+    /// The text of the failure without its key and offset.
+    pub fn message(&self) -> String {
+        self.0.kind.to_string()
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot read: {error}"),
+            Self::Truncated(what) => write!(f, "the data ends inside {what}"),
+            Self::BadMagic => f.write_str("not an RDB file: it starts with neither REDIS nor VALKEY"),
+            Self::BadVersion => f.write_str("the RDB magic is not followed by a valid version number"),
+            Self::UnknownOpcode(byte) => {
+                write!(f, "unknown opcode or value type {byte} (0x{byte:02x})")
+            }
+            Self::Unskippable(what) => write!(f, "{what} cannot be skipped: its length is not in the file"),
+            Self::BadLength(what) => write!(f, "impossible length of {what}"),
+            Self::BadString(what) => write!(f, "invalid string: {what}"),
+            Self::BadLzf(what) => write!(f, "invalid LZF data: {what}"),
+            Self::Corrupt(encoding, detail) => write!(f, "corrupt {encoding}: {detail}"),
+            Self::Limit(what) => write!(f, "{what} is larger than the limit"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.kind)?;
+        if let Some(key) = &self.0.key {
+            write!(f, ", in key \"{}\"", Escaped::for_terminal(key))?;
+        }
+        write!(f, ", at offset {0} (0x{0:x})", self.0.offset)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("offset", &self.0.offset)
+            .field("contained", &self.0.contained)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ErrorKind {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.kind.source()
+    }
+}

@@ -1,0 +1,146 @@
+//! Showing key names, which are any bytes at all, without loss and without harm.
+//!
+//! One notation serves everywhere: a byte that must not be shown as it is becomes `\xHH`. So that
+//! [`unescape`] can undo it, a backslash followed by `x` is itself written `\x5cx`; every other
+//! backslash stays as it is. What must not be shown depends on the place, see the constructors.
+
+use std::fmt::{self, Write as _};
+
+/// Displays bytes as text; lossless, see the [module documentation](self).
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a> {
+    bytes: &'a [u8],
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Text,
+    Terminal,
+    Cell,
+}
+
+impl<'a> Escaped<'a> {
+    /// For a carrier with an escape of its own for control characters (JSON, say): only bytes that
+    /// are not UTF-8 are escaped. UTF-8 text stays as it is unless it contains `\x`.
+    pub fn for_text(bytes: &'a [u8]) -> Self {
+        Self { bytes, place: Place::Text }
+    }
+
+    /// For terminals and logs: control characters (C0, DEL, C1), line and paragraph separators,
+    /// and the characters that reorder or hide text are escaped too.
+    pub fn for_terminal(bytes: &'a [u8]) -> Self {
+        Self { bytes, place: Place::Terminal }
+    }
+
+    /// For a table cell that a spreadsheet may open: as for a terminal, and a first character that
+    /// would make the cell a formula (`=`, `+`, `-`, `@`) is escaped.
+    pub fn for_cell(bytes: &'a [u8]) -> Self {
+        Self { bytes, place: Place::Cell }
+    }
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut at_start = true;
+        for chunk in self.bytes.utf8_chunks() {
+            let text = chunk.valid();
+            let mut rest = text.chars();
+            while let Some(c) = rest.next() {
+                let escape = match self.place {
+                    _ if c == '\\' => rest.as_str().starts_with('x'),
+                    Place::Text => false,
+                    Place::Terminal => is_unprintable(c),
+                    Place::Cell => is_unprintable(c) || (at_start && matches!(c, '=' | '+' | '-' | '@')),
+                };
+                if escape {
+                    let mut utf8 = [0; 4];
+                    write_bytes(f, c.encode_utf8(&mut utf8).as_bytes())?;
+                } else {
+                    f.write_char(c)?;
+                }
+                at_start = false;
+            }
+            write_bytes(f, chunk.invalid())?;
+            at_start = false;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a terminal may act on `c`, or text after it may look like something else.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
+}
+
+/// The bytes that [`Escaped`] was given, from what it displayed.
+///
+/// ```
+/// use rdb_parser::escape::{unescape, Escaped};
+/// let key = b"caf\xe9\x1b[2J";
+/// let shown = Escaped::for_terminal(key).to_string();
+/// assert_eq!(shown, r"caf\xe9\x1b[2J");
+/// assert_eq!(unescape(&shown), key);
+/// ```
+pub fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\x") {
+        let (before, escape) = rest.split_at(at);
+        bytes.extend_from_slice(before.as_bytes());
+        let byte = escape.get(2..4).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let taken = if let Some(byte) = byte {
+            bytes.push(byte);
+            4
+        } else {
+            bytes.push(b'\\');
+            1
+        };
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn utf8_text_stays_readable() {
+        assert_eq!(Escaped::for_terminal("ключ:1\\2".as_bytes()).to_string(), "ключ:1\\2");
+        assert_eq!(Escaped::for_text(b"a\nb").to_string(), "a\nb");
+    }
+
+    #[test]
+    fn controls_and_reordering_marks_do_not_reach_a_terminal() {
+        let shown = Escaped::for_terminal("\x1b]0;x\x07\u{9b}2J\u{202e}\u{7f}".as_bytes()).to_string();
+        assert_eq!(shown, r"\x1b]0;x\x07\xc2\x9b2J\xe2\x80\xae\x7f");
+    }
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        assert_eq!(Escaped::for_cell(b"=1+1").to_string(), r"\x3d1+1");
+        assert_eq!(Escaped::for_cell(b"a=1").to_string(), "a=1");
+    }
+
+    proptest! {
+        #[test]
+        fn escaping_is_reversible(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            "[a-z\\\\x0-9=\u{9b}\n]{0,40}".prop_map(String::into_bytes),
+        ]) {
+            for escaped in [Escaped::for_text(&bytes), Escaped::for_terminal(&bytes), Escaped::for_cell(&bytes)] {
+                prop_assert_eq!(unescape(&escaped.to_string()), bytes.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Where the bytes come from: a slice (a mapped file, a buffer), or a bounded [window](crate::Window)
+//! over a reader.
+
+use crc_fast::{CrcAlgorithm, Digest};
+
+use crate::error::{Error, Result};
+
+/// A forward cursor over RDB data.
+///
+/// The parser is generic over this trait and asks it only for small contiguous pieces; whatever is
+/// long is [skipped](Input::skip) or [pinned](Input::pin). So a slice never copies, and a window
+/// never holds a value.
+pub trait Input {
+    /// Absolute offset of the cursor: bytes consumed so far.
+    fn position(&self) -> u64;
+
+    /// Absolute offset of the end of what has been read so far; of the end of all data once a
+    /// [`peek`](Input::peek) came back short.
+    fn data_end(&self) -> u64;
+
+    /// Bytes left, if the total is known. `None` for a pipe.
+    fn remaining(&self) -> Option<u64>;
+
+    /// The bytes at the cursor: at least `n` of them unless the input ends before, possibly more.
+    ///
+    /// # Errors
+    ///
+    /// Only if the source cannot be read; a short answer at the end is not an error.
+    fn peek(&mut self, n: usize) -> Result<&[u8]>;
+
+    /// Moves the cursor over `n` bytes that [`peek`](Input::peek) has shown.
+    fn consume(&mut self, n: usize);
+
+    /// Moves the cursor over `n` bytes without holding them.
+    ///
+    /// # Errors
+    ///
+    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer are left.
+    fn skip(&mut self, n: u64, what: &'static str) -> Result<()>;
+
+    /// Moves the cursor over `n` bytes and keeps them readable through [`pinned`](Input::pinned)
+    /// until the next call of this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`skip`](Input::skip).
+    fn pin(&mut self, n: u64, what: &'static str) -> Result<()>;
+
+    /// The bytes of the last [`pin`](Input::pin).
+    fn pinned(&self) -> &[u8];
+
+    /// Starts summing every byte from here on. Called at most once, before the first byte is
+    /// consumed.
+    fn start_checksum(&mut self);
+
+    /// CRC-64 of all bytes consumed since [`start_checksum`](Input::start_checksum), if it was
+    /// called.
+    fn checksum(&mut self) -> Option<u64>;
+
+    /// Called between records and now and then inside long ones: a good moment to sum what was
+    /// consumed while it is still in the cache.
+    fn checkpoint(&mut self) {}
+
+    /// The next `n` bytes, exactly.
+    ///
+    /// # Errors
+    ///
+    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer are left.
+    #[inline]
+    fn require(&mut self, n: usize, what: &'static str) -> Result<&[u8]> {
+        if self.peek(n)?.len() < n {
+            return Err(Error::truncated(what, self.data_end()));
+        }
+        Ok(self.peek(n)?.get(..n).unwrap_or_default())
+    }
+}
+
+/// CRC-64 as RDB files use it, fed a piece at a time.
+///
+/// Polynomial `0xad93d23594c935a9`, reflected, initial value and final mask 0 (`crc64.c` of Redis).
+pub(crate) struct Crc64(Digest);
+
+impl Crc64 {
+    pub(crate) fn new() -> Self {
+        Self(Digest::new(CrcAlgorithm::Crc64Redis))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.finalize()
+    }
+}
+
+impl std::fmt::Debug for Crc64 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Crc64({:016x})", self.value())
+    }
+}
+
+/// Bytes consumed before they are summed. Large enough for the wide loop of the sum to pay, small
+/// enough that the bytes are still in the second-level cache.
+const CHECKSUM_STEP_BYTES: usize = 128 << 10;
+
+/// An [`Input`] over bytes in memory, above all those of a mapped file. Copies nothing.
+#[derive(Debug)]
+pub struct SliceInput<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    pinned: &'a [u8],
+    checksum: Option<Crc64>,
+    summed: usize,
+}
+
+impl<'a> SliceInput<'a> {
+    /// A cursor at the first of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn take(&mut self, n: u64, what: &'static str) -> Result<&'a [u8]> {
+        let taken = usize::try_from(n).ok().and_then(|n| self.rest().get(..n));
+        let taken = taken.ok_or_else(|| Error::truncated(what, self.data_end()))?;
+        self.position += taken.len();
+        Ok(taken)
+    }
+
+    #[inline(never)]
+    fn sum(&mut self) {
+        if let (Some(sum), Some(bytes)) = (&mut self.checksum, self.bytes.get(self.summed..self.position)) {
+            sum.update(bytes);
+            self.summed = self.position;
+        }
+    }
+}
+
+impl Input for SliceInput<'_> {
+    #[inline]
+    fn position(&self) -> u64 {
+        self.position as u64
+    }
+
+    fn data_end(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    #[inline]
+    fn remaining(&self) -> Option<u64> {
+        Some(self.rest().len() as u64)
+    }
+
+    #[inline]
+    fn peek(&mut self, _: usize) -> Result<&[u8]> {
+        Ok(self.rest())
+    }
+
+    #[inline]
+    fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.rest().len(), "only what was shown can be consumed");
+        self.position += n;
+    }
+
+    #[inline]
+    fn skip(&mut self, n: u64, what: &'static str) -> Result<()> {
+        self.take(n, what).map(|_| ())
+    }
+
+    #[inline]
+    fn pin(&mut self, n: u64, what: &'static str) -> Result<()> {
+        self.pinned = self.take(n, what)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn pinned(&self) -> &[u8] {
+        self.pinned
+    }
+
+    fn start_checksum(&mut self) {
+        self.checksum = Some(Crc64::new());
+        self.summed = self.position;
+    }
+
+    fn checksum(&mut self) -> Option<u64> {
+        self.sum();
+        self.checksum.as_ref().map(Crc64::value)
+    }
+
+    #[inline]
+    fn checkpoint(&mut self) {
+        if self.position - self.summed >= CHECKSUM_STEP_BYTES && self.checksum.is_some() {
+            self.sum();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_that_of_the_servers() {
+        let mut crc = Crc64::new();
+        crc.update(b"1234");
+        crc.update(b"56789");
+        assert_eq!(crc.value(), 0xe9c6_d914_c4b8_d9ca);
+    }
+
+    #[test]
+    fn a_length_up_to_the_maximum_is_compared_and_not_added() {
+        let mut input = SliceInput::new(b"abc");
+        input.consume(1);
+        for n in [3, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            assert!(input.skip(n, "x").is_err());
+            assert!(input.pin(n, "x").is_err());
+        }
+        assert_eq!(input.position(), 1);
+        assert!(input.skip(2, "x").is_ok());
+        assert!(input.require(1, "x").is_err());
+    }
+}

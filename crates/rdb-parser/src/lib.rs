@@ -1,0 +1,55 @@
+//! Reads RDB files, the snapshots of Redis, Valkey, KeyDB and Dragonfly.
+//!
+//! A [`Parser`] pulls [`Event`]s out of an [`Input`]: bytes in memory or a mapped file
+//! ([`SliceInput`], nothing is copied), or any reader through a bounded [`Window`]. A key comes as an
+//! [`Entry`] whose value was *outlined*: passed over by its length prefixes and measured on the way,
+//! not decoded. A [`Visitor`] may look at the strings as they go by.
+//!
+//! ```
+//! use rdb_parser::{Event, Parser};
+//!
+//! let file = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff";
+//! let mut parser = Parser::from_slice(file)?;
+//! while let Some(event) = parser.next_event()? {
+//!     if let Event::Entry(entry) = event {
+//!         println!("{:?}: {:?} elements", entry.value_type, entry.outline.elements);
+//!     }
+//! }
+//! # Ok::<(), rdb_parser::Error>(())
+//! ```
+//!
+//! What it is not: it does not build the dataset (there is no value tree), does not write files,
+//! and does not judge sizes; that is the analysis' work.
+//!
+//! Every byte of a file may be an attacker's. There is no panic, no unbounded allocation and no
+//! endless loop, whatever the bytes; an [`Error`] carries its kind and the absolute offset, and
+//! [says](Error::is_contained) whether reading can go on behind it.
+
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::panic)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
+
+mod encoding;
+mod error;
+pub mod escape;
+mod event;
+mod format;
+mod input;
+pub mod limits;
+mod lzf;
+mod parser;
+mod read;
+mod string;
+mod value;
+mod visitor;
+mod window;
+
+pub use encoding::Packed;
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
+pub use format::{Dialect, ModuleId, ValueType};
+pub use input::{Input, SliceInput};
+pub use parser::{Options, Parser};
+pub use string::{RdbString, parse_canonical_integer};
+pub use visitor::{Role, Visitor};
+pub use window::Window;

@@ -1,0 +1,215 @@
+//! LZF, the compression of RDB strings.
+//!
+//! A stream of tokens. First byte `c < 32`: `c + 1` literal bytes follow. Otherwise a copy from what
+//! was already written: `c >> 5` is the length (7: one more byte adds to it), plus 2; the low five
+//! bits of `c` and one more byte are the distance, plus 1. Source: `lzf_d.c` of liblzf, which every
+//! server bundles.
+
+use crate::error::ErrorKind;
+
+/// Best possible ratio: 264 bytes of output from a token of 3 bytes.
+const MAX_RATIO: u64 = 88;
+
+/// Longest run of literal bytes of one token, and the mark below which a first byte starts one.
+const LITERAL: u8 = 32;
+
+/// Whether `decoded_len` bytes can come out of `compressed_len` at all. Asked before anything is
+/// allocated for them.
+pub(crate) fn is_plausible(compressed_len: u64, decoded_len: u64) -> bool {
+    decoded_len <= compressed_len.saturating_mul(MAX_RATIO) && (compressed_len == 0) == (decoded_len == 0)
+}
+
+/// Decompresses all of `compressed` into `out`, replacing what was there.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadLzf`] unless the input is a whole number of valid tokens that give exactly
+/// `decoded_len` bytes.
+pub(crate) fn decompress(compressed: &[u8], decoded_len: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+    out.clear();
+    if !is_plausible(compressed.len() as u64, decoded_len as u64) {
+        return Err(ErrorKind::BadLzf("no data can expand that much"));
+    }
+    out.resize(decoded_len, 0);
+    let (read, written) = expand(compressed, out)?;
+    if written != decoded_len {
+        return Err(ErrorKind::BadLzf("shorter than its header says"));
+    }
+    if read != compressed.len() {
+        return Err(ErrorKind::BadLzf("longer than its header says"));
+    }
+    Ok(())
+}
+
+/// Decompresses the beginning of `compressed` until `out` is full or the input ends; returns the
+/// number of bytes written. Enough to read the count in a blob's header without paying for the blob.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadLzf`] if a token before that point is invalid.
+pub(crate) fn decompress_prefix(compressed: &[u8], out: &mut [u8]) -> Result<usize, ErrorKind> {
+    expand(compressed, out).map(|(_, written)| written)
+}
+
+/// Runs tokens until `out` is full or `input` is used up. Returns bytes read and written; a token
+/// that would go beyond `out` is cut there and counts as not fully read.
+fn expand(input: &[u8], out: &mut [u8]) -> Result<(usize, usize), ErrorKind> {
+    let mut read = 0;
+    let mut written = 0;
+    while written < out.len() {
+        let Some(&control) = input.get(read) else { break };
+        read += 1;
+        let wanted;
+        let room = out.len() - written;
+        if control < LITERAL {
+            wanted = usize::from(control) + 1;
+            let taken = wanted.min(room);
+            let source =
+                input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
+            if let Some(target) = out.get_mut(written..written + taken) {
+                target.copy_from_slice(source);
+            }
+            read += taken;
+            written += taken;
+        } else {
+            let mut length = usize::from(control >> 5);
+            if length == 7 {
+                length += usize::from(*input.get(read).ok_or(ErrorKind::BadLzf("missing length byte"))?);
+                read += 1;
+            }
+            let low = *input.get(read).ok_or(ErrorKind::BadLzf("missing distance byte"))?;
+            read += 1;
+            let distance = ((usize::from(control) & 31) << 8 | usize::from(low)) + 1;
+            wanted = length + 2;
+            let taken = wanted.min(room);
+            copy_back(out, written, distance, taken)?;
+            written += taken;
+        }
+        if wanted > room {
+            // Not a whole token: make `decompress` see input left over.
+            return Ok((read.saturating_sub(1), written));
+        }
+    }
+    Ok((read, written))
+}
+
+/// Copies `length` bytes from `distance` bytes before `at` to `at`. The ranges may overlap: then the
+/// copied bytes repeat with period `distance`, so each pass may copy all that is valid so far.
+fn copy_back(out: &mut [u8], at: usize, distance: usize, length: usize) -> Result<(), ErrorKind> {
+    let start = at.checked_sub(distance).ok_or(ErrorKind::BadLzf("distance before the start"))?;
+    let mut done = 0;
+    while done < length {
+        let step = (distance + done).min(length - done);
+        out.copy_within(start..start + step, at + done);
+        done += step;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn expand_all(compressed: &[u8], len: usize) -> Result<Vec<u8>, ErrorKind> {
+        let mut out = Vec::new();
+        decompress(compressed, len, &mut out).map(|()| out)
+    }
+
+    /// Greedy compressor, enough to make every kind of token.
+    fn compress(data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut literals = Vec::new();
+        let flush = |literals: &mut Vec<u8>, out: &mut Vec<u8>| {
+            for run in literals.chunks(32) {
+                out.push(u8::try_from(run.len() - 1).expect("at most 31"));
+                out.extend_from_slice(run);
+            }
+            literals.clear();
+        };
+        let mut at = 0;
+        while at < data.len() {
+            let best = (1..=at.min(8192))
+                .map(|distance| {
+                    let length = (0..264.min(data.len() - at))
+                        .take_while(|i| data[at + i] == data[at - distance + i])
+                        .count();
+                    (length, distance)
+                })
+                .max_by_key(|&(length, distance)| (length, std::cmp::Reverse(distance)));
+            match best {
+                Some((length, distance)) if length >= 3 => {
+                    flush(&mut literals, &mut out);
+                    let high = u8::try_from((distance - 1) >> 8).expect("13 bits");
+                    let low = u8::try_from((distance - 1) & 255).expect("masked");
+                    if length - 2 < 7 {
+                        out.extend([u8::try_from(length - 2).expect("small") << 5 | high, low]);
+                    } else {
+                        out.extend([7 << 5 | high, u8::try_from(length - 9).expect("small"), low]);
+                    }
+                    at += length;
+                }
+                _ => {
+                    literals.push(data[at]);
+                    at += 1;
+                }
+            }
+        }
+        flush(&mut literals, &mut out);
+        out
+    }
+
+    #[test]
+    fn vector_of_sixteen_letters() {
+        // Loaded by Redis 6.2 to 8.2 and Valkey 9 as sixteen times `a`.
+        assert_eq!(expand_all(&[0x00, 0x61, 0xE0, 0x06, 0x00], 16).expect("valid"), [b'a'; 16]);
+        for wrong in [15, 17, 20] {
+            assert!(expand_all(&[0x00, 0x61, 0xE0, 0x06, 0x00], wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn malformed_tokens_are_errors() {
+        for (bytes, len) in [
+            (&[0x05, b'a'][..], 6),         // literal run past the end
+            (&[0x00, b'a', 0xE0], 10),      // missing length byte
+            (&[0x00, b'a', 0x20], 4),       // missing distance byte
+            (&[0x00, b'a', 0x20, 0x01], 4), // distance before the start
+            (&[0x00, b'a', 0x00, b'b'], 1), // bytes left over
+            (&[], 1),
+            (&[0x00, b'a'], 0),
+        ] {
+            assert!(matches!(expand_all(bytes, len), Err(ErrorKind::BadLzf(_))), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_impossible_ratio_allocates_nothing() {
+        let mut out = Vec::new();
+        assert!(decompress(&[0; 16], 1 << 40, &mut out).is_err());
+        assert_eq!(out.capacity(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_compressed_comes_back(data in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..300),
+            proptest::collection::vec(0u8..3, 0..2000),
+        ]) {
+            let compressed = compress(&data);
+            prop_assert_eq!(expand_all(&compressed, data.len()).expect("valid"), data.clone());
+            for n in [1, 6, 8, 10, data.len()] {
+                let mut head = vec![0; n.min(data.len())];
+                let written = decompress_prefix(&compressed, &mut head).expect("valid");
+                prop_assert_eq!(&head[..written], &data[..n.min(data.len())]);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_survived(data in proptest::collection::vec(any::<u8>(), 0..100), len in 0usize..5000) {
+            if let Ok(out) = expand_all(&data, len) {
+                prop_assert_eq!(out.len(), len);
+            }
+        }
+    }
+}

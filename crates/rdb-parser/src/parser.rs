@@ -1,0 +1,496 @@
+//! The record loop.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Outline};
+use crate::format::{
+    Dialect, FIRST_VALKEY_VERSION, FIRST_VERSION_WITH_CHECKSUM, HEADER_BYTES, ModuleId, ValueType, opcode,
+};
+use crate::input::{Input, SliceInput};
+use crate::limits;
+use crate::read::ReadExt as _;
+use crate::string::{PinnedString, RdbString};
+use crate::value::{Walker, skip_module_stream};
+use crate::visitor::Visitor;
+use crate::window::Window;
+
+/// Slots of a cluster.
+const SLOTS: u64 = 16_384;
+
+/// How a [`Parser`] works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether to compare the file's checksum with its content. On by default.
+    pub verify_checksum: bool,
+    /// Largest packed value, in bytes decompressed, that is expanded in memory when its elements
+    /// must be seen. A larger one is [contained](Error::is_contained) damage to its key.
+    pub max_blob_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { verify_checksum: true, max_blob_bytes: limits::DEFAULT_MAX_BLOB_BYTES }
+    }
+}
+
+/// A pull parser: each call of [`next_event`](Self::next_event) gives one record.
+///
+/// A value is *outlined*: passed over by its length prefixes, and measured by what that shows. To see
+/// the strings inside, pass a [`Visitor`].
+///
+/// ```
+/// use rdb_parser::{Event, Parser};
+///
+/// let file = b"REDIS0003\xfe\x02\x00\x03key\x05value\xff";
+/// let mut parser = Parser::from_slice(file)?;
+/// let mut scratch = Vec::new();
+/// while let Some(event) = parser.next_event()? {
+///     if let Event::Entry(entry) = event {
+///         assert_eq!(entry.db, 2);
+///         assert_eq!(entry.key.decode(&mut scratch)?, b"key");
+///         assert_eq!(entry.outline.value_bytes, Some(5));
+///         assert_eq!(entry.span, 11..22);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Parser<I> {
+    input: I,
+    options: Options,
+    header: Header,
+    flavour: Flavour,
+    db: u64,
+    slot: Option<u16>,
+    prefix: Prefix,
+    finished: bool,
+    container_bytes: u64,
+    /// Expanded blobs.
+    scratch: Vec<u8>,
+    meta: [MetaString; 2],
+}
+
+/// What was read of the next key before its value type.
+#[derive(Clone, Copy, Debug, Default)]
+struct Prefix {
+    meta: KeyMeta,
+    /// Offset of its first opcode.
+    start: Option<u64>,
+    bytes: u64,
+}
+
+/// A string of a record that is no key, copied because two of them are shown at a time.
+#[derive(Debug, Default)]
+struct MetaString {
+    decoded: Vec<u8>,
+    /// Length of a string that was too long to keep.
+    skipped: Option<u64>,
+}
+
+/// What [`Parser::read_record`] has found, without borrowing from the parser.
+enum Record {
+    Prefix,
+    Aux,
+    SelectDb,
+    ResizeDb { keys: u64, expires: u64 },
+    SlotInfo { slot: u16, keys: u64, expires: u64 },
+    Function,
+    ModuleAux(ModuleId),
+    Entry { key: PinnedString, value_type: ValueType, start: u64, prefix: Prefix, outline: Outline },
+    End(Checksum),
+}
+
+impl<'a> Parser<SliceInput<'a>> {
+    /// A parser of a file in memory or mapped, with default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parser::new`].
+    pub fn from_slice(bytes: &'a [u8]) -> Result<Self> {
+        Self::new(SliceInput::new(bytes), Options::default())
+    }
+}
+
+impl<R: std::io::Read> Parser<Window<R>> {
+    /// A parser of what `reader` gives, in bounded memory, with default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parser::new`].
+    pub fn from_reader(reader: R) -> Result<Self> {
+        Self::new(Window::new(reader, None), Options::default())
+    }
+}
+
+impl<I: Input> Parser<I> {
+    /// Reads the header at the start of `input`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadMagic`], [`ErrorKind::BadVersion`], [`ErrorKind::Truncated`] if this is not
+    /// the beginning of an RDB file; [`ErrorKind::Io`].
+    pub fn new(mut input: I, options: Options) -> Result<Self> {
+        if options.verify_checksum {
+            input.start_checksum();
+        }
+        let header = read_header(&mut input)?;
+        let flavour = match header.dialect {
+            Dialect::Redis => Flavour::Redis,
+            Dialect::Valkey => Flavour::Valkey,
+        };
+        Ok(Self {
+            input,
+            options,
+            header,
+            flavour,
+            db: 0,
+            slot: None,
+            prefix: Prefix::default(),
+            finished: false,
+            container_bytes: HEADER_BYTES as u64,
+            scratch: Vec::new(),
+            meta: Default::default(),
+        })
+    }
+
+    /// The magic and version of the file.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The kind of server that wrote the file, as far as the AUX fields read so far tell.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Absolute offset up to which the file was read, in bytes.
+    pub fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    /// Bytes read so far that belong to no key: header, AUX fields, database and slot marks,
+    /// functions, the end with its checksum. With the `rdb_bytes` of all entries they make up
+    /// [`position`](Self::position).
+    pub fn container_bytes(&self) -> u64 {
+        self.container_bytes
+    }
+
+    /// Passes over whatever follows the end of the RDB data; returns its length in bytes. Servers
+    /// ignore it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn skip_trailing(&mut self) -> Result<u64> {
+        let mut bytes = 0;
+        loop {
+            let held = self.input.peek(1)?.len();
+            if held == 0 {
+                return Ok(bytes);
+            }
+            self.input.consume(held);
+            bytes += held as u64;
+        }
+    }
+
+    /// The next record; `None` after the [end](Event::End) or an error that ended the reading.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the record. After an error that [is contained](Error::is_contained)
+    /// in one key the next call goes on behind it.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>> {
+        self.next_event_with(&mut ())
+    }
+
+    /// As [`next_event`](Self::next_event), showing the strings of a value to `visitor`.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    #[inline]
+    pub fn next_event_with<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Event<'_>>> {
+        if self.finished {
+            return Ok(None);
+        }
+        self.input.checkpoint();
+        let record = loop {
+            match self.read_record(visitor) {
+                Ok(Record::Prefix) => {}
+                Ok(record) => break record,
+                Err(error) => {
+                    self.finished = !error.is_contained();
+                    return Err(error);
+                }
+            }
+        };
+        Ok(Some(match record {
+            // The loop above ends only with another record.
+            Record::Prefix => return Ok(None),
+            Record::Entry { key, value_type, start, prefix, outline } => {
+                let end = self.input.position();
+                Event::Entry(Entry {
+                    db: self.db,
+                    key: key.view(&self.input),
+                    value_type,
+                    meta: KeyMeta { slot: self.slot, ..prefix.meta },
+                    span: prefix.start.unwrap_or(start)..end,
+                    rdb_bytes: prefix.bytes + (end - start),
+                    outline,
+                })
+            }
+            Record::Aux => {
+                let [name, value] = &self.meta;
+                Event::Aux { name: name.view(), value: value.view() }
+            }
+            Record::SelectDb => Event::SelectDb { db: self.db },
+            Record::ResizeDb { keys, expires } => Event::ResizeDb { keys, expires },
+            Record::SlotInfo { slot, keys, expires } => Event::SlotInfo { slot, keys, expires },
+            Record::Function => Event::Function { source: self.meta[0].view() },
+            Record::ModuleAux(module) => Event::ModuleAux { module },
+            Record::End(checksum) => {
+                self.finished = true;
+                Event::End { checksum }
+            }
+        }))
+    }
+
+    #[inline]
+    fn read_record<V: Visitor>(&mut self, visitor: &mut V) -> Result<Record> {
+        let start = self.input.position();
+        let byte = self.input.read_u8("the file: there is no end of file opcode")?;
+        match byte {
+            opcode::EXPIRE_TIME_MS => {
+                let ms = i64::from_le_bytes(self.input.read_array("an expiry")?);
+                self.prefix.meta.expires_at_ms = Some(ms);
+                Ok(self.prefix_opcode(start))
+            }
+            opcode::IDLE => {
+                self.prefix.meta.idle_seconds = Some(self.input.read_length("an idle time")?);
+                Ok(self.prefix_opcode(start))
+            }
+            opcode::FREQ => {
+                self.prefix.meta.freq = Some(self.input.read_u8("an access frequency")?);
+                Ok(self.prefix_opcode(start))
+            }
+            opcode::EXPIRE_TIME => {
+                let seconds = i32::from_le_bytes(self.input.read_array("an expiry")?);
+                self.prefix.meta.expires_at_ms = Some(i64::from(seconds) * 1000);
+                Ok(self.prefix_opcode(start))
+            }
+            _ => match ValueType::from_byte(byte, self.header.dialect) {
+                Some(value_type) => self.read_entry(value_type, start, visitor),
+                None => self.read_container_record(byte, start),
+            },
+        }
+    }
+
+    #[inline]
+    fn prefix_opcode(&mut self, start: u64) -> Record {
+        self.prefix.start.get_or_insert(start);
+        self.prefix.bytes += self.input.position() - start;
+        Record::Prefix
+    }
+
+    #[inline]
+    fn read_entry<V: Visitor>(
+        &mut self,
+        value_type: ValueType,
+        start: u64,
+        visitor: &mut V,
+    ) -> Result<Record> {
+        let prefix = std::mem::take(&mut self.prefix);
+        let header = self.input.read_string_header("a key")?;
+        let key = PinnedString::read(&mut self.input, header, "a key")?;
+        let mut walker = Walker {
+            input: &mut self.input,
+            visitor,
+            scratch: &mut self.scratch,
+            max_blob_bytes: self.options.max_blob_bytes,
+            damage: None,
+        };
+        match walker.outline(value_type) {
+            Ok(outline) => match walker.damage {
+                None => Ok(Record::Entry { key, value_type, start, prefix, outline }),
+                Some(damage) => {
+                    // What is not reported as a key's is nobody's.
+                    self.container_bytes += prefix.bytes + (self.input.position() - start);
+                    Err(self.name_key(damage, key))
+                }
+            },
+            Err(error) => Err(self.name_key(error, key)),
+        }
+    }
+
+    #[cold]
+    fn name_key(&self, error: Error, key: PinnedString) -> Error {
+        match key.view(&self.input).decode(&mut Vec::new()) {
+            Ok(key) => error.in_key(key),
+            Err(_) => error,
+        }
+    }
+
+    /// Reads a record that belongs to no key.
+    #[inline(never)]
+    fn read_container_record(&mut self, byte: u8, start: u64) -> Result<Record> {
+        let record = match byte {
+            opcode::AUX => {
+                self.read_meta_string(0, "an AUX name")?;
+                self.read_meta_string(1, "an AUX value")?;
+                self.learn_from_aux();
+                Record::Aux
+            }
+            opcode::SELECT_DB => {
+                self.db = self.input.read_length("a database number")?;
+                self.slot = None;
+                Record::SelectDb
+            }
+            opcode::RESIZE_DB => Record::ResizeDb {
+                keys: self.input.read_length("a number of keys")?,
+                expires: self.input.read_length("a number of keys")?,
+            },
+            opcode::SLOT_INFO => {
+                let slot = self.input.read_length("a slot number")?;
+                let slot = u16::try_from(slot).ok().filter(|_| slot < SLOTS);
+                let Some(slot) = slot else {
+                    return Err(Error::new(ErrorKind::BadLength("a slot number"), start));
+                };
+                self.slot = Some(slot);
+                let keys = self.input.read_length("a number of keys")?;
+                Record::SlotInfo { slot, keys, expires: self.input.read_length("a number of keys")? }
+            }
+            opcode::FUNCTION2 => {
+                self.read_meta_string(0, "a function library")?;
+                Record::Function
+            }
+            opcode::FUNCTION_PRE_GA => {
+                self.input.skip_string("a function's name")?;
+                self.input.skip_string("a function's engine")?;
+                if self.input.read_length("a function")? == 1 {
+                    self.input.skip_string("a function's description")?;
+                }
+                self.read_meta_string(0, "a function's code")?;
+                Record::Function
+            }
+            opcode::MODULE_AUX => self.read_module_aux()?,
+            opcode::EOF => Record::End(self.read_checksum()?),
+            6 => {
+                return Err(Error::new(
+                    ErrorKind::Unskippable("a module value of a 4.0 release candidate"),
+                    start,
+                ));
+            }
+            _ => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
+        };
+        self.container_bytes += self.input.position() - start;
+        Ok(record)
+    }
+
+    fn read_module_aux(&mut self) -> Result<Record> {
+        /// Opcode of the number that says when the data is to be loaded.
+        const UNSIGNED: u64 = 2;
+        let module = ModuleId(self.input.read_length("a module id")?);
+        if self.input.read_length("module data")? != UNSIGNED {
+            return Err(self
+                .input
+                .fail(ErrorKind::Corrupt("module data", "it does not start with a number")));
+        }
+        self.input.read_length("module data")?;
+        skip_module_stream(&mut self.input)?;
+        Ok(Record::ModuleAux(module))
+    }
+
+    fn read_checksum(&mut self) -> Result<Checksum> {
+        if self.header.version < FIRST_VERSION_WITH_CHECKSUM {
+            return Ok(Checksum::Absent);
+        }
+        let computed = self.input.checksum();
+        let stored = u64::from_le_bytes(self.input.read_array("the checksum")?);
+        Ok(match computed {
+            _ if stored == 0 => Checksum::Absent,
+            None => Checksum::Skipped,
+            Some(computed) if computed == stored => Checksum::Verified,
+            Some(computed) => Checksum::Mismatch { stored, computed },
+        })
+    }
+
+    fn read_meta_string(&mut self, index: usize, what: &'static str) -> Result<()> {
+        let header = self.input.read_string_header(what)?;
+        let Some(kept) = self.meta.get_mut(index) else { return Ok(()) };
+        kept.decoded.clear();
+        kept.skipped = None;
+        if header.payload_len > limits::MAX_META_STRING_BYTES {
+            self.input.skip(header.payload_len, what)?;
+            kept.skipped = Some(header.decoded_len);
+            return Ok(());
+        }
+        let at = self.input.position();
+        let string = PinnedString::read(&mut self.input, header, what)?;
+        match string.view(&self.input).decode(&mut self.scratch) {
+            Ok(decoded) => kept.decoded.extend_from_slice(decoded),
+            Err(kind) => return Err(Error::new(kind, at)),
+        }
+        Ok(())
+    }
+
+    /// Refines the flavour, and takes the slot from where Valkey 8 and later put it.
+    fn learn_from_aux(&mut self) {
+        let [name, value] = &self.meta;
+        match name.decoded.as_slice() {
+            b"df-ver" => self.flavour = Flavour::Dragonfly,
+            b"valkey-ver" => self.flavour = Flavour::Valkey,
+            b"mvcc-tstamp" | b"repl-masters" => self.flavour = Flavour::KeyDb,
+            name if name.starts_with(b"keydb-") => self.flavour = Flavour::KeyDb,
+            b"slot-info" => {
+                let digits = value.decoded.split(|&byte| byte == b',').next().unwrap_or_default();
+                let slot: Option<u16> =
+                    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+                self.slot = slot.filter(|&slot| u64::from(slot) < SLOTS);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl MetaString {
+    fn view(&self) -> RdbString<'_> {
+        match self.skipped {
+            Some(decoded_len) => RdbString::Skipped { decoded_len },
+            None => RdbString::Raw(&self.decoded),
+        }
+    }
+}
+
+/// Reads `REDIS` and four digits, or `VALKEY` and three.
+fn read_header<I: Input>(input: &mut I) -> Result<Header> {
+    let shown = input.peek(HEADER_BYTES)?;
+    let (dialect, digits) =
+        if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"REDIS")) {
+            (Dialect::Redis, digits)
+        } else if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"VALKEY")) {
+            (Dialect::Valkey, digits)
+        } else if shown.len() < HEADER_BYTES
+            && (b"REDIS".starts_with(shown)
+                || shown.starts_with(b"REDIS")
+                || b"VALKEY".starts_with(shown)
+                || shown.starts_with(b"VALKEY"))
+        {
+            return Err(Error::truncated("the header", shown.len() as u64));
+        } else {
+            return Err(Error::new(ErrorKind::BadMagic, 0));
+        };
+    let lowest = match dialect {
+        Dialect::Redis => 1,
+        Dialect::Valkey => FIRST_VALKEY_VERSION,
+    };
+    let version = digits
+        .iter()
+        .try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| 10 * sum + u32::from(digit - b'0')));
+    match version {
+        Some(version) if version >= lowest => {
+            input.consume(HEADER_BYTES);
+            Ok(Header { dialect, version })
+        }
+        _ => Err(Error::new(ErrorKind::BadVersion, HEADER_BYTES as u64 - digits.len() as u64)),
+    }
+}

@@ -1,0 +1,208 @@
+//! Strings as the format stores them, decoded only when asked.
+
+use std::io::Write as _;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::Input;
+use crate::lzf;
+use crate::read::{StringForm, StringHeader, decimal_len, decode_int};
+
+/// A string borrowed from the file: a key, a field, a member, a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RdbString<'a> {
+    /// The bytes themselves.
+    Raw(&'a [u8]),
+    /// Stands for the decimal text of the number.
+    Int(i64),
+    /// LZF data.
+    Lzf {
+        /// The data as it is in the file.
+        compressed: &'a [u8],
+        /// Bytes it decompresses to, if it is valid.
+        decoded_len: u64,
+    },
+    /// A string that was too long to be held and was passed over; see [`Visitor`](crate::Visitor).
+    Skipped {
+        /// Its length once decoded.
+        decoded_len: u64,
+    },
+}
+
+impl<'a> RdbString<'a> {
+    /// Length of the decoded string in bytes. Costs nothing: no form must be decoded for it.
+    #[inline]
+    pub fn decoded_len(&self) -> u64 {
+        match *self {
+            Self::Raw(bytes) => bytes.len() as u64,
+            Self::Int(value) => decimal_len(value),
+            Self::Lzf { decoded_len, .. } | Self::Skipped { decoded_len } => decoded_len,
+        }
+    }
+
+    /// The decoded bytes: borrowed from the file if they stand there, otherwise written to
+    /// `scratch`, whose content is replaced.
+    ///
+    /// ```
+    /// use rdb_parser::RdbString;
+    /// let mut scratch = Vec::new();
+    /// assert_eq!(RdbString::Int(-12).decode(&mut scratch)?, b"-12");
+    /// # Ok::<(), rdb_parser::ErrorKind>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadLzf`] if compressed data is damaged, [`ErrorKind::Limit`] if the string was
+    /// skipped or does not fit in memory.
+    pub fn decode<'s>(&self, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], ErrorKind>
+    where
+        'a: 's,
+    {
+        match *self {
+            Self::Raw(bytes) => return Ok(bytes),
+            Self::Int(value) => {
+                scratch.clear();
+                // Writing to a vector cannot fail.
+                let _ = write!(scratch, "{value}");
+            }
+            Self::Lzf { compressed, decoded_len } => {
+                let len =
+                    usize::try_from(decoded_len).map_err(|_| ErrorKind::Limit("a compressed string"))?;
+                lzf::decompress(compressed, len, scratch)?;
+            }
+            Self::Skipped { .. } => return Err(ErrorKind::Limit("a string")),
+        }
+        Ok(scratch)
+    }
+
+    /// Whether the decoded text is the canonical decimal form of a 64-bit integer, which servers
+    /// store as a number (`string2ll` in `util.c`). A compressed string is longer than any.
+    #[inline]
+    pub fn is_canonical_integer(&self) -> bool {
+        match *self {
+            Self::Raw(bytes) => parse_canonical_integer(bytes).is_some(),
+            Self::Int(_) => true,
+            Self::Lzf { .. } | Self::Skipped { .. } => false,
+        }
+    }
+}
+
+/// The integer whose canonical decimal text `bytes` is: no plus sign, no leading zero, no `-0`, in
+/// the range of `i64`.
+#[inline]
+pub fn parse_canonical_integer(bytes: &[u8]) -> Option<i64> {
+    let first = *bytes.first()?;
+    if bytes.len() > 20 || !(first.is_ascii_digit() || first == b'-') {
+        return None;
+    }
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    match digits {
+        [b'0'] if bytes.len() == 1 => return Some(0),
+        [b'1'..=b'9', ..] => {}
+        _ => return None,
+    }
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// A string whose payload is [pinned](Input::pin) in the input, for the time a borrow of the input
+/// is not possible.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PinnedString {
+    form: PinnedForm,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PinnedForm {
+    Raw,
+    Int(i64),
+    Lzf { decoded_len: u64 },
+}
+
+impl PinnedString {
+    /// Pins the payload that follows `header`.
+    #[inline]
+    pub(crate) fn read<I: Input>(input: &mut I, header: StringHeader, what: &'static str) -> Result<Self> {
+        let at = input.position();
+        input.pin(header.payload_len, what)?;
+        let form = match header.form {
+            StringForm::Raw => PinnedForm::Raw,
+            StringForm::Lzf => PinnedForm::Lzf { decoded_len: header.decoded_len },
+            StringForm::Int => PinnedForm::Int(
+                decode_int(input.pinned())
+                    .ok_or_else(|| Error::new(ErrorKind::BadString("integer width"), at))?,
+            ),
+        };
+        Ok(Self { form })
+    }
+
+    /// The string, borrowed from where it is pinned.
+    #[inline]
+    pub(crate) fn view<I: Input>(self, input: &I) -> RdbString<'_> {
+        match self.form {
+            PinnedForm::Raw => RdbString::Raw(input.pinned()),
+            PinnedForm::Int(value) => RdbString::Int(value),
+            PinnedForm::Lzf { decoded_len } => RdbString::Lzf { compressed: input.pinned(), decoded_len },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SliceInput;
+    use crate::read::ReadExt as _;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_canonical_decimals_are_integers() {
+        for yes in ["0", "7", "-1", "9223372036854775807", "-9223372036854775808"] {
+            assert_eq!(parse_canonical_integer(yes.as_bytes()), yes.parse().ok(), "{yes}");
+            assert!(RdbString::Raw(yes.as_bytes()).is_canonical_integer());
+        }
+        for no in [
+            "",
+            "-",
+            "-0",
+            "00",
+            "01",
+            "+1",
+            " 1",
+            "1 ",
+            "1.0",
+            "9223372036854775808",
+            "123456789012345678901",
+        ] {
+            assert_eq!(parse_canonical_integer(no.as_bytes()), None, "{no}");
+        }
+    }
+
+    fn round_trip(bytes: &[u8], text: &[u8]) {
+        let mut input = SliceInput::new(bytes);
+        let header = input.read_string_header("x").expect("valid");
+        let string = PinnedString::read(&mut input, header, "x").expect("valid");
+        let mut scratch = Vec::new();
+        assert_eq!(string.view(&input).decode(&mut scratch).expect("valid"), text);
+        assert_eq!(string.view(&input).decoded_len(), text.len() as u64);
+        assert_eq!(input.remaining(), Some(0));
+    }
+
+    #[test]
+    fn every_form_decodes() {
+        round_trip(b"\x03abc", b"abc");
+        round_trip(b"\x00", b"");
+        round_trip(b"\xc0\xff", b"-1");
+        round_trip(b"\xc1\x39\x30", b"12345");
+        round_trip(b"\xc2\x00\x00\x00\x80", b"-2147483648");
+        round_trip(b"\xc3\x05\x10\x00\x61\xe0\x06\x00", &[b'a'; 16]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_string_reads_back(text in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut bytes = Vec::new();
+            crate::read::tests::write_length(&mut bytes, text.len() as u64);
+            bytes.extend_from_slice(&text);
+            round_trip(&bytes, &text);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Passing over values: from the type byte's answer to the [`Outline`].
+
+mod list;
+mod module;
+mod packed;
+mod stream;
+mod table;
+
+use crate::encoding::Packed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Layout, Outline};
+use crate::format::ValueType;
+use crate::input::Input;
+use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
+use crate::string::RdbString;
+use crate::visitor::{Role, Visitor};
+
+pub(crate) use module::skip_module_stream;
+use packed::Shape;
+use table::Table;
+
+/// The strings of a hash's element.
+const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
+
+/// Walks one value at the cursor of `input`.
+pub(crate) struct Walker<'p, I, V> {
+    pub(crate) input: &'p mut I,
+    pub(crate) visitor: &'p mut V,
+    /// Where compressed blobs are expanded; kept from value to value.
+    pub(crate) scratch: &'p mut Vec<u8>,
+    pub(crate) max_blob_bytes: u64,
+    /// First damage inside a value whose end is nevertheless known.
+    pub(crate) damage: Option<Error>,
+}
+
+/// Running sums over the elements of a value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    value_bytes: u64,
+    largest_element_bytes: u64,
+    longest_string_bytes: u64,
+}
+
+impl Tally {
+    #[inline]
+    fn add_element(&mut self, bytes: u64) {
+        self.value_bytes = self.value_bytes.saturating_add(bytes);
+        self.largest_element_bytes = self.largest_element_bytes.max(bytes);
+    }
+
+    fn merge(self, other: Self) -> Self {
+        Self {
+            value_bytes: self.value_bytes.saturating_add(other.value_bytes),
+            largest_element_bytes: self.largest_element_bytes.max(other.largest_element_bytes),
+            longest_string_bytes: self.longest_string_bytes.max(other.longest_string_bytes),
+        }
+    }
+}
+
+impl Outline {
+    fn new(elements: u64, tally: Option<Tally>, layout: Layout) -> Self {
+        Self {
+            elements: Some(elements),
+            value_bytes: tally.map(|tally| tally.value_bytes),
+            largest_element_bytes: tally.map(|tally| tally.largest_element_bytes),
+            layout,
+        }
+    }
+}
+
+impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    /// Passes over a value of the given type.
+    ///
+    /// # Errors
+    ///
+    /// If the end of the value cannot be found. Damage that leaves it known goes to
+    /// [`damage`](Self::damage).
+    #[inline]
+    pub(crate) fn outline(&mut self, value_type: ValueType) -> Result<Outline> {
+        match value_type {
+            ValueType::String => self.whole_string(),
+            ValueType::List => self.table(value_type, Table::PLAIN, &[Role::Item]),
+            ValueType::Set => self.table(value_type, Table::PLAIN, &[Role::Member]),
+            ValueType::ZsetText => self.table(value_type, Table::WITH_TEXT_SCORE, &[Role::Member]),
+            ValueType::ZsetBinary => self.table(value_type, Table::WITH_BINARY_SCORE, &[Role::Member]),
+            ValueType::Hash => self.table(value_type, Table::PLAIN, PAIR),
+            ValueType::HashExpiryValkey => self.table(value_type, Table::EXPIRY_LAST, PAIR),
+            ValueType::HashExpiryPreRelease => self.table(value_type, Table::EXPIRY_FIRST, PAIR),
+            ValueType::HashExpiry => {
+                self.input.skip(8, "the first expiry of a hash")?;
+                self.table(value_type, Table::EXPIRY_FIRST, PAIR)
+            }
+            ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
+            ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, Shape::PAIR),
+            ValueType::HashListpack => self.blob(value_type, Packed::Listpack, Shape::PAIR),
+            ValueType::HashListpackExpiryPreRelease => {
+                self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
+            }
+            ValueType::HashListpackExpiry => {
+                self.input.skip(8, "the first expiry of a hash")?;
+                self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
+            }
+            ValueType::ListZiplist => self.blob(value_type, Packed::Ziplist, Shape::ITEM),
+            ValueType::SetIntset => self.blob(value_type, Packed::Intset, Shape::MEMBER),
+            ValueType::SetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER),
+            ValueType::ZsetZiplist => self.blob(value_type, Packed::Ziplist, Shape::MEMBER_WITH_SCORE),
+            ValueType::ZsetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER_WITH_SCORE),
+            ValueType::ListQuicklist => self.quicklist(value_type, Packed::Ziplist),
+            ValueType::ListQuicklist2 => self.quicklist(value_type, Packed::Listpack),
+            ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => self.stream(value_type),
+            ValueType::Module => self.module(value_type),
+        }
+    }
+
+    #[inline]
+    fn whole_string(&mut self) -> Result<Outline> {
+        self.visitor.begin(ValueType::String, Some(1));
+        let len = self.show_string(Role::Whole, "a string value")?;
+        let mut tally = Tally::default();
+        tally.add_element(len);
+        Ok(Outline::new(1, Some(tally), Layout::String))
+    }
+
+    /// Shows the string at the cursor to the visitor and passes over it. Returns its decoded length.
+    #[inline]
+    fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
+        let header = self.input.read_string_header(what)?;
+        let string = if let Some(len) = shown_len(header) {
+            let payload = self.input.require(len, what)?;
+            let string = view_string(header, payload);
+            self.visitor.string(role, string);
+            let decoded_len = string.decoded_len();
+            self.input.consume(len);
+            return Ok(decoded_len);
+        } else {
+            self.input.skip(header.payload_len, what)?;
+            RdbString::Skipped { decoded_len: header.decoded_len }
+        };
+        self.visitor.string(role, string);
+        Ok(string.decoded_len())
+    }
+
+    /// Remembers damage if it is the first; passes on what makes going on impossible.
+    #[cold]
+    fn contain(&mut self, error: Error) -> Result<()> {
+        if matches!(error.kind(), ErrorKind::Io(_) | ErrorKind::Truncated(_)) {
+            return Err(error);
+        }
+        self.damage.get_or_insert(error.contained());
+        Ok(())
+    }
+}
+
+/// Bytes of the payload if the string is short enough to be shown.
+#[inline]
+fn shown_len(header: StringHeader) -> Option<usize> {
+    if header.payload_len > crate::limits::MAX_SHOWN_STRING_BYTES {
+        return None;
+    }
+    usize::try_from(header.payload_len).ok()
+}
+
+/// The string that `header` and the payload after it make.
+#[inline]
+fn view_string(header: StringHeader, payload: &[u8]) -> RdbString<'_> {
+    match header.form {
+        StringForm::Raw => RdbString::Raw(payload),
+        StringForm::Int => RdbString::Int(decode_int(payload).unwrap_or_default()),
+        StringForm::Lzf => RdbString::Lzf { compressed: payload, decoded_len: header.decoded_len },
+    }
+}
+
+/// Decoded length of the string that `header` and the payload after it make.
+#[inline]
+fn decoded_len(header: StringHeader, payload: &[u8]) -> u64 {
+    match header.form {
+        StringForm::Int => decimal_len(decode_int(payload).unwrap_or_default()),
+        StringForm::Raw | StringForm::Lzf => header.decoded_len,
+    }
+}

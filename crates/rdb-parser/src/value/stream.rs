@@ -1,0 +1,93 @@
+//! Streams: listpacks of entries, then groups, their pending entries and consumers.
+//!
+//! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2.
+
+use super::Walker;
+use crate::error::{Error, Result};
+use crate::event::{Layout, Outline, StreamShape};
+use crate::format::ValueType;
+use crate::input::Input;
+use crate::read::ReadExt as _;
+use crate::visitor::Visitor;
+
+/// A stream ID as it stands in the file where it is not a pair of lengths.
+const RAW_ID_BYTES: u64 = 16;
+
+/// Fewest bytes of a node: its ID and its listpack, both of which may be compressed.
+const MIN_NODE_BYTES: u64 = 14;
+
+/// Fewest bytes of a group: name, ID, and the counts of pending entries and consumers.
+const MIN_GROUP_BYTES: u64 = 5;
+
+/// Fewest bytes of a pending entry of a group: ID, delivery time, delivery count.
+const MIN_PENDING_BYTES: u64 = RAW_ID_BYTES + 9;
+
+/// Fewest bytes of a consumer: name, one time, a count.
+const MIN_CONSUMER_BYTES: u64 = 10;
+
+impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    pub(super) fn stream(&mut self, value_type: ValueType) -> Result<Outline> {
+        let since_7_0 = value_type != ValueType::Stream;
+        let since_7_2 = value_type == ValueType::Stream3;
+        self.visitor.begin(value_type, None);
+
+        let mut shape = StreamShape {
+            nodes: self.input.read_count(MIN_NODE_BYTES, "a number of stream nodes")?,
+            ..StreamShape::default()
+        };
+        for _ in 0..shape.nodes {
+            self.stream_node_id()?;
+            self.input.skip_string("a stream node")?;
+            self.input.checkpoint();
+        }
+        // The number of live entries: what XLEN answers, whatever the nodes say.
+        let elements = self.input.read_length("the length of a stream")?;
+        // The last ID; since 7.0 also the first ID, the largest deleted one, and a counter.
+        for _ in 0..if since_7_0 { 7 } else { 2 } {
+            self.input.read_length("a stream's ids")?;
+        }
+        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "a number of consumer groups")?;
+        for _ in 0..shape.groups {
+            self.stream_group(since_7_0, since_7_2, &mut shape)?;
+        }
+        Ok(Outline::new(elements, None, Layout::Stream(shape)))
+    }
+
+    fn stream_node_id(&mut self) -> Result<()> {
+        let at = self.input.position();
+        let header = self.input.read_string_header("a stream node's id")?;
+        self.input.skip(header.payload_len, "a stream node's id")?;
+        if header.decoded_len == RAW_ID_BYTES {
+            return Ok(());
+        }
+        self.contain(Error::corrupt("stream", "a node's id has not 16 bytes", at))
+    }
+
+    fn stream_group(&mut self, since_7_0: bool, since_7_2: bool, shape: &mut StreamShape) -> Result<()> {
+        self.input.skip_string("a consumer group's name")?;
+        // The last delivered ID; since 7.0 also the number of entries read.
+        for _ in 0..if since_7_0 { 3 } else { 2 } {
+            self.input.read_length("a consumer group's position")?;
+        }
+        let pending = self.input.read_count(MIN_PENDING_BYTES, "a number of pending entries")?;
+        for _ in 0..pending {
+            self.input.skip(RAW_ID_BYTES + 8, "a pending entry")?;
+            self.input.read_length("a pending entry")?;
+            self.input.checkpoint();
+        }
+        let consumers =
+            self.input.read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "a number of consumers")?;
+        for _ in 0..consumers {
+            self.input.skip_string("a consumer's name")?;
+            self.input.skip(if since_7_2 { 16 } else { 8 }, "a consumer's times")?;
+            let ids = self.input.read_count(RAW_ID_BYTES, "a number of pending entries")?;
+            let at = self.input.position();
+            let bytes =
+                ids.checked_mul(RAW_ID_BYTES).ok_or_else(|| Error::truncated("pending entries", at))?;
+            self.input.skip(bytes, "pending entries")?;
+        }
+        shape.pending = shape.pending.saturating_add(pending);
+        shape.consumers = shape.consumers.saturating_add(consumers);
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Collections stored string by string: the hot loop of files with large collections.
+
+use super::{Tally, Walker, decoded_len, shown_len, view_string};
+use crate::error::Result;
+use crate::event::{Layout, Outline};
+use crate::format::ValueType;
+use crate::input::Input;
+use crate::read::{ReadExt as _, decode_length, decode_string_header};
+use crate::string::RdbString;
+use crate::visitor::{Role, Visitor};
+
+/// Bytes walked before the input gets a chance to sum them.
+const CHECKPOINT_BYTES: usize = 256 << 10;
+
+/// What one element of a table is made of. Always a constant, so that each type gets a loop of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Table {
+    /// Whether a length that is an expiry stands before the strings.
+    pub(super) leading_expiry: bool,
+    /// What stands after the strings.
+    pub(super) tail: Tail,
+}
+
+/// What stands after the strings of an element.
+#[derive(Clone, Copy)]
+pub(super) enum Tail {
+    Nothing,
+    /// A binary double, or an expiry.
+    EightBytes,
+    /// A double as text: its length in one byte, or 253 to 255 for what has no digits.
+    TextDouble,
+}
+
+/// First length byte of a text double that means a value without text: NaN, +inf, -inf.
+const FIRST_TEXTLESS_DOUBLE: u8 = 253;
+
+impl Table {
+    pub(super) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
+    pub(super) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::EightBytes };
+    pub(super) const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
+    pub(super) const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
+    pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::EightBytes };
+
+    /// Fewest bytes of an element of so many strings.
+    const fn min_element_bytes(self, strings: usize) -> u64 {
+        let tail = match self.tail {
+            Tail::Nothing => 0,
+            Tail::EightBytes => 8,
+            Tail::TextDouble => 1,
+        };
+        strings as u64 + self.leading_expiry as u64 + tail
+    }
+}
+
+impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    /// Passes over a count and as many elements.
+    #[inline]
+    pub(super) fn table<const STRINGS: usize>(
+        &mut self,
+        value_type: ValueType,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+    ) -> Result<Outline> {
+        let count = self.input.read_count(table.min_element_bytes(STRINGS), "a number of elements")?;
+        self.visitor.begin(value_type, Some(count));
+        let mut tally = Tally::default();
+        let mut left = count;
+        while left > 0 {
+            let bytes = self.input.peek(1)?;
+            let mut at = 0;
+            let mut whole = true;
+            while left > 0 && at < CHECKPOINT_BYTES {
+                let rest = bytes.get(at..).unwrap_or_default();
+                let Some(len) = element_within(rest, table, roles, self.visitor, &mut tally) else {
+                    whole = false;
+                    break;
+                };
+                at += len;
+                left -= 1;
+            }
+            self.input.consume(at);
+            self.input.checkpoint();
+            if !whole {
+                self.element(table, roles, &mut tally)?;
+                left -= 1;
+            }
+        }
+        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
+        Ok(Outline::new(count, Some(tally), layout))
+    }
+
+    /// Passes over one element that need not be whole in what the input holds; finds out what is
+    /// wrong with one that is not valid.
+    #[cold]
+    fn element<const STRINGS: usize>(
+        &mut self,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+        tally: &mut Tally,
+    ) -> Result<()> {
+        if table.leading_expiry {
+            self.input.read_length("a field's expiry")?;
+        }
+        let mut element_bytes = 0u64;
+        for &role in roles {
+            let len = self.show_string(role, "an element")?;
+            tally.longest_string_bytes = tally.longest_string_bytes.max(len);
+            element_bytes = element_bytes.saturating_add(len);
+        }
+        tally.add_element(element_bytes);
+        match table.tail {
+            Tail::Nothing => Ok(()),
+            Tail::EightBytes => self.input.skip(8, "a score or expiry"),
+            Tail::TextDouble => match self.input.read_u8("a score")? {
+                FIRST_TEXTLESS_DOUBLE.. => Ok(()),
+                len => self.input.skip(u64::from(len), "a score"),
+            },
+        }
+    }
+}
+
+/// Passes over one element that is whole in `bytes`: its length. `None`, with nothing counted or shown,
+/// if it is not whole or not valid.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per table type")]
+fn element_within<const STRINGS: usize, V: Visitor>(
+    bytes: &[u8],
+    table: Table,
+    roles: &'static [Role; STRINGS],
+    visitor: &mut V,
+    tally: &mut Tally,
+) -> Option<usize> {
+    let mut at = 0;
+    if table.leading_expiry {
+        at += decode_length(bytes).ok()??.1;
+    }
+    let mut strings = [RdbString::Raw(&[]); STRINGS];
+    let mut element_bytes = 0u64;
+    let mut longest = 0;
+    for string in &mut strings {
+        let rest = bytes.get(at..)?;
+        let header = decode_string_header(rest).ok()??;
+        let payload_len = usize::try_from(header.payload_len).ok()?;
+        let payload = rest.get(header.header_len..)?.get(..payload_len)?;
+        let len = decoded_len(header, payload);
+        *string = match shown_len(header) {
+            Some(_) => view_string(header, payload),
+            None => RdbString::Skipped { decoded_len: len },
+        };
+        longest = len.max(longest);
+        element_bytes = element_bytes.saturating_add(len);
+        at += header.header_len + payload_len;
+    }
+    at += match table.tail {
+        Tail::Nothing => 0,
+        Tail::EightBytes => 8,
+        Tail::TextDouble => match *bytes.get(at)? {
+            FIRST_TEXTLESS_DOUBLE.. => 1,
+            len => 1 + usize::from(len),
+        },
+    };
+    if at > bytes.len() {
+        return None;
+    }
+    // Only now is the element known to be whole, and shown once.
+    for (string, &role) in strings.iter().zip(roles) {
+        visitor.string(role, *string);
+    }
+    tally.longest_string_bytes = tally.longest_string_bytes.max(longest);
+    tally.add_element(element_bytes);
+    Some(at)
+}
