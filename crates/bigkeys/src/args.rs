@@ -1,0 +1,246 @@
+//! What the user may type.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rdb_analysis::Rank;
+use rdb_analysis::json::KeysAs;
+use rdb_source::IoMode;
+
+/// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report totals, groups and the biggest keys of each type
+    ///
+    /// Exit status: 0 all was read; 2 an input could not be opened or is no RDB file; 3 an input is
+    /// damaged, the report covers what was readable and says so; 130 interrupted, likewise.
+    Scan(ScanArgs),
+    /// Print every key with its type, encoding, counts and sizes, in file order
+    ///
+    /// Exit status: as for scan.
+    Keys(KeysArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// How many keys of each type to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+
+    /// The measure by which keys are big [default: rdb_bytes; for dcs: bytes of strings, elements of others]
+    ///
+    /// value_bytes implies --deep.
+    #[arg(long, value_name = "MEASURE")]
+    pub(crate) by: Option<By>,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = ScanFormat::Table)]
+    pub(crate) format: ScanFormat,
+
+    /// Id of the instance in the output of --format dcs
+    #[arg(long, value_name = "ID", default_value = "00000000-0000-0000-0000-000000000000")]
+    pub(crate) instance_id: String,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl)]
+    pub(crate) format: KeysFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InputArgs {
+    /// RDB files; - is standard input
+    #[arg(value_name = "INPUT", required_unless_present = "shards")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// The node that wrote a file, for the shard column. FILE need not be given as INPUT again
+    #[arg(long = "shard", id = "shards", value_name = "IP:PORT=FILE", value_parser = parse_shard)]
+    pub(crate) shards: Vec<Shard>,
+
+    /// How to read files: auto maps regular files and reads everything else
+    #[arg(long, value_enum, default_value_t = Io::Auto)]
+    pub(crate) io: Io,
+
+    /// Look inside packed values, so that value_bytes and largest_element_bytes are known for all
+    /// collections but streams
+    #[arg(long)]
+    pub(crate) deep: bool,
+
+    /// Do not compare the files' checksums
+    #[arg(long)]
+    pub(crate) no_checksum: bool,
+
+    /// Threads to use [default: one per core]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How key names are written: auto gives text where they are UTF-8
+    #[arg(long, value_enum, default_value_t = Names::Auto)]
+    pub(crate) keys_as: Names,
+
+    /// Show no progress bar
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum By {
+    Elements,
+    ValueBytes,
+    RdbBytes,
+}
+
+impl By {
+    pub(crate) fn rank(self) -> Rank {
+        match self {
+            Self::Elements => Rank::Elements,
+            Self::ValueBytes => Rank::ValueBytes,
+            Self::RdbBytes => Rank::RdbBytes,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Table,
+    /// The whole report as one JSON object
+    Json,
+    /// The listed keys, one JSON object a line
+    Jsonl,
+    /// The listed keys as CSV with a header
+    Csv,
+    /// The task object of Huawei Cloud DCS
+    Dcs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysFormat {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// CSV with a header
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Names {
+    Auto,
+    Base64,
+}
+
+impl Names {
+    pub(crate) fn keys_as(self) -> KeysAs {
+        match self {
+            Self::Auto => KeysAs::Auto,
+            Self::Base64 => KeysAs::Base64,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Io {
+    Auto,
+    Mmap,
+    Read,
+}
+
+impl Io {
+    pub(crate) fn mode(self) -> IoMode {
+        match self {
+            Self::Auto => IoMode::Auto,
+            Self::Mmap => IoMode::Mmap,
+            Self::Read => IoMode::Read,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub(crate) fn choice(self) -> anstream::ColorChoice {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+    }
+}
+
+/// A node and the file it wrote.
+#[derive(Clone, Debug)]
+pub(crate) struct Shard {
+    pub(crate) node: SocketAddr,
+    pub(crate) path: PathBuf,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let (node, path) = text.split_once('=').ok_or("expected IP:PORT=FILE")?;
+    let node = node.parse().map_err(|_| format!("{node:?} is not IP:PORT, such as 10.0.0.1:6379"))?;
+    if path.is_empty() {
+        return Err("the file is missing after =".to_owned());
+    }
+    Ok(Shard { node, path: PathBuf::from(path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shard_is_an_address_and_a_file() {
+        let shard = parse_shard("[::1]:6379=a=b.rdb").expect("valid");
+        assert_eq!((shard.node.port(), shard.path), (6379, PathBuf::from("a=b.rdb")));
+        for wrong in ["", "a.rdb", "localhost:6379=a", "10.0.0.1=a", "10.0.0.1:6379="] {
+            assert!(parse_shard(wrong).is_err(), "{wrong}");
+        }
+    }
+}

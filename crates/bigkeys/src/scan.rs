@@ -1,0 +1,99 @@
+//! `bigkeys scan`.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dcs_bigkeys::{DcsTime, Task, TaskInfo};
+use jiff::Timestamp;
+use rdb_analysis::{Options, Rank, SourceFacts, analyze};
+
+use crate::Ending;
+use crate::args::{By, ScanArgs, ScanFormat};
+use crate::inputs::{Input, open_all};
+use crate::messages::Messages;
+use crate::progress::Bar;
+use crate::render;
+
+pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
+    let created_at = DcsTime(Timestamp::now());
+    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+    let options = options(args);
+    let length = inputs.iter().map(Input::length).sum();
+    let bar = Bar::new(&args.output, length, true);
+    let started_at = DcsTime(Timestamp::now());
+    let sources = inputs.iter_mut().map(Input::source).collect();
+    let outcome = analyze(sources, &options, &bar, stop)?;
+    bar.finish();
+
+    let report = outcome.report;
+    for failure in &outcome.failures {
+        messages.error(failure);
+    }
+    let failed = unopened + outcome.failures.len() > 0;
+    let mut ending = if failed { Ending::Failed } else { Ending::Clean };
+    if report.sources.is_empty() {
+        return Ok(ending);
+    }
+    for source in &report.sources {
+        ending = ending.max(judge(&source.path, &source.facts, messages));
+    }
+
+    let keys_as = args.output.keys_as.keys_as();
+    let mut out = render::stdout(args.output.color);
+    match args.format {
+        ScanFormat::Table => render::table::report(&mut out, &report, keys_as)?,
+        ScanFormat::Json => render::json::report(&mut out, &report, keys_as)?,
+        ScanFormat::Jsonl => render::top_keys(&mut render::json::Lines::new(&mut out, keys_as), &report)?,
+        ScanFormat::Csv => render::top_keys(&mut render::csv::Rows::new(&mut out, keys_as)?, &report)?,
+        ScanFormat::Dcs => {
+            let info = TaskInfo {
+                id: uuid::Uuid::new_v4().to_string(),
+                instance_id: args.instance_id.clone(),
+                created_at,
+                started_at,
+                finished_at: DcsTime(Timestamp::now()),
+            };
+            render::json::object(&mut out, &Task::finished(info, &report))?;
+        }
+    }
+    render::flush(out)?;
+    Ok(ending)
+}
+
+fn options(args: &ScanArgs) -> Options {
+    let mut options = Options::default();
+    options.scan.deep = args.input.deep || args.by == Some(By::ValueBytes);
+    options.scan.verify_checksum = !args.input.no_checksum;
+    options.threads = args.input.threads.map(usize::from);
+    options.top = args.top;
+    options.rank = match (args.by, args.format) {
+        (Some(by), _) => by.rank(),
+        (None, ScanFormat::Dcs) => Rank::Natural,
+        (None, _) => Rank::RdbBytes,
+    };
+    if args.format == ScanFormat::Dcs {
+        options.top = options.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
+    }
+    options
+}
+
+/// Warns about a source that is not clean.
+pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
+    if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {
+        messages.warning(&format_args!(
+            "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"
+        ));
+    }
+    let coverage = &facts.coverage;
+    if let Some(reason) = &coverage.reason {
+        messages.warning(&format_args!("{path}: the result is partial: {reason}"));
+    }
+    if coverage.damaged_keys > 0 {
+        messages.warning(&format_args!("{path}: {} damaged keys were left out", coverage.damaged_keys));
+    }
+    match facts.is_clean() {
+        true => Ending::Clean,
+        false if coverage.interrupted => Ending::Interrupted,
+        false => Ending::Damaged,
+    }
+}

@@ -1,0 +1,248 @@
+//! Sums by database, type, encoding and time to expiry.
+//!
+//! One table of cells per database, indexed by type and encoding, holds everything but the expiry;
+//! the groupings of a report are its margins. So a key costs two additions per number, not one for
+//! each grouping.
+
+use std::collections::BTreeMap;
+
+use rdb_parser::ModuleId;
+use serde::Serialize;
+
+use crate::encoding::Encoding;
+use crate::measure::{DataType, Measure};
+
+/// Databases and module types that are told apart. Real files have a handful of each; a hostile one must
+/// not grow the tables, so the rest is summed under "other".
+const MAX_TOLD_APART: usize = 1024;
+
+const MILLISECONDS: [(ExpiryBucket, i64); 5] = [
+    (ExpiryBucket::WithinHour, 3_600_000),
+    (ExpiryBucket::WithinDay, 86_400_000),
+    (ExpiryBucket::WithinWeek, 7 * 86_400_000),
+    (ExpiryBucket::WithinMonth, 30 * 86_400_000),
+    (ExpiryBucket::Later, i64::MAX),
+];
+
+/// Time to expiry, from the time the file was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExpiryBucket {
+    /// The key has no expiry.
+    Never,
+    /// It had expired, and not been deleted.
+    Expired,
+    /// Up to an hour.
+    WithinHour,
+    /// Up to 24 hours.
+    WithinDay,
+    /// Up to seven days.
+    WithinWeek,
+    /// Up to thirty days.
+    WithinMonth,
+    /// More.
+    Later,
+}
+
+impl ExpiryBucket {
+    const ALL: [Self; 7] = [
+        Self::Never,
+        Self::Expired,
+        Self::WithinHour,
+        Self::WithinDay,
+        Self::WithinWeek,
+        Self::WithinMonth,
+        Self::Later,
+    ];
+
+    #[inline]
+    fn of(now_ms: i64, expires_at_ms: Option<i64>) -> Self {
+        let Some(at) = expires_at_ms else { return Self::Never };
+        let left = at.saturating_sub(now_ms);
+        if left <= 0 {
+            return Self::Expired;
+        }
+        MILLISECONDS.iter().find(|(_, limit)| left <= *limit).map_or(Self::Later, |(bucket, _)| *bucket)
+    }
+}
+
+/// Sums over a group of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Group {
+    /// Keys in the group.
+    pub keys: u64,
+    /// Keys with an expiry.
+    pub keys_with_expiry: u64,
+    /// Elements of all keys that have a number of elements.
+    pub elements: u64,
+    /// Payload of the keys of which it is known.
+    pub value_bytes: u64,
+    /// Keys of which the payload is known, and so counted in `value_bytes`.
+    pub value_bytes_keys: u64,
+    /// Bytes in the file.
+    pub rdb_bytes: u64,
+    /// Bytes in the server's memory. `None`: not modelled.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Group {
+    #[inline]
+    fn add(&mut self, measure: &Measure) {
+        self.keys += 1;
+        self.keys_with_expiry += u64::from(measure.expires_at_ms.is_some());
+        self.elements = self.elements.saturating_add(measure.elements.unwrap_or(0));
+        self.value_bytes = self.value_bytes.saturating_add(measure.value_bytes.unwrap_or(0));
+        self.value_bytes_keys += u64::from(measure.value_bytes.is_some());
+        self.rdb_bytes += measure.rdb_bytes;
+        if let Some(bytes) = measure.memory_bytes {
+            self.memory_bytes = Some(self.memory_bytes.unwrap_or(0).saturating_add(bytes));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.keys += other.keys;
+        self.keys_with_expiry += other.keys_with_expiry;
+        self.elements = self.elements.saturating_add(other.elements);
+        self.value_bytes = self.value_bytes.saturating_add(other.value_bytes);
+        self.value_bytes_keys += other.value_bytes_keys;
+        self.rdb_bytes += other.rdb_bytes;
+        if let Some(bytes) = other.memory_bytes {
+            self.memory_bytes = Some(self.memory_bytes.unwrap_or(0).saturating_add(bytes));
+        }
+    }
+}
+
+/// A database, or what [`MAX_TOLD_APART`] left over, which sorts last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Db {
+    Number(u64),
+    Other,
+}
+
+const BUILT_IN: usize = DataType::BUILT_IN.len();
+const ENCODINGS: usize = Encoding::ALL.len();
+
+/// The cells of one database.
+#[derive(Debug, Default)]
+struct DbCells {
+    built_in: [[Group; ENCODINGS]; BUILT_IN],
+    modules: BTreeMap<ModuleId, Group>,
+}
+
+impl DbCells {
+    #[inline]
+    fn cell(&mut self, data_type: DataType, encoding: Encoding) -> &mut Group {
+        match (data_type.built_in_index(), data_type) {
+            (Some(row), _) => &mut self.built_in[row][encoding as usize],
+            (None, DataType::Module(id)) => self.module(id),
+            (None, _) => self.module(OTHER_MODULES),
+        }
+    }
+
+    fn module(&mut self, id: ModuleId) -> &mut Group {
+        let id = if self.modules.len() < MAX_TOLD_APART || self.modules.contains_key(&id) {
+            id
+        } else {
+            OTHER_MODULES
+        };
+        self.modules.entry(id).or_default()
+    }
+
+    fn cells(&self) -> impl Iterator<Item = (DataType, Encoding, &Group)> {
+        let built_in = DataType::BUILT_IN.into_iter().zip(&self.built_in).flat_map(|(data_type, row)| {
+            Encoding::ALL.into_iter().zip(row).map(move |(encoding, cell)| (data_type, encoding, cell))
+        });
+        let modules = self.modules.iter().map(|(id, cell)| (DataType::Module(*id), Encoding::Raw, cell));
+        built_in.chain(modules).filter(|(_, _, cell)| cell.keys > 0)
+    }
+}
+
+/// Stands for the module types that were not told apart: all bits set but the version, which no real
+/// name gives.
+const OTHER_MODULES: ModuleId = ModuleId(u64::MAX & !1023);
+
+/// The sums of a report.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    dbs: Vec<(Db, DbCells)>,
+    /// Index of the database of the last key.
+    current: usize,
+    expiry: [Group; ExpiryBucket::ALL.len()],
+}
+
+impl Groups {
+    #[inline]
+    pub(crate) fn observe(&mut self, now_ms: i64, measure: &Measure) {
+        let bucket = ExpiryBucket::of(now_ms, measure.expires_at_ms);
+        self.expiry[bucket as usize].add(measure);
+        self.db(Db::Number(measure.db)).cell(measure.data_type, measure.encoding).add(measure);
+    }
+
+    #[inline]
+    fn db(&mut self, db: Db) -> &mut DbCells {
+        if self.dbs.get(self.current).is_none_or(|(current, _)| *current != db) {
+            self.select(db);
+        }
+        &mut self.dbs[self.current].1
+    }
+
+    #[cold]
+    fn select(&mut self, db: Db) {
+        let known = |dbs: &[(Db, DbCells)], db| dbs.iter().position(|(known, _)| *known == db);
+        let full = self.dbs.len() >= MAX_TOLD_APART;
+        let db = if full && known(&self.dbs, db).is_none() { Db::Other } else { db };
+        self.current = known(&self.dbs, db).unwrap_or_else(|| {
+            self.dbs.push((db, DbCells::default()));
+            self.dbs.len() - 1
+        });
+    }
+
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        for (db, cells) in &other.dbs {
+            for (data_type, encoding, cell) in cells.cells() {
+                self.db(*db).cell(data_type, encoding).merge(cell);
+            }
+        }
+        for (mine, theirs) in self.expiry.iter_mut().zip(&other.expiry) {
+            mine.merge(theirs);
+        }
+        self
+    }
+
+    pub(crate) fn totals(&self) -> Group {
+        self.sums(|_, _, _| ()).into_values().next().unwrap_or_default()
+    }
+
+    pub(crate) fn by_type(&self) -> BTreeMap<DataType, Group> {
+        self.sums(|_, data_type, _| data_type)
+    }
+
+    pub(crate) fn by_encoding(&self) -> BTreeMap<(DataType, Encoding), Group> {
+        self.sums(|_, data_type, encoding| (data_type, encoding))
+    }
+
+    /// By database in ascending order; `None` for those that were not told apart.
+    pub(crate) fn by_db(&self) -> Vec<(Option<u64>, Group)> {
+        let number = |db| match db {
+            Db::Number(db) => Some(db),
+            Db::Other => None,
+        };
+        self.sums(|db, _, _| db).into_iter().map(|(db, group)| (number(db), group)).collect()
+    }
+
+    pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {
+        ExpiryBucket::ALL.into_iter().zip(self.expiry)
+    }
+
+    fn sums<K: Ord>(&self, key: impl Fn(Db, DataType, Encoding) -> K) -> BTreeMap<K, Group> {
+        let mut sums = BTreeMap::<K, Group>::new();
+        for (db, cells) in &self.dbs {
+            for (data_type, encoding, cell) in cells.cells() {
+                sums.entry(key(*db, data_type, encoding)).or_default().merge(cell);
+            }
+        }
+        sums
+    }
+}

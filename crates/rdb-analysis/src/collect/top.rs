@@ -1,0 +1,205 @@
+//! The largest keys of each type.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use rdb_parser::{ErrorKind, ModuleId};
+
+use crate::measure::{DataType, KeyView, Measure};
+
+/// Module types for which a list is kept; see the groups for why there is a limit.
+const MAX_MODULE_TYPES: usize = 64;
+
+/// Bytes of a key's name that are kept. Names may be as long as values.
+pub(crate) const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
+
+/// The measure that makes a key big. A key of which it is not known comes after all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rank {
+    /// The number of elements.
+    Elements,
+    /// Bytes of payload.
+    ValueBytes,
+    /// Bytes in the file.
+    RdbBytes,
+    /// What big-key lists of the servers' own tools and of cloud consoles use: bytes for strings, the
+    /// number of elements for everything else.
+    Natural,
+}
+
+impl Rank {
+    /// The measure of a key by which it ranks.
+    #[inline]
+    pub fn of(self, measure: &Measure) -> Option<u64> {
+        match self {
+            Self::Elements => measure.elements,
+            Self::ValueBytes => measure.value_bytes,
+            Self::RdbBytes => Some(measure.rdb_bytes),
+            Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
+            Self::Natural => measure.elements,
+        }
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elements => "elements",
+            Self::ValueBytes => "value_bytes",
+            Self::RdbBytes => "rdb_bytes",
+            Self::Natural => "natural",
+        }
+    }
+}
+
+/// A key that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TopKey {
+    rank: Option<u64>,
+    pub(crate) measure: Measure,
+    /// The first [`MAX_KEPT_KEY_BYTES`] of its name.
+    pub(crate) key: Vec<u8>,
+    /// Length of its whole name.
+    pub(crate) key_bytes: u64,
+    /// Index of the source it is in.
+    pub(crate) source: usize,
+}
+
+/// What decides the order of a list; less is better. By rank, and where that is equal by database, name,
+/// source and place, so that no two keys are equal and the order of arrival does not matter.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Standing<'a> {
+    rank: Reverse<Option<u64>>,
+    db: u64,
+    key: &'a [u8],
+    source: usize,
+    offset: u64,
+}
+
+impl TopKey {
+    fn standing(&self) -> Standing<'_> {
+        Standing {
+            rank: Reverse(self.rank),
+            db: self.measure.db,
+            key: &self.key,
+            source: self.source,
+            offset: self.measure.offset,
+        }
+    }
+}
+
+/// The greatest is the worst: the one that a heap shows, to be replaced.
+impl Ord for TopKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.standing().cmp(&other.standing())
+    }
+}
+
+impl PartialOrd for TopKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Lists of the largest keys, one for each type, of at most `limit` keys each.
+#[derive(Debug)]
+pub(crate) struct TopKeys {
+    rank: Rank,
+    limit: usize,
+    built_in: [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
+    modules: BTreeMap<ModuleId, BinaryHeap<TopKey>>,
+    /// Where names are decoded.
+    scratch: Vec<u8>,
+}
+
+impl TopKeys {
+    pub(crate) fn new(rank: Rank, limit: usize) -> Self {
+        Self { rank, limit, built_in: Default::default(), modules: BTreeMap::new(), scratch: Vec::new() }
+    }
+
+    /// Offers a key.
+    ///
+    /// # Errors
+    ///
+    /// If the key's name is needed and cannot be decompressed.
+    #[inline]
+    pub(crate) fn observe(&mut self, source: usize, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+        let rank = self.rank.of(&key.measure);
+        let limit = self.limit;
+        let Some(list) = list_of(&mut self.built_in, &mut self.modules, key.measure.data_type) else {
+            return Ok(());
+        };
+        if list.len() == limit && list.peek().is_none_or(|worst| rank < worst.rank) {
+            return Ok(());
+        }
+        insert(list, limit, &mut self.scratch, rank, source, key)
+    }
+
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        let modules = other.modules.into_values();
+        for key in other.built_in.into_iter().chain(modules).flatten() {
+            let Some(list) = list_of(&mut self.built_in, &mut self.modules, key.measure.data_type) else {
+                continue;
+            };
+            list.push(key);
+            if list.len() > self.limit {
+                list.pop();
+            }
+        }
+        self
+    }
+
+    /// The lists that are not empty, best key first.
+    pub(crate) fn into_lists(self) -> impl Iterator<Item = (DataType, Vec<TopKey>)> {
+        let built_in = DataType::BUILT_IN.into_iter().zip(self.built_in);
+        let modules = self.modules.into_iter().map(|(id, list)| (DataType::Module(id), list));
+        built_in
+            .chain(modules)
+            .map(|(data_type, list)| (data_type, list.into_sorted_vec()))
+            .filter(|(_, list)| !list.is_empty())
+    }
+}
+
+#[inline]
+fn list_of<'a>(
+    built_in: &'a mut [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
+    modules: &'a mut BTreeMap<ModuleId, BinaryHeap<TopKey>>,
+    data_type: DataType,
+) -> Option<&'a mut BinaryHeap<TopKey>> {
+    match data_type {
+        DataType::Module(id) if modules.len() >= MAX_MODULE_TYPES => modules.get_mut(&id),
+        DataType::Module(id) => Some(modules.entry(id).or_default()),
+        data_type => built_in.get_mut(data_type.built_in_index()?),
+    }
+}
+
+/// Puts a key into a list that it may belong to. A key that is replaced gives its allocation to the
+/// new one, so that a long ascending file does not allocate for each of its keys.
+#[inline(never)]
+fn insert(
+    list: &mut BinaryHeap<TopKey>,
+    limit: usize,
+    scratch: &mut Vec<u8>,
+    rank: Option<u64>,
+    source: usize,
+    key: &KeyView<'_>,
+) -> Result<(), ErrorKind> {
+    let measure = key.measure;
+    let name = key.key.decode(scratch)?;
+    let key_bytes = name.len() as u64;
+    let name = name.get(..MAX_KEPT_KEY_BYTES).unwrap_or(name);
+    if list.len() < limit {
+        list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source });
+        return Ok(());
+    }
+    let Some(mut worst) = list.peek_mut() else { return Ok(()) };
+    let standing =
+        Standing { rank: Reverse(rank), db: measure.db, key: name, source, offset: measure.offset };
+    if standing < worst.standing() {
+        let mut kept = std::mem::take(&mut worst.key);
+        kept.clear();
+        kept.extend_from_slice(name);
+        *worst = TopKey { rank, measure, key: kept, key_bytes, source };
+    }
+    Ok(())
+}

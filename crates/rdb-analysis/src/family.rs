@@ -1,0 +1,114 @@
+//! Which server wrote a file, as far as it matters for how that server holds a value.
+
+use rdb_parser::{Dialect, Flavour, Header};
+
+/// Servers that hold values alike. Ordered within each vendor, oldest first.
+///
+/// The boundaries are those at which `OBJECT ENCODING` or `MEMORY USAGE` began to answer
+/// differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// Redis 2.4 and older: zipmaps, no embedded strings.
+    Redis2_4,
+    /// Redis 2.6 and 2.8.
+    Redis2_6,
+    /// Redis 3.0: short strings are embedded.
+    Redis3_0,
+    /// Redis 3.2 to 6.2: quicklists.
+    Redis6_2,
+    /// Redis 7.0: listpacks.
+    Redis7_0,
+    /// Redis 7.2 (and Valkey 7.2, its fork): small lists and sets are listpacks.
+    Redis7_2,
+    /// Redis 7.4 and 8.0: field expiry.
+    Redis7_4,
+    /// Redis 8.2 and later: key and value in one object.
+    Redis8_2,
+    /// Valkey 8.0.
+    Valkey8_0,
+    /// Valkey 8.1: key and value in one object.
+    Valkey8_1,
+    /// Valkey 9 and later: field expiry, longer embedded strings.
+    Valkey9,
+}
+
+impl Family {
+    /// The family that the header alone suggests: the oldest server that writes the version, but
+    /// for versions that one generation of servers shared the newest of it.
+    pub fn from_header(header: Header) -> Self {
+        match (header.dialect, header.version) {
+            (Dialect::Valkey, _) => Self::Valkey9,
+            (_, 0..=3) => Self::Redis2_4,
+            (_, 4..=5) => Self::Redis2_6,
+            (_, 6) => Self::Redis3_0,
+            (_, 7..=9) => Self::Redis6_2,
+            (_, 10) => Self::Redis7_0,
+            (_, 11) => Self::Redis7_2,
+            (_, 12) => Self::Redis7_4,
+            _ => Self::Redis8_2,
+        }
+    }
+
+    /// The family of the version in the AUX field `redis-ver` or `valkey-ver`. `None` if it is no
+    /// version number.
+    ///
+    /// KeyDB and Dragonfly hold values in their own ways; the nearest is the Redis they started from.
+    pub fn from_version(flavour: Flavour, version: &str) -> Option<Self> {
+        let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
+        let major = numbers.next()?.ok()?;
+        let minor = numbers.next().and_then(Result::ok).unwrap_or(0);
+        Some(match (flavour, major, minor) {
+            (Flavour::Valkey, ..8, _) => Self::Redis7_2,
+            (Flavour::Valkey, 8, 0) => Self::Valkey8_0,
+            (Flavour::Valkey, 8, _) => Self::Valkey8_1,
+            (Flavour::Valkey, ..) => Self::Valkey9,
+            (Flavour::KeyDb | Flavour::Dragonfly, ..) => Self::Redis6_2,
+            (_, ..2, _) | (_, 2, ..=4) => Self::Redis2_4,
+            (_, 2, _) => Self::Redis2_6,
+            (_, 3, ..=1) => Self::Redis3_0,
+            (_, 3..=6, _) => Self::Redis6_2,
+            (_, 7, ..=1) => Self::Redis7_0,
+            (_, 7, 2..=3) => Self::Redis7_2,
+            (_, 7, _) | (_, 8, ..=1) => Self::Redis7_4,
+            _ => Self::Redis8_2,
+        })
+    }
+
+    /// Whether this server replaced ziplists by listpacks.
+    pub(crate) fn has_listpacks(self) -> bool {
+        self >= Self::Redis7_0
+    }
+
+    /// Whether small lists and sets may be single listpacks (7.2 and what came from it).
+    pub(crate) fn has_small_lists_and_sets(self) -> bool {
+        self >= Self::Redis7_2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_map_to_the_family_of_their_server() {
+        for (version, family) in [
+            ("2.8.24", Family::Redis2_6),
+            ("3.2.1", Family::Redis6_2),
+            ("6.2.14", Family::Redis6_2),
+            ("7.0.15", Family::Redis7_0),
+            ("7.2.6", Family::Redis7_2),
+            ("7.4.1", Family::Redis7_4),
+            ("8.0.0", Family::Redis7_4),
+            ("8.2.3", Family::Redis8_2),
+            ("8.9.241", Family::Redis8_2),
+            ("255.255.255", Family::Redis8_2),
+        ] {
+            assert_eq!(Family::from_version(Flavour::Redis, version), Some(family), "{version}");
+        }
+        assert_eq!(Family::from_version(Flavour::Valkey, "8.1.8-rc1"), Some(Family::Valkey8_1));
+        assert_eq!(Family::from_version(Flavour::Valkey, "9.1.2"), Some(Family::Valkey9));
+        assert_eq!(Family::from_version(Flavour::KeyDb, "255.255.255"), Some(Family::Redis6_2));
+        assert_eq!(Family::from_version(Flavour::Redis, "unstable"), None);
+    }
+}

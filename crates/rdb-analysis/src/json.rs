@@ -1,0 +1,310 @@
+//! The JSON that the program promises: see `docs/schema/`.
+//!
+//! Field names and order are set here and in the types that derive [`Serialize`] for this purpose
+//! ([`Group`](crate::Group) and what holds it). A key that is UTF-8 is in `key`; any other is in
+//! `key_b64`. Strings are written so that they are harmless on a terminal, too.
+
+use std::io::{self, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use rdb_parser::Checksum;
+use rdb_parser::escape::is_unprintable;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
+
+use crate::collect::Group;
+use crate::measure::{DataType, Measure};
+use crate::report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
+
+/// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How key names are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeysAs {
+    /// As text where they are UTF-8, as base64 where not.
+    #[default]
+    Auto,
+    /// As base64.
+    Base64,
+}
+
+/// Writes `value` as JSON on one line, without a line feed.
+///
+/// # Errors
+///
+/// If `writer` fails.
+pub fn write_compact(writer: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(writer, Harmless(CompactFormatter));
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// Writes `value` as indented JSON.
+///
+/// # Errors
+///
+/// If `writer` fails.
+pub fn write_pretty(writer: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(writer, Harmless(PrettyFormatter::new()));
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// The record of a key. `name` is its decoded name, or the beginning of it; `key_bytes` the length of
+/// the whole.
+pub fn key_record<'a>(
+    name: &'a [u8],
+    key_bytes: u64,
+    measure: &'a Measure,
+    shard: Option<&'a str>,
+    keys_as: KeysAs,
+) -> impl Serialize + 'a {
+    KeyJson {
+        db: measure.db,
+        name: NameJson { name, keys_as },
+        key_truncated_from_bytes: (key_bytes > name.len() as u64).then_some(key_bytes),
+        data_type: measure.data_type,
+        encoding: measure.encoding.name(),
+        elements: measure.elements,
+        value_bytes: measure.value_bytes,
+        rdb_bytes: measure.rdb_bytes,
+        memory_bytes: measure.memory_bytes,
+        largest_element_bytes: measure.largest_element_bytes,
+        expires_at_ms: measure.expires_at_ms,
+        idle_seconds: measure.idle_seconds,
+        freq: measure.freq,
+        slot: measure.slot,
+        shard,
+        offset: measure.offset,
+    }
+}
+
+/// The report.
+pub fn report(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
+    ReportJson {
+        schema_version: SCHEMA_VERSION,
+        tool: ToolJson { name: "bigkeys", version: env!("CARGO_PKG_VERSION") },
+        sources: report.sources.iter().map(source).collect(),
+        totals: report.totals,
+        by_type: &report.by_type,
+        by_db: &report.by_db,
+        by_encoding: &report.by_encoding,
+        expiry: &report.expiry,
+        ranked_by: report.rank.name(),
+        top: TopJson { report, keys_as },
+    }
+}
+
+#[derive(Serialize)]
+struct KeyJson<'a> {
+    db: u64,
+    #[serde(flatten)]
+    name: NameJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_truncated_from_bytes: Option<u64>,
+    #[serde(rename = "type")]
+    data_type: DataType,
+    encoding: &'static str,
+    elements: Option<u64>,
+    value_bytes: Option<u64>,
+    rdb_bytes: u64,
+    memory_bytes: Option<u64>,
+    largest_element_bytes: Option<u64>,
+    expires_at_ms: Option<i64>,
+    idle_seconds: Option<u64>,
+    freq: Option<u8>,
+    slot: Option<u16>,
+    shard: Option<&'a str>,
+    offset: u64,
+}
+
+/// `key` or `key_b64`.
+struct NameJson<'a> {
+    name: &'a [u8],
+    keys_as: KeysAs,
+}
+
+impl Serialize for NameJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match (self.keys_as, std::str::from_utf8(self.name)) {
+            (KeysAs::Auto, Ok(text)) => map.serialize_entry("key", text)?,
+            _ => map.serialize_entry("key_b64", &STANDARD.encode(self.name))?,
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct ReportJson<'a> {
+    schema_version: u32,
+    tool: ToolJson,
+    sources: Vec<SourceJson<'a>>,
+    totals: Group,
+    by_type: &'a [TypeGroup],
+    by_db: &'a [DbGroup],
+    by_encoding: &'a [EncodingGroup],
+    expiry: &'a [ExpiryGroup],
+    ranked_by: &'static str,
+    top: TopJson<'a>,
+}
+
+#[derive(Serialize)]
+struct ToolJson {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct SourceJson<'a> {
+    path: &'a str,
+    shard: Option<&'a str>,
+    flavour: &'static str,
+    rdb_version: u32,
+    server_version: Option<&'a str>,
+    created_at: Option<Timestamp>,
+    used_memory_bytes: Option<u64>,
+    bytes: u64,
+    keys: u64,
+    announced_keys: u64,
+    functions: u64,
+    key_bytes: u64,
+    container_bytes: u64,
+    trailing_bytes: u64,
+    checksum: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum_stored: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum_computed: Option<String>,
+    coverage: CoverageJson<'a>,
+}
+
+#[derive(Serialize)]
+struct CoverageJson<'a> {
+    complete: bool,
+    stopped_at_offset: Option<u64>,
+    reason: Option<&'a str>,
+    damaged_keys: u64,
+}
+
+fn source(source: &SourceReport) -> SourceJson<'_> {
+    let facts = &source.facts;
+    let sums = match facts.checksum {
+        Some(Checksum::Mismatch { stored, computed }) => Some((stored, computed)),
+        _ => None,
+    };
+    SourceJson {
+        path: &source.path,
+        shard: source.shard.as_deref(),
+        flavour: facts.flavour.name(),
+        rdb_version: facts.header.version,
+        server_version: facts.server_version.as_deref(),
+        created_at: facts.created_at_s.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        used_memory_bytes: facts.used_memory_bytes,
+        bytes: facts.bytes,
+        keys: facts.keys,
+        announced_keys: facts.announced_keys,
+        functions: facts.functions,
+        key_bytes: facts.key_bytes,
+        container_bytes: facts.container_bytes,
+        trailing_bytes: facts.trailing_bytes,
+        checksum: facts.checksum_name(),
+        checksum_stored: sums.map(|(stored, _)| format!("{stored:016x}")),
+        checksum_computed: sums.map(|(_, computed)| format!("{computed:016x}")),
+        coverage: CoverageJson {
+            complete: facts.coverage.complete,
+            stopped_at_offset: facts.coverage.stopped_at_offset,
+            reason: facts.coverage.reason.as_deref(),
+            damaged_keys: facts.coverage.damaged_keys,
+        },
+    }
+}
+
+struct TopJson<'a> {
+    report: &'a Report,
+    keys_as: KeysAs,
+}
+
+impl Serialize for TopJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.report.top.iter().map(|(data_type, keys)| (data_type, TopList(keys, self.keys_as))),
+        )
+    }
+}
+
+struct TopList<'a>(&'a [KeyRecord], KeysAs);
+
+impl Serialize for TopList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|record| {
+            key_record(&record.key, record.key_bytes, &record.measure, record.shard.as_deref(), self.1)
+        }))
+    }
+}
+
+/// Escapes, besides what JSON demands, the characters that a terminal may act on.
+#[derive(Debug)]
+struct Harmless<F>(F);
+
+impl<F: Formatter> Formatter for Harmless<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_unprintable(c)) {
+            let (before, from) = rest.split_at(at);
+            writer.write_all(before.as_bytes())?;
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = from.get(c.len_utf8()..).unwrap_or_default();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
+        self.0.write_char_escape(writer, escape)
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn end_object_key<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_key(writer)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
+    }
+}

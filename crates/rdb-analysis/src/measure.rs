@@ -1,0 +1,208 @@
+//! What one key costs.
+
+use std::fmt;
+
+use rdb_parser::{Entry, Layout, ModuleId, RdbString, Role, ValueType, Visitor};
+use serde::{Serialize, Serializer};
+
+use crate::encoding::{Encoding, Facts};
+use crate::family::Family;
+
+/// The type of a key, as `TYPE` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DataType {
+    /// `string`
+    String,
+    /// `list`
+    List,
+    /// `set`
+    Set,
+    /// `zset`
+    Zset,
+    /// `hash`
+    Hash,
+    /// `stream`
+    Stream,
+    /// The type of a module, without the version of its encoding.
+    Module(ModuleId),
+}
+
+impl DataType {
+    /// The types every server has, in the order of reports.
+    pub const BUILT_IN: [Self; 6] =
+        [Self::String, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream];
+
+    /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for a module's.
+    #[inline]
+    pub(crate) fn built_in_index(self) -> Option<usize> {
+        Some(match self {
+            Self::String => 0,
+            Self::List => 1,
+            Self::Set => 2,
+            Self::Zset => 3,
+            Self::Hash => 4,
+            Self::Stream => 5,
+            Self::Module(_) => return None,
+        })
+    }
+
+    fn of(value_type: ValueType, layout: &Layout) -> Self {
+        match (layout, value_type) {
+            (Layout::Module(id), _) => Self::Module(id.without_version()),
+            (_, ValueType::String) => Self::String,
+            (
+                _,
+                ValueType::List
+                | ValueType::ListZiplist
+                | ValueType::ListQuicklist
+                | ValueType::ListQuicklist2,
+            ) => Self::List,
+            (_, ValueType::Set | ValueType::SetIntset | ValueType::SetListpack) => Self::Set,
+            (
+                _,
+                ValueType::ZsetText
+                | ValueType::ZsetBinary
+                | ValueType::ZsetZiplist
+                | ValueType::ZsetListpack,
+            ) => Self::Zset,
+            (Layout::Stream(_), _) => Self::Stream,
+            _ => Self::Hash,
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Zset => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Module(id) => return f.pad(&id.to_string()),
+        })
+    }
+}
+
+impl Serialize for DataType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Everything measured of one key but its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Measure {
+    /// Logical database.
+    pub db: u64,
+    /// Type.
+    pub data_type: DataType,
+    /// What `OBJECT ENCODING` would answer after loading into the server that wrote the file.
+    pub encoding: Encoding,
+    /// Items, members, field-value pairs, stream entries; 1 for a string. `None` for a module's value.
+    pub elements: Option<u64>,
+    /// Bytes of payload: a string's length, the sum over a collection's elements. `None` where the
+    /// scan did not see the elements.
+    pub value_bytes: Option<u64>,
+    /// Bytes that the key takes in the file: prefix opcodes, type, name and value.
+    pub rdb_bytes: u64,
+    /// What `MEMORY USAGE key SAMPLES 0` would answer after loading. `None`: not modelled.
+    pub memory_bytes: Option<u64>,
+    /// Bytes of payload of the largest element. `None` where the scan did not see them.
+    pub largest_element_bytes: Option<u64>,
+    /// When the key expires, in milliseconds since 1970.
+    pub expires_at_ms: Option<i64>,
+    /// Seconds since its last use, as of the time the file was written.
+    pub idle_seconds: Option<u64>,
+    /// Its logarithmic access counter.
+    pub freq: Option<u8>,
+    /// Its cluster slot, where the file states it.
+    pub slot: Option<u16>,
+    /// Absolute offset of its record in the file.
+    pub offset: u64,
+}
+
+/// A key as the scan passes by: borrowed until the next one.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct KeyView<'a> {
+    /// Its name.
+    pub key: RdbString<'a>,
+    /// Its measures.
+    pub measure: Measure,
+}
+
+/// Looks at values as the parser passes over them, and measures keys from that.
+#[derive(Debug)]
+pub(crate) struct Measurer {
+    pub(crate) family: Family,
+    deep: bool,
+    /// Whether every string of the value so far is an integer; kept for strings and sets, whose
+    /// encoding depends on it.
+    all_integers: bool,
+    watch_integers: bool,
+}
+
+impl Measurer {
+    pub(crate) fn new(family: Family, deep: bool) -> Self {
+        Self { family, deep, all_integers: false, watch_integers: false }
+    }
+
+    /// The measure of the entry whose value was just passed over.
+    #[inline]
+    pub(crate) fn measure(&self, entry: &Entry<'_>) -> Measure {
+        let outline = &entry.outline;
+        let data_type = DataType::of(entry.value_type, &outline.layout);
+        let facts = Facts {
+            data_type,
+            value_type: entry.value_type,
+            outline,
+            all_integers: self.all_integers,
+            key_bytes: entry.key.decoded_len(),
+            has_expiry: entry.meta.expires_at_ms.is_some(),
+        };
+        Measure {
+            db: entry.db,
+            data_type,
+            encoding: Encoding::after_loading(self.family, &facts),
+            elements: outline.elements,
+            value_bytes: outline.value_bytes,
+            rdb_bytes: entry.rdb_bytes,
+            memory_bytes: None,
+            largest_element_bytes: outline.largest_element_bytes,
+            expires_at_ms: entry.meta.expires_at_ms,
+            idle_seconds: entry.meta.idle_seconds,
+            freq: entry.meta.freq,
+            slot: entry.meta.slot,
+            offset: entry.span.start,
+        }
+    }
+}
+
+impl Visitor for Measurer {
+    #[inline]
+    fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
+        self.watch_integers = match value_type {
+            ValueType::String => true,
+            ValueType::Set => elements.is_some_and(|n| n <= crate::encoding::MAX_INTSET_ENTRIES),
+            _ => false,
+        };
+        self.all_integers = self.watch_integers;
+    }
+
+    #[inline]
+    fn string(&mut self, role: Role, string: RdbString<'_>) {
+        if matches!(role, Role::Whole | Role::Member) && self.watch_integers && !string.is_canonical_integer()
+        {
+            self.all_integers = false;
+            self.watch_integers = false;
+        }
+    }
+
+    fn wants_packed(&self) -> bool {
+        self.deep
+    }
+}

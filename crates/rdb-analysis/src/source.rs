@@ -1,0 +1,74 @@
+//! What is analysed, and who watches.
+
+use std::fmt;
+use std::io::Read;
+
+use rdb_parser::Error;
+
+/// The bytes of one RDB file and what is known of it from outside.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// Its path, or another name for reports.
+    pub path: String,
+    /// The node that wrote it, `ip:port`, if the user says so.
+    pub shard: Option<String>,
+    /// A time, in milliseconds since 1970, by which keys count as expired if the file does not say
+    /// when it was written.
+    pub fallback_time_ms: i64,
+    /// Its bytes.
+    pub data: SourceData<'a>,
+}
+
+/// Bytes of a [`Source`].
+pub enum SourceData<'a> {
+    /// In memory or mapped.
+    Bytes(&'a [u8]),
+    /// To be read in order, in bounded memory.
+    Reader {
+        /// Gives them.
+        reader: Box<dyn Read + Send + 'a>,
+        /// How many there are, if that is known.
+        length: Option<u64>,
+    },
+}
+
+impl SourceData<'_> {
+    /// Number of bytes, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Reader { length, .. } => *length,
+        }
+    }
+}
+
+impl fmt::Debug for SourceData<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Bytes(_) => "Bytes",
+            Self::Reader { .. } => "Reader",
+        };
+        f.debug_struct(kind).field("length", &self.length()).finish_non_exhaustive()
+    }
+}
+
+/// A source that is no RDB file at all.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}")]
+pub struct SourceError {
+    /// Path of the source.
+    pub path: String,
+    /// What is wrong with its beginning.
+    pub error: Error,
+}
+
+/// Is told how far a scan has come. Called from several threads, every megabyte or so.
+pub trait Progress: Sync {
+    /// So many more bytes were read, with so many more keys in them.
+    fn advance(&self, bytes: u64, keys: u64);
+}
+
+/// Watches nothing.
+impl Progress for () {
+    fn advance(&self, _: u64, _: u64) {}
+}

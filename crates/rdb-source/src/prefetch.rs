@@ -1,0 +1,110 @@
+//! Reading ahead on a thread of its own.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::time::Duration;
+
+/// Bytes read at a time.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Blocks read ahead.
+const BLOCKS: usize = 4;
+
+/// How long a silent source goes unwatched before the stop flag is looked at again.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A reader whose source is read ahead by a thread, and that gives up when told to stop even while
+/// the source says nothing.
+pub(crate) struct Prefetch {
+    filled: Receiver<io::Result<Vec<u8>>>,
+    emptied: Sender<Vec<u8>>,
+    block: Vec<u8>,
+    consumed: usize,
+    stop: Arc<AtomicBool>,
+}
+
+impl Prefetch {
+    pub(crate) fn new(source: impl Read + Send + 'static, stop: Arc<AtomicBool>) -> io::Result<Self> {
+        let (filled_tx, filled) = sync_channel(BLOCKS);
+        let (emptied, emptied_rx) = channel();
+        std::thread::Builder::new()
+            .name("read-ahead".to_owned())
+            .spawn(move || read_ahead(source, &filled_tx, &emptied_rx))?;
+        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, stop })
+    }
+}
+
+/// Sends blocks until the source ends or nobody wants them any more.
+fn read_ahead(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, emptied: &Receiver<Vec<u8>>) {
+    loop {
+        let mut block = emptied.try_recv().unwrap_or_default();
+        block.resize(BLOCK_BYTES, 0);
+        let outcome = match source.read(&mut block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+            Ok(n) => {
+                block.truncate(n);
+                Ok(block)
+            }
+        };
+        let last = !matches!(&outcome, Ok(block) if !block.is_empty());
+        if filled.send(outcome).is_err() || last {
+            return;
+        }
+    }
+}
+
+impl Read for Prefetch {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.consumed == self.block.len() {
+            match self.filled.recv_timeout(PATIENCE) {
+                Ok(next) => {
+                    let spent = std::mem::replace(&mut self.block, next?);
+                    self.consumed = 0;
+                    // The thread may be gone; then nobody needs the block.
+                    let _ = self.emptied.send(spent);
+                    if self.block.is_empty() {
+                        return Ok(0);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
+                    return Err(io::Error::other("stopped"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        let rest = self.block.get(self.consumed..).unwrap_or_default();
+        let n = rest.len().min(out.len());
+        if let (Some(from), Some(to)) = (rest.get(..n), out.get_mut(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.consumed += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_arrives_in_order() {
+        let data: Vec<u8> = (0..3_000_000u32).map(|i| (i % 253) as u8).collect();
+        let mut reader = Prefetch::new(io::Cursor::new(data.clone()), Arc::default()).expect("a thread");
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).expect("reads");
+        assert!(read == data);
+        assert_eq!(reader.read(&mut [0]).expect("still at the end"), 0);
+    }
+
+    #[test]
+    fn a_silent_source_does_not_hold_up_a_stop() {
+        let (silent, _writer) = io::pipe().expect("a pipe");
+        let stop = Arc::new(AtomicBool::new(true));
+        let mut reader = Prefetch::new(silent, stop).expect("a thread");
+        assert!(reader.read(&mut [0]).is_err());
+    }
+}
