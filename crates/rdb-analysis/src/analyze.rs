@@ -8,6 +8,7 @@ use rdb_parser::ErrorKind;
 
 use crate::collect::{Rank, Summary};
 use crate::measure::KeyView;
+use crate::memory::reconcile;
 use crate::report::{Report, SourceReport};
 use crate::scan::{ScanOptions, SourceFacts, scan_source};
 use crate::source::{Progress, Source, SourceError};
@@ -28,7 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scan: ScanOptions::default(), top: 20, rank: Rank::RdbBytes, threads: None }
+        Self { scan: ScanOptions::default(), top: 20, rank: Rank::MemoryBytes, threads: None }
     }
 }
 
@@ -94,7 +95,13 @@ fn summarize(
         ControlFlow::Continue(summary.observe(index, now_ms, key))
     });
     match facts {
-        Ok(facts) => Ok((SourceReport { path, shard, facts }, summary)),
+        Ok(facts) => {
+            let memory = match facts.memory_model {
+                Some(_) => reconcile(&facts.rules, &summary.groups, facts.used_memory_bytes),
+                None => None,
+            };
+            Ok((SourceReport { path, shard, facts, memory }, summary))
+        }
         Err(error) => Err(SourceError { path, error }),
     }
 }

@@ -17,6 +17,7 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
 use crate::collect::Group;
 use crate::measure::{DataType, Measure};
+use crate::memory::SourceMemoryJson;
 use crate::report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
@@ -71,6 +72,7 @@ pub fn key_record<'a>(
         value_bytes: measure.value_bytes,
         rdb_bytes: measure.rdb_bytes,
         memory_bytes: measure.memory_bytes,
+        memory_not_modelled: measure.memory_bytes.is_some() && !measure.memory_is_modelled,
         largest_element_bytes: measure.largest_element_bytes,
         expires_at_ms: measure.expires_at_ms,
         idle_seconds: measure.idle_seconds,
@@ -111,6 +113,9 @@ struct KeyJson<'a> {
     value_bytes: Option<u64>,
     rdb_bytes: u64,
     memory_bytes: Option<u64>,
+    /// That the memory is only the serialised size.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    memory_not_modelled: bool,
     largest_element_bytes: Option<u64>,
     expires_at_ms: Option<i64>,
     idle_seconds: Option<u64>,
@@ -179,6 +184,7 @@ struct SourceJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum_computed: Option<String>,
     coverage: CoverageJson<'a>,
+    memory: Option<SourceMemoryJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -219,6 +225,7 @@ fn source(source: &SourceReport) -> SourceJson<'_> {
             reason: facts.coverage.reason.as_deref(),
             damaged_keys: facts.coverage.damaged_keys,
         },
+        memory: source.memory.as_ref().map(SourceMemoryJson::from),
     }
 }
 

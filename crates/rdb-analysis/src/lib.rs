@@ -19,20 +19,24 @@
 #![forbid(unsafe_code)]
 
 mod analyze;
+mod assume;
 mod collect;
 mod encoding;
 mod family;
 pub mod json;
 mod measure;
+mod memory;
 mod report;
 mod scan;
 mod source;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
+pub use assume::{Assumptions, Limits, ServerVersion};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
 pub use family::Family;
 pub use measure::{DataType, KeyView, Measure};
+pub use memory::{Allocator, Expected, ExpectedError, MemoryModel, SourceMemory};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 pub use scan::{Coverage, ScanOptions, SourceFacts};
 pub use source::{Progress, Source, SourceData, SourceError};

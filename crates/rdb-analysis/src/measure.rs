@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use rdb_parser::{Entry, Layout, ModuleId, RdbString, Role, ValueType, Visitor};
+use rdb_parser::{Entry, Layout, ModuleId, RdbString, Role, Score, StreamId, ValueType, Visitor};
 use serde::{Serialize, Serializer};
 
+use crate::assume::Rules;
 use crate::encoding::{Encoding, Facts};
-use crate::family::Family;
+use crate::memory::MemoryGauge;
 
 /// The type of a key, as `TYPE` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,8 +110,12 @@ pub struct Measure {
     pub value_bytes: Option<u64>,
     /// Bytes that the key takes in the file: prefix opcodes, type, name and value.
     pub rdb_bytes: u64,
-    /// What `MEMORY USAGE key SAMPLES 0` would answer after loading. `None`: not modelled.
+    /// What `MEMORY USAGE key SAMPLES 0` would answer after loading. For a module's value, whose
+    /// memory nobody outside the module knows, its bytes in the file. `None`: the scan does not model
+    /// memory.
     pub memory_bytes: Option<u64>,
+    /// Whether `memory_bytes` is from the memory model, and not just the bytes in the file.
+    pub memory_is_modelled: bool,
     /// Bytes of payload of the largest element. `None` where the scan did not see them.
     pub largest_element_bytes: Option<u64>,
     /// When the key expires, in milliseconds since 1970.
@@ -135,10 +140,12 @@ pub struct KeyView<'a> {
     pub measure: Measure,
 }
 
-/// Looks at values as the parser passes over them, and measures keys from that.
+/// Looks at values as the parser passes over them, and measures keys from that. `M` is the memory model,
+/// or `()` for none.
 #[derive(Debug)]
-pub(crate) struct Measurer {
-    pub(crate) family: Family,
+pub(crate) struct Measurer<M> {
+    rules: Rules,
+    memory: M,
     deep: bool,
     /// Whether every string of the value so far is an integer; kept for strings and sets, whose
     /// encoding depends on it.
@@ -146,14 +153,26 @@ pub(crate) struct Measurer {
     watch_integers: bool,
 }
 
-impl Measurer {
-    pub(crate) fn new(family: Family, deep: bool) -> Self {
-        Self { family, deep, all_integers: false, watch_integers: false }
+impl<M: MemoryGauge> Measurer<M> {
+    pub(crate) fn new(rules: Rules, deep: bool) -> Self {
+        Self { memory: M::new(&rules), rules, deep, all_integers: false, watch_integers: false }
+    }
+
+    /// What is now known of the server.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// More became known of the server.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        if rules != self.rules {
+            *self = Self::new(rules, self.deep);
+        }
     }
 
     /// The measure of the entry whose value was just passed over.
     #[inline]
-    pub(crate) fn measure(&self, entry: &Entry<'_>) -> Measure {
+    pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;
         let data_type = DataType::of(entry.value_type, &outline.layout);
         let facts = Facts {
@@ -164,14 +183,19 @@ impl Measurer {
             key_bytes: entry.key.decoded_len(),
             has_expiry: entry.meta.expires_at_ms.is_some(),
         };
+        let encoding = Encoding::after_loading(&self.rules, &facts);
+        let memory_bytes = self.memory.memory_bytes(encoding, &facts);
+        let memory_is_modelled = memory_bytes.is_some();
+        let memory_bytes = memory_bytes.or(M::IS_MODEL.then_some(entry.rdb_bytes));
         Measure {
             db: entry.db,
             data_type,
-            encoding: Encoding::after_loading(self.family, &facts),
+            encoding,
             elements: outline.elements,
             value_bytes: outline.value_bytes,
             rdb_bytes: entry.rdb_bytes,
-            memory_bytes: None,
+            memory_bytes,
+            memory_is_modelled,
             largest_element_bytes: outline.largest_element_bytes,
             expires_at_ms: entry.meta.expires_at_ms,
             idle_seconds: entry.meta.idle_seconds,
@@ -182,12 +206,13 @@ impl Measurer {
     }
 }
 
-impl Visitor for Measurer {
+impl<M: MemoryGauge> Visitor for Measurer<M> {
     #[inline]
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
+        self.memory.begin(value_type, elements);
         self.watch_integers = match value_type {
             ValueType::String => true,
-            ValueType::Set => elements.is_some_and(|n| n <= crate::encoding::MAX_INTSET_ENTRIES),
+            ValueType::Set => elements.is_some_and(|n| n <= self.rules.limits.set_max_intset_entries),
             _ => false,
         };
         self.all_integers = self.watch_integers;
@@ -195,11 +220,47 @@ impl Visitor for Measurer {
 
     #[inline]
     fn string(&mut self, role: Role, string: RdbString<'_>) {
+        self.memory.string(role, string);
         if matches!(role, Role::Whole | Role::Member) && self.watch_integers && !string.is_canonical_integer()
         {
             self.all_integers = false;
             self.watch_integers = false;
         }
+    }
+
+    #[inline]
+    fn score(&mut self, score: Score<'_>) {
+        self.memory.score(score);
+    }
+
+    #[inline]
+    fn field_expiry(&mut self, expiry: Option<u64>) {
+        self.memory.field_expiry(expiry);
+    }
+
+    fn list_node(&mut self, packed: bool, bytes: u64) {
+        self.memory.list_node(packed, bytes);
+    }
+
+    fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
+        self.memory.stream_node(id, listpack_bytes);
+    }
+
+    fn stream_group(&mut self, name_bytes: u64) {
+        self.memory.stream_group(name_bytes);
+    }
+
+    fn stream_consumer(&mut self, name_bytes: u64) {
+        self.memory.stream_consumer(name_bytes);
+    }
+
+    #[inline]
+    fn stream_pending(&mut self, id: &StreamId) {
+        self.memory.stream_pending(id);
+    }
+
+    fn wants_pending(&self) -> bool {
+        self.memory.wants_pending()
     }
 
     fn wants_packed(&self) -> bool {

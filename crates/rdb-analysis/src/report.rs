@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::collect::{ExpiryBucket, Group, Rank, Summary};
 use crate::encoding::Encoding;
 use crate::measure::{DataType, Measure};
+use crate::memory::SourceMemory;
 use crate::scan::SourceFacts;
 
 /// What the keys of all sources come to.
@@ -42,6 +43,8 @@ pub struct SourceReport {
     pub shard: Option<String>,
     /// The rest.
     pub facts: SourceFacts,
+    /// The account of its server's memory. `None`: it was not modelled.
+    pub memory: Option<SourceMemory>,
 }
 
 /// A key, kept.

@@ -7,8 +7,9 @@ use rdb_parser::{
     Checksum, Entry, Error, ErrorKind, Event, Flavour, Header, Input, Parser, RdbString, SliceInput, Window,
 };
 
-use crate::family::Family;
+use crate::assume::{Assumptions, Rules};
 use crate::measure::{KeyView, Measurer};
+use crate::memory::{Gauge, MemoryGauge, MemoryModel};
 use crate::source::{Progress, Source, SourceData};
 
 /// Bytes between two reports of progress.
@@ -25,6 +26,10 @@ pub struct ScanOptions {
     pub verify_checksum: bool,
     /// See [`rdb_parser::Options::max_blob_bytes`].
     pub max_blob_bytes: u64,
+    /// Model the server's memory, so that `memory_bytes` is known.
+    pub memory: bool,
+    /// What is assumed of the server.
+    pub assumptions: Assumptions,
 }
 
 impl Default for ScanOptions {
@@ -33,12 +38,14 @@ impl Default for ScanOptions {
             deep: false,
             verify_checksum: true,
             max_blob_bytes: rdb_parser::limits::DEFAULT_MAX_BLOB_BYTES,
+            memory: true,
+            assumptions: Assumptions::default(),
         }
     }
 }
 
 /// What a pass learned of a source besides its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SourceFacts {
     /// Magic and version.
@@ -69,6 +76,10 @@ pub struct SourceFacts {
     pub checksum: Option<Checksum>,
     /// How much of the source was read.
     pub coverage: Coverage,
+    /// Whose memory the keys were measured for. `None`: they were not.
+    pub memory_model: Option<MemoryModel>,
+    /// What decided encodings and memory.
+    pub(crate) rules: Rules,
 }
 
 /// How much of a source was read, and why not all of it.
@@ -108,15 +119,25 @@ pub(crate) fn scan_source(
     let time_ms = source.fallback_time_ms;
     match source.data {
         SourceData::Bytes(bytes) => {
-            scan_input(SliceInput::new(bytes), length, time_ms, options, progress, stop, sink)
+            let input = SliceInput::new(bytes);
+            if options.memory {
+                scan_input::<_, Gauge>(input, length, time_ms, options, progress, stop, sink)
+            } else {
+                scan_input::<_, ()>(input, length, time_ms, options, progress, stop, sink)
+            }
         }
         SourceData::Reader { reader, length } => {
-            scan_input(Window::new(reader, length), length, time_ms, options, progress, stop, sink)
+            let input = Window::new(reader, length);
+            if options.memory {
+                scan_input::<_, Gauge>(input, length, time_ms, options, progress, stop, sink)
+            } else {
+                scan_input::<_, ()>(input, length, time_ms, options, progress, stop, sink)
+            }
         }
     }
 }
 
-fn scan_input<I: Input>(
+fn scan_input<I: Input, M: MemoryGauge>(
     input: I,
     length: Option<u64>,
     time_ms: i64,
@@ -129,8 +150,9 @@ fn scan_input<I: Input>(
     parser_options.verify_checksum = options.verify_checksum;
     parser_options.max_blob_bytes = options.max_blob_bytes;
     let mut parser = Parser::new(input, parser_options)?;
-    let mut measurer = Measurer::new(Family::from_header(parser.header()), options.deep);
-    let mut facts = SourceFacts::new(parser.header());
+    let rules = Rules::new(&options.assumptions, parser.header(), parser.flavour(), None);
+    let mut measurer = Measurer::<M>::new(rules, options.deep);
+    let mut facts = SourceFacts::new(parser.header(), rules);
     let mut time_ms = time_ms;
     let mut reported = Reported::default();
 
@@ -148,7 +170,7 @@ fn scan_input<I: Input>(
         };
         match event {
             Event::Entry(entry) => {
-                let outcome = pass_on(&entry, &measurer, time_ms, &mut sink);
+                let outcome = pass_on(&entry, &mut measurer, time_ms, &mut sink);
                 let end = entry.span.end;
                 match outcome {
                     ControlFlow::Continue(Ok(())) => {
@@ -179,10 +201,7 @@ fn scan_input<I: Input>(
                 }
                 facts.flavour = parser.flavour();
                 let version = facts.server_version.as_deref();
-                if let Some(family) = version.and_then(|version| Family::from_version(facts.flavour, version))
-                {
-                    measurer.family = family;
-                }
+                measurer.set_rules(Rules::new(&options.assumptions, facts.header, facts.flavour, version));
             }
             Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
             Event::Function { .. } => facts.functions += 1,
@@ -198,6 +217,8 @@ fn scan_input<I: Input>(
         }
     }
 
+    facts.rules = *measurer.rules();
+    facts.memory_model = M::IS_MODEL.then(|| facts.rules.model());
     facts.container_bytes += parser.container_bytes();
     facts.bytes = length.unwrap_or(parser.position());
     facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
@@ -207,9 +228,9 @@ fn scan_input<I: Input>(
 
 /// Measures a key and gives it to `sink`.
 #[inline]
-fn pass_on(
+fn pass_on<M: MemoryGauge>(
     entry: &Entry<'_>,
-    measurer: &Measurer,
+    measurer: &mut Measurer<M>,
     time_ms: i64,
     sink: &mut impl FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
 ) -> ControlFlow<(), Result<(), ErrorKind>> {
@@ -232,7 +253,7 @@ impl Reported {
 }
 
 impl SourceFacts {
-    fn new(header: Header) -> Self {
+    fn new(header: Header, rules: Rules) -> Self {
         Self {
             header,
             flavour: Flavour::Redis,
@@ -248,6 +269,8 @@ impl SourceFacts {
             functions: 0,
             checksum: None,
             coverage: Coverage::default(),
+            memory_model: None,
+            rules,
         }
     }
 

@@ -152,7 +152,7 @@ pub struct KeyMeta {
 ///
 /// | field | string | list, set, zset, hash | stream | module |
 /// |---|---|---|---|---|
-/// | `elements` | 1 | items, members, fields | entries | `None` |
+/// | `elements` | 1 | items, members, fields | entries | `None`, but for vector sets |
 /// | `value_bytes` | its length | sum over the elements, if they were seen | `None` | `None` |
 /// | `largest_element_bytes` | its length | the largest, if they were seen | `None` | `None` |
 ///

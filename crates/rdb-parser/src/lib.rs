@@ -51,5 +51,5 @@ pub use format::{Dialect, ModuleId, ValueType};
 pub use input::{Input, SliceInput};
 pub use parser::{Options, Parser};
 pub use string::{RdbString, parse_canonical_integer};
-pub use visitor::{Role, Visitor};
+pub use visitor::{Role, Score, StreamId, Visitor};
 pub use window::Window;

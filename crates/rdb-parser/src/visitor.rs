@@ -24,6 +24,29 @@ pub enum Role {
     Expiry,
 }
 
+/// An ID of a stream as it stands in the file: milliseconds and sequence number, big-endian.
+pub type StreamId = [u8; 16];
+
+/// A score as a table of a sorted set stores it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Score<'a> {
+    /// A double.
+    Binary(f64),
+    /// The text of one, not validated.
+    Text(&'a [u8]),
+}
+
+impl Score<'_> {
+    /// The number. `None` if its text is not one.
+    pub fn value(&self) -> Option<f64> {
+        match *self {
+            Self::Binary(value) => Some(value),
+            Self::Text(text) => std::str::from_utf8(text).ok()?.trim_ascii().parse().ok(),
+        }
+    }
+}
+
 /// Is shown the strings inside values as the parser passes over them.
 ///
 /// The parser is compiled for each visitor: what a visitor does not implement costs nothing, and
@@ -39,6 +62,55 @@ pub trait Visitor {
     /// [`MAX_SHOWN_STRING_BYTES`](crate::limits::MAX_SHOWN_STRING_BYTES).
     fn string(&mut self, role: Role, string: RdbString<'_>) {
         let _ = (role, string);
+    }
+
+    /// The score of the member shown before, where it is stored as a double: its text or its eight
+    /// bytes.
+    fn score(&mut self, score: Score<'_>) {
+        let _ = score;
+    }
+
+    /// When a field expires, where tables store it. `None`: it does not. The number is as it stands in
+    /// the file: milliseconds since 1970 for
+    /// [`HashExpiryValkey`](ValueType::HashExpiryValkey), which shows it after field and value, and for
+    /// [`HashExpiryPreRelease`](ValueType::HashExpiryPreRelease); relative to a common start for
+    /// [`HashExpiry`](ValueType::HashExpiry). The latter two show it before field and value.
+    fn field_expiry(&mut self, expiry: Option<u64>) {
+        let _ = expiry;
+    }
+
+    /// A node of a list was passed over: its bytes, decompressed, and whether it is packed or one large
+    /// item.
+    fn list_node(&mut self, packed: bool, bytes: u64) {
+        let _ = (packed, bytes);
+    }
+
+    /// A node of a stream: its ID and the bytes, decompressed, of its listpack. A node whose ID is
+    /// damaged is not shown.
+    fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
+        let _ = (id, listpack_bytes);
+    }
+
+    /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the group's.
+    fn stream_group(&mut self, name_bytes: u64) {
+        let _ = name_bytes;
+    }
+
+    /// A consumer of the group begins. The [pending entries](Self::stream_pending) that follow are the
+    /// consumer's.
+    fn stream_consumer(&mut self, name_bytes: u64) {
+        let _ = name_bytes;
+    }
+
+    /// The ID of an entry that was delivered and not acknowledged. Shown if
+    /// [wanted](Self::wants_pending).
+    fn stream_pending(&mut self, id: &StreamId) {
+        let _ = id;
+    }
+
+    /// Whether to show the IDs of pending entries; without it those of consumers are skipped at once.
+    fn wants_pending(&self) -> bool {
+        false
     }
 
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry too,

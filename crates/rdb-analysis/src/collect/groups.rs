@@ -83,8 +83,10 @@ pub struct Group {
     pub value_bytes_keys: u64,
     /// Bytes in the file.
     pub rdb_bytes: u64,
-    /// Bytes in the server's memory. `None`: not modelled.
+    /// Bytes in the server's memory. `None`: not modelled, or no keys.
     pub memory_bytes: Option<u64>,
+    /// Keys in `memory_bytes` that are not modelled, and counted with their bytes in the file.
+    pub memory_not_modelled_keys: u64,
 }
 
 impl Group {
@@ -98,6 +100,7 @@ impl Group {
         self.rdb_bytes += measure.rdb_bytes;
         if let Some(bytes) = measure.memory_bytes {
             self.memory_bytes = Some(self.memory_bytes.unwrap_or(0).saturating_add(bytes));
+            self.memory_not_modelled_keys += u64::from(!measure.memory_is_modelled);
         }
     }
 
@@ -111,6 +114,7 @@ impl Group {
         if let Some(bytes) = other.memory_bytes {
             self.memory_bytes = Some(self.memory_bytes.unwrap_or(0).saturating_add(bytes));
         }
+        self.memory_not_modelled_keys += other.memory_not_modelled_keys;
     }
 }
 

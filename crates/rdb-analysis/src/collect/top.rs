@@ -23,6 +23,8 @@ pub enum Rank {
     ValueBytes,
     /// Bytes in the file.
     RdbBytes,
+    /// Bytes in the server's memory, as modelled.
+    MemoryBytes,
     /// What big-key lists of the servers' own tools and of cloud consoles use: bytes for strings, the
     /// number of elements for everything else.
     Natural,
@@ -36,6 +38,7 @@ impl Rank {
             Self::Elements => measure.elements,
             Self::ValueBytes => measure.value_bytes,
             Self::RdbBytes => Some(measure.rdb_bytes),
+            Self::MemoryBytes => measure.memory_bytes,
             Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
             Self::Natural => measure.elements,
         }
@@ -47,6 +50,7 @@ impl Rank {
             Self::Elements => "elements",
             Self::ValueBytes => "value_bytes",
             Self::RdbBytes => "rdb_bytes",
+            Self::MemoryBytes => "memory_bytes",
             Self::Natural => "natural",
         }
     }

@@ -35,12 +35,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                     if let Some(tally) = &mut tally {
                         tally.add_element(len);
                     }
+                    self.visitor.list_node(false, len);
                     elements += 1;
                     plain_nodes += 1;
                     longest_node_bytes = len.max(longest_node_bytes);
                 }
                 PACKED => {
                     let node = self.packed_string(packed, Shape::ITEM)?;
+                    self.visitor.list_node(true, node.blob_bytes);
                     tally = tally.and_then(|sum| Some(sum.merge(node.tally?)));
                     elements = elements.saturating_add(node.elements);
                     longest_node_bytes = node.blob_bytes.max(longest_node_bytes);

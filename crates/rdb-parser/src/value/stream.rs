@@ -2,13 +2,14 @@
 //!
 //! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2.
 
-use super::Walker;
+use super::{Walker, decoded_len};
 use crate::error::{Error, Result};
 use crate::event::{Layout, Outline, StreamShape};
 use crate::format::ValueType;
 use crate::input::Input;
-use crate::read::ReadExt as _;
-use crate::visitor::Visitor;
+use crate::lzf;
+use crate::read::{ReadExt as _, StringForm};
+use crate::visitor::{StreamId, Visitor};
 
 /// A stream ID as it stands in the file where it is not a pair of lengths.
 const RAW_ID_BYTES: u64 = 16;
@@ -36,8 +37,12 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ..StreamShape::default()
         };
         for _ in 0..shape.nodes {
-            self.stream_node_id()?;
-            self.input.skip_string("a stream node")?;
+            let id = self.stream_node_id()?;
+            let listpack = self.input.read_string_header("a stream node")?;
+            if let Some(id) = id {
+                self.visitor.stream_node(&id, listpack.decoded_len);
+            }
+            self.input.skip(listpack.payload_len, "a stream node")?;
             self.input.checkpoint();
         }
         // The number of live entries: what XLEN answers, whatever the nodes say.
@@ -53,34 +58,64 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(elements, None, Layout::Stream(shape)))
     }
 
-    fn stream_node_id(&mut self) -> Result<()> {
+    /// Reads the ID of a node. `None`: it is damaged.
+    fn stream_node_id(&mut self) -> Result<Option<StreamId>> {
         let at = self.input.position();
         let header = self.input.read_string_header("a stream node's id")?;
-        self.input.skip(header.payload_len, "a stream node's id")?;
-        if header.decoded_len == RAW_ID_BYTES {
-            return Ok(());
+        match header.form {
+            StringForm::Raw if header.payload_len == RAW_ID_BYTES => {
+                return self.input.read_array("a stream node's id").map(Some);
+            }
+            // No server compresses so short a string, but all would read it. Two compressed bytes for
+            // each are the most that is valid.
+            StringForm::Lzf
+                if header.decoded_len == RAW_ID_BYTES && header.payload_len <= 2 * RAW_ID_BYTES =>
+            {
+                let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+                let compressed = self.input.require(len, "a stream node's id")?;
+                let mut id = StreamId::default();
+                let written = lzf::decompress_prefix(compressed, &mut id);
+                self.input.consume(len);
+                if written.is_ok_and(|written| written == id.len()) {
+                    return Ok(Some(id));
+                }
+            }
+            _ => self.input.skip(header.payload_len, "a stream node's id")?,
         }
-        self.contain(Error::corrupt("stream", "a node's id has not 16 bytes", at))
+        self.contain(Error::corrupt("stream", "a node's id has not 16 bytes", at))?;
+        Ok(None)
     }
 
     fn stream_group(&mut self, since_7_0: bool, since_7_2: bool, shape: &mut StreamShape) -> Result<()> {
-        self.input.skip_string("a consumer group's name")?;
+        let name_bytes = self.stream_name("a consumer group's name")?;
+        self.visitor.stream_group(name_bytes);
         // The last delivered ID; since 7.0 also the number of entries read.
         for _ in 0..if since_7_0 { 3 } else { 2 } {
             self.input.read_length("a consumer group's position")?;
         }
         let pending = self.input.read_count(MIN_PENDING_BYTES, "a number of pending entries")?;
         for _ in 0..pending {
-            self.input.skip(RAW_ID_BYTES + 8, "a pending entry")?;
+            let id = self.input.read_array("a pending entry")?;
+            self.visitor.stream_pending(&id);
+            self.input.skip(8, "a pending entry")?;
             self.input.read_length("a pending entry")?;
             self.input.checkpoint();
         }
         let consumers =
             self.input.read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "a number of consumers")?;
         for _ in 0..consumers {
-            self.input.skip_string("a consumer's name")?;
+            let name_bytes = self.stream_name("a consumer's name")?;
+            self.visitor.stream_consumer(name_bytes);
             self.input.skip(if since_7_2 { 16 } else { 8 }, "a consumer's times")?;
             let ids = self.input.read_count(RAW_ID_BYTES, "a number of pending entries")?;
+            if self.visitor.wants_pending() {
+                for _ in 0..ids {
+                    let id = self.input.read_array("pending entries")?;
+                    self.visitor.stream_pending(&id);
+                    self.input.checkpoint();
+                }
+                continue;
+            }
             let at = self.input.position();
             let bytes =
                 ids.checked_mul(RAW_ID_BYTES).ok_or_else(|| Error::truncated("pending entries", at))?;
@@ -89,5 +124,22 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         shape.pending = shape.pending.saturating_add(pending);
         shape.consumers = shape.consumers.saturating_add(consumers);
         Ok(())
+    }
+
+    /// Passes over a name; returns its length.
+    fn stream_name(&mut self, what: &'static str) -> Result<u64> {
+        let header = self.input.read_string_header(what)?;
+        match header.form {
+            StringForm::Int => {
+                let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+                let name_bytes = decoded_len(header, self.input.require(len, what)?);
+                self.input.consume(len);
+                Ok(name_bytes)
+            }
+            StringForm::Raw | StringForm::Lzf => {
+                self.input.skip(header.payload_len, what)?;
+                Ok(header.decoded_len)
+            }
+        }
     }
 }

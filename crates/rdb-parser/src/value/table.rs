@@ -7,7 +7,7 @@ use crate::format::ValueType;
 use crate::input::Input;
 use crate::read::{ReadExt as _, decode_length, decode_string_header};
 use crate::string::RdbString;
-use crate::visitor::{Role, Visitor};
+use crate::visitor::{Role, Score, Visitor};
 
 /// Bytes walked before the input gets a chance to sum them.
 const CHECKPOINT_BYTES: usize = 256 << 10;
@@ -25,8 +25,10 @@ pub(super) struct Table {
 #[derive(Clone, Copy)]
 pub(super) enum Tail {
     Nothing,
-    /// A binary double, or an expiry.
-    EightBytes,
+    /// A binary double.
+    Double,
+    /// An expiry in milliseconds since 1970, or -1.
+    Expiry,
     /// A double as text: its length in one byte, or 253 to 255 for what has no digits.
     TextDouble,
 }
@@ -36,16 +38,16 @@ const FIRST_TEXTLESS_DOUBLE: u8 = 253;
 
 impl Table {
     pub(super) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
-    pub(super) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::EightBytes };
+    pub(super) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::Double };
     pub(super) const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
     pub(super) const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
-    pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::EightBytes };
+    pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
 
     /// Fewest bytes of an element of so many strings.
     const fn min_element_bytes(self, strings: usize) -> u64 {
         let tail = match self.tail {
             Tail::Nothing => 0,
-            Tail::EightBytes => 8,
+            Tail::Double | Tail::Expiry => 8,
             Tail::TextDouble => 1,
         };
         strings as u64 + self.leading_expiry as u64 + tail
@@ -99,7 +101,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         tally: &mut Tally,
     ) -> Result<()> {
         if table.leading_expiry {
-            self.input.read_length("a field's expiry")?;
+            let expiry = self.input.read_length("a field's expiry")?;
+            self.visitor.field_expiry(some_expiry(expiry));
         }
         let mut element_bytes = 0u64;
         for &role in roles {
@@ -109,13 +112,25 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
         tally.add_element(element_bytes);
         match table.tail {
-            Tail::Nothing => Ok(()),
-            Tail::EightBytes => self.input.skip(8, "a score or expiry"),
+            Tail::Nothing => {}
+            Tail::Double => {
+                let score = f64::from_le_bytes(self.input.read_array("a score")?);
+                self.visitor.score(Score::Binary(score));
+            }
+            Tail::Expiry => {
+                let expiry = i64::from_le_bytes(self.input.read_array("a field's expiry")?);
+                self.visitor.field_expiry(u64::try_from(expiry).ok());
+            }
             Tail::TextDouble => match self.input.read_u8("a score")? {
-                FIRST_TEXTLESS_DOUBLE.. => Ok(()),
-                len => self.input.skip(u64::from(len), "a score"),
+                first @ FIRST_TEXTLESS_DOUBLE.. => self.visitor.score(Score::Binary(textless_double(first))),
+                len => {
+                    let len = usize::from(len);
+                    self.visitor.score(Score::Text(self.input.require(len, "a score")?));
+                    self.input.consume(len);
+                }
             },
         }
+        Ok(())
     }
 }
 
@@ -131,8 +146,11 @@ fn element_within<const STRINGS: usize, V: Visitor>(
     tally: &mut Tally,
 ) -> Option<usize> {
     let mut at = 0;
+    let mut expiry = None;
     if table.leading_expiry {
-        at += decode_length(bytes).ok()??.1;
+        let (value, len) = decode_length(bytes).ok()??;
+        expiry = some_expiry(value);
+        at += len;
     }
     let mut strings = [RdbString::Raw(&[]); STRINGS];
     let mut element_bytes = 0u64;
@@ -151,22 +169,59 @@ fn element_within<const STRINGS: usize, V: Visitor>(
         element_bytes = element_bytes.saturating_add(len);
         at += header.header_len + payload_len;
     }
+    let tail = bytes.get(at..)?;
+    let mut score = None;
     at += match table.tail {
         Tail::Nothing => 0,
-        Tail::EightBytes => 8,
-        Tail::TextDouble => match *bytes.get(at)? {
-            FIRST_TEXTLESS_DOUBLE.. => 1,
-            len => 1 + usize::from(len),
+        Tail::Double => {
+            score = Some(Score::Binary(f64::from_le_bytes(*tail.first_chunk()?)));
+            8
+        }
+        Tail::Expiry => {
+            expiry = u64::try_from(i64::from_le_bytes(*tail.first_chunk()?)).ok();
+            8
+        }
+        Tail::TextDouble => match *tail.first()? {
+            first @ FIRST_TEXTLESS_DOUBLE.. => {
+                score = Some(Score::Binary(textless_double(first)));
+                1
+            }
+            len => {
+                score = Some(Score::Text(tail.get(1..=usize::from(len))?));
+                1 + usize::from(len)
+            }
         },
     };
-    if at > bytes.len() {
-        return None;
-    }
     // Only now is the element known to be whole, and shown once.
+    if table.leading_expiry {
+        visitor.field_expiry(expiry);
+    }
     for (string, &role) in strings.iter().zip(roles) {
         visitor.string(role, *string);
+    }
+    if let Some(score) = score {
+        visitor.score(score);
+    }
+    if matches!(table.tail, Tail::Expiry) {
+        visitor.field_expiry(expiry);
     }
     tally.longest_string_bytes = tally.longest_string_bytes.max(longest);
     tally.add_element(element_bytes);
     Some(at)
+}
+
+/// The expiry that a length before a field stands for.
+#[inline]
+fn some_expiry(stored: u64) -> Option<u64> {
+    (stored > 0).then_some(stored)
+}
+
+/// The double that a length byte of a text double stands for when no text follows.
+#[inline]
+fn textless_double(first: u8) -> f64 {
+    match first {
+        FIRST_TEXTLESS_DOUBLE => f64::NAN,
+        254 => f64::INFINITY,
+        _ => f64::NEG_INFINITY,
+    }
 }

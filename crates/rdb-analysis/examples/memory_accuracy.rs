@@ -1,0 +1,59 @@
+//! Prints the accuracy of the memory model as a table in Markdown: over the fixtures, and with `--live`
+//! also over a dataset that the `redis-server` on the PATH is filled with. `--keys` lists the keys that are off.
+//!
+//! `cargo run --release -p rdb-analysis --example memory_accuracy -- --live`
+
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a program that prints ratios")]
+
+#[path = "../tests/memory_support/mod.rs"]
+mod memory_support;
+
+use std::collections::BTreeMap;
+
+use memory_support::{Accuracy, Compared, Fixture, by_encoding};
+
+fn main() {
+    let lists_keys = std::env::args().any(|argument| argument == "--keys");
+    println!("| server, allocator | encodings | keys | exact % | median % | p99 % | max % | sum % |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for fixture in Fixture::all() {
+        let (_, compared) = fixture.compare();
+        print_rows(&format!("{}, {}", fixture.name, fixture.allocator), &compared);
+        if lists_keys {
+            for key in compared.iter().filter(|key| key.memory_bytes != key.memory_usage) {
+                println!("{}", key.line());
+            }
+        }
+    }
+}
+
+/// A row for all encodings that are right to the byte, one for each other, and one for all.
+fn print_rows(server: &str, compared: &[Compared]) {
+    let groups = by_encoding(compared);
+    let accuracies: BTreeMap<&str, Accuracy> = groups
+        .iter()
+        .map(|(encoding, keys)| (encoding.as_str(), Accuracy::of(keys.iter().copied())))
+        .collect();
+    let exact: Vec<&str> = accuracies
+        .iter()
+        .filter(|(_, accuracy)| accuracy.max_percent == 0.0)
+        .map(|(encoding, _)| *encoding)
+        .collect();
+    let of_exact = compared.iter().filter(|key| key.is_modelled && exact.contains(&key.told.as_str()));
+    if !exact.is_empty() {
+        print_row(server, &exact.join(", "), Accuracy::of(of_exact));
+    }
+    for (encoding, accuracy) in &accuracies {
+        if accuracy.max_percent > 0.0 {
+            print_row(server, encoding, *accuracy);
+        }
+    }
+    print_row(server, "**all**", Accuracy::of(compared.iter().filter(|key| key.is_modelled)));
+}
+
+fn print_row(server: &str, encodings: &str, a: Accuracy) {
+    println!(
+        "| {server} | {encodings} | {} | {:.2} | {:.3} | {:.2} | {:.2} | {:+.4} |",
+        a.keys, a.exact_percent, a.median_percent, a.p99_percent, a.max_percent, a.sum_percent
+    );
+}

@@ -1,0 +1,155 @@
+//! The account of a source: what its keys take, what belongs to no key, and what its server had in use.
+
+use serde::Serialize;
+
+use super::MemoryModel;
+use super::buckets::BucketTables;
+use super::dict::slots_for;
+use super::expected::{Expected, ExpectedError};
+use super::float::{double, rounded};
+use super::profile::{KeyCharge, Tables};
+use crate::assume::Rules;
+use crate::collect::Groups;
+
+/// Entry of a key in a dictionary, and one without a value.
+const ENTRY_BYTES: u64 = 24;
+const CHAINED_ENTRY_BYTES: u64 = 16;
+
+/// Bytes of a slot of a dictionary.
+const SLOT_BYTES: u64 = 8;
+
+/// What the keys of a source take in memory, and what the server had in use when it wrote the file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SourceMemory {
+    /// Whose memory it is.
+    pub model: MemoryModel,
+    /// Keys with their values: the sum of what `MEMORY USAGE` would answer.
+    pub keys_bytes: u64,
+    /// Keys in that sum that are not modelled, and counted with their bytes in the file.
+    pub keys_not_modelled: u64,
+    /// The arrays of the databases' dictionaries, which `MEMORY USAGE` leaves out.
+    pub key_tables_bytes: u64,
+    /// The dictionaries of expiries, which it leaves out, too.
+    pub expiry_tables_bytes: u64,
+    /// What the server's allocator had given out when the file was written, if the file says so.
+    pub used_memory_bytes: Option<u64>,
+    /// The expectation for each type and encoding that occurs.
+    pub expected_error: Vec<ExpectedError>,
+}
+
+impl SourceMemory {
+    /// What is accounted for.
+    pub fn accounted_bytes(&self) -> u64 {
+        self.keys_bytes.saturating_add(self.key_tables_bytes).saturating_add(self.expiry_tables_bytes)
+    }
+
+    /// What the server had in use besides: buffers, fragmentation inside its allocations, slack of values
+    /// that had been changed, its own start. Negative if more is accounted for than was in use: radix trees
+    /// are charged more than they take, and assumptions may be wrong.
+    pub fn not_in_keys_bytes(&self) -> Option<i64> {
+        let used = i128::from(self.used_memory_bytes?);
+        i64::try_from(used - i128::from(self.accounted_bytes())).ok()
+    }
+}
+
+/// The account of a source. `None` if memory was not modelled.
+pub(crate) fn reconcile(
+    rules: &Rules,
+    groups: &Groups,
+    used_memory_bytes: Option<u64>,
+) -> Option<SourceMemory> {
+    let totals = groups.totals();
+    if totals.keys > 0 && totals.memory_bytes.is_none() {
+        return None;
+    }
+    let rules = rules.modelled();
+    let mut tables = BucketTables::default();
+    let mut key_tables_bytes = 0u64;
+    let mut expiry_tables_bytes = 0u64;
+    for (_, group) in groups.by_db() {
+        let (keys, expiries) = table_bytes(&rules, &mut tables, group.keys, group.keys_with_expiry);
+        key_tables_bytes = key_tables_bytes.saturating_add(keys);
+        expiry_tables_bytes = expiry_tables_bytes.saturating_add(expiries);
+    }
+    let expected_error = groups
+        .by_encoding()
+        .into_keys()
+        .map(|(data_type, encoding)| ExpectedError {
+            data_type,
+            encoding,
+            expected: Expected::of(rules.family, rules.allocator, data_type, encoding),
+        })
+        .collect();
+    Some(SourceMemory {
+        model: rules.model(),
+        keys_bytes: totals.memory_bytes.unwrap_or(0),
+        keys_not_modelled: totals.memory_not_modelled_keys,
+        key_tables_bytes,
+        expiry_tables_bytes,
+        used_memory_bytes,
+        expected_error,
+    })
+}
+
+/// The tables of a database with so many keys, and of the expiries of so many of them, besides the entries
+/// that the keys are charged.
+fn table_bytes(rules: &Rules, tables: &mut BucketTables, keys: u64, expiries: u64) -> (u64, u64) {
+    match (rules.profile.tables, rules.profile.key) {
+        (Tables::Buckets { .. }, _) => (
+            if keys > 0 { tables.bytes(keys) } else { 0 },
+            if expiries > 0 { tables.bytes(expiries) } else { 0 },
+        ),
+        (Tables::Dict { .. }, KeyCharge::InObject) => (chained_table(keys), chained_table(expiries)),
+        (Tables::Dict { .. }, _) => {
+            let entries = expiries.saturating_mul(rules.allocator.usable(ENTRY_BYTES));
+            (slots(keys), slots(expiries).saturating_add(entries))
+        }
+    }
+}
+
+fn slots(keys: u64) -> u64 {
+    if keys == 0 { 0 } else { SLOT_BYTES.saturating_mul(slots_for(keys)) }
+}
+
+/// A dictionary of objects that are in its slots themselves where they are alone in them.
+fn chained_table(keys: u64) -> u64 {
+    if keys == 0 {
+        return 0;
+    }
+    let (m, n) = (double(slots_for(keys)), double(keys));
+    let occupied = m * (1.0 - (1.0 - 1.0 / m).powf(n));
+    slots(keys).saturating_add(rounded(double(CHAINED_ENTRY_BYTES) * (n - occupied)))
+}
+
+/// The account as it stands in reports.
+#[derive(Serialize)]
+pub(crate) struct SourceMemoryJson<'a> {
+    model: &'static str,
+    allocator: &'static str,
+    note: Option<&'static str>,
+    keys_bytes: u64,
+    keys_not_modelled: u64,
+    key_tables_bytes: u64,
+    expiry_tables_bytes: u64,
+    used_memory_bytes: Option<u64>,
+    not_in_keys_bytes: Option<i64>,
+    expected_error: &'a [ExpectedError],
+}
+
+impl<'a> From<&'a SourceMemory> for SourceMemoryJson<'a> {
+    fn from(memory: &'a SourceMemory) -> Self {
+        Self {
+            model: memory.model.name,
+            allocator: memory.model.allocator.name(),
+            note: memory.model.note,
+            keys_bytes: memory.keys_bytes,
+            keys_not_modelled: memory.keys_not_modelled,
+            key_tables_bytes: memory.key_tables_bytes,
+            expiry_tables_bytes: memory.expiry_tables_bytes,
+            used_memory_bytes: memory.used_memory_bytes,
+            not_in_keys_bytes: memory.not_in_keys_bytes(),
+            expected_error: &memory.expected_error,
+        }
+    }
+}

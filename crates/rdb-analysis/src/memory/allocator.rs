@@ -1,0 +1,123 @@
+//! What an allocator really gives for a request.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// Requests from which glibc maps pages of their own. The threshold moves at run time; this is where it
+/// starts.
+const GLIBC_MMAP_BYTES: u64 = 128 << 10;
+
+/// No request is larger; keeps the arithmetic below from overflowing, whatever a file says.
+const MAX_REQUEST_BYTES: u64 = 1 << 60;
+
+/// The allocator of the server. A file does not tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Allocator {
+    /// jemalloc with a quantum of 8 bytes, as Redis and Valkey bundle it: official images, source builds.
+    #[default]
+    JemallocQ8,
+    /// jemalloc with a quantum of 16 bytes, as distributions build it.
+    JemallocQ16,
+    /// The C library's.
+    Glibc,
+}
+
+impl Allocator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::JemallocQ8, Self::JemallocQ16, Self::Glibc];
+
+    /// Its name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JemallocQ8 => "jemalloc-q8",
+            Self::JemallocQ16 => "jemalloc-q16",
+            Self::Glibc => "glibc",
+        }
+    }
+
+    /// Bytes usable of an allocation of `request` bytes: `zmalloc_size` of it.
+    ///
+    /// jemalloc 5 has four classes to a doubling, never closer than its quantum. glibc adds eight bytes and
+    /// rounds to 16; about one chunk in a hundred keeps a remainder of 16 more, which nothing tells.
+    pub(crate) fn usable(self, request: u64) -> u64 {
+        let request = request.clamp(1, MAX_REQUEST_BYTES);
+        match self {
+            Self::JemallocQ8 => jemalloc(request, 8),
+            Self::JemallocQ16 => jemalloc(request, 16),
+            Self::Glibc if request >= GLIBC_MMAP_BYTES => (request + 16).next_multiple_of(4096) - 16,
+            Self::Glibc => ((request + 8).next_multiple_of(16) - 8).max(24),
+        }
+    }
+}
+
+/// Size classes: source `sz.h` of jemalloc 5 (`sz_s2u_compute`).
+fn jemalloc(request: u64, quantum: u64) -> u64 {
+    if request <= 8 {
+        return 8;
+    }
+    let doubling = (request - 1).ilog2();
+    let step = quantum.max((1 << doubling) >> 2);
+    request.next_multiple_of(step)
+}
+
+impl fmt::Display for Allocator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for Allocator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl FromStr for Allocator {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|allocator| allocator.name() == text);
+        named.ok_or("expected jemalloc-q8, jemalloc-q16 or glibc")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn classes_of_jemalloc() {
+        let q8 =
+            [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640];
+        for pair in q8.windows(2) {
+            assert_eq!(Allocator::JemallocQ8.usable(pair[0] + 1), pair[1]);
+            assert_eq!(Allocator::JemallocQ8.usable(pair[1]), pair[1]);
+        }
+        for (request, usable) in [(1, 8), (8, 8), (9, 16), (17, 32), (33, 48), (49, 64), (65, 80), (536, 640)]
+        {
+            assert_eq!(Allocator::JemallocQ16.usable(request), usable, "{request}");
+        }
+        assert_eq!(Allocator::JemallocQ8.usable(3 << 20 | 1), 7 << 19);
+    }
+
+    #[test]
+    fn chunks_of_glibc() {
+        for (request, usable) in [(1, 24), (24, 24), (25, 40), (40, 40), (41, 56), (131_072, 135_152)] {
+            assert_eq!(Allocator::Glibc.usable(request), usable, "{request}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_less_than_asked_for_and_never_twice_as_much(request in 64u64..1 << 40) {
+            for allocator in Allocator::ALL {
+                let usable = allocator.usable(request);
+                prop_assert!(usable >= request && usable < 2 * request);
+                prop_assert_eq!(allocator.usable(u64::MAX), allocator.usable(MAX_REQUEST_BYTES));
+            }
+        }
+    }
+}

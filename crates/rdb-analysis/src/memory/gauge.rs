@@ -1,0 +1,612 @@
+//! Gauges values as the parser passes over them.
+
+use rdb_parser::{Layout, Packed, RdbString, Role, Score, StreamId, ValueType, Visitor};
+
+use super::buckets::BucketTables;
+use super::dict::{Conversion, DictSimulator, slots_for, slots_grown};
+use super::expiry_index::ExpiryIndex;
+use super::float::{averaged, double, rounded};
+use super::packed::PackedLength;
+use super::profile::{Fields, Skiplist, Tables};
+use super::rax::Rax;
+use super::sizes::Sizes;
+use super::skiplist::{self, Nodes, PARTS};
+use super::string::{Key, embedded_bytes, key_bytes};
+use crate::assume::Rules;
+use crate::encoding::{Encoding, Facts};
+use crate::measure::DataType;
+
+/// Bytes of an array's slot.
+const SLOT: u64 = 8;
+
+/// The structs of a sorted set and of its skiplist.
+const ZSET: u64 = 16;
+const ZSKIPLIST: u64 = 32;
+
+/// The skiplist with its header, where members are in the nodes.
+const ZSKIPLIST_WITH_HEADER: u64 = 528;
+
+/// Entry of a dict, and one without a value.
+const ENTRY: u64 = 24;
+const ENTRY_WITHOUT_VALUE: u64 = 16;
+
+/// Longest entry that a hash of Valkey holds in one allocation.
+const MAX_EMBEDDED_PAIR: u64 = 128;
+
+/// Header and terminator of the value in it.
+const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
+
+/// What is gained by turning a ziplist into a listpack: the difference of their headers.
+const ZIPLIST_EXCESS: u64 = 4;
+
+/// Entry of a listpack with field expiry that holds the expiry, or none.
+const EXPIRY_ENTRY: u64 = 10;
+const NO_EXPIRY_ENTRY: u64 = 2;
+
+/// Finds the memory of keys, or does not care.
+pub(crate) trait MemoryGauge: Visitor {
+    /// Whether it is a model.
+    const IS_MODEL: bool;
+
+    /// A gauge for the given rules.
+    fn new(rules: &Rules) -> Self;
+
+    /// The memory of the key whose value was just passed over. `None`: not modelled.
+    fn memory_bytes(&mut self, encoding: Encoding, facts: &Facts<'_>) -> Option<u64>;
+}
+
+/// Does not care.
+impl MemoryGauge for () {
+    const IS_MODEL: bool = false;
+
+    fn new(_: &Rules) -> Self {}
+
+    fn memory_bytes(&mut self, _: Encoding, _: &Facts<'_>) -> Option<u64> {
+        None
+    }
+}
+
+/// The model of one server's memory.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    /// With the family that is modelled, which may not be the one the encoding is told for.
+    rules: Rules,
+    /// Whether the encoding is told for another family.
+    told_for_another: bool,
+    sizes: Sizes,
+    nodes: Nodes,
+    dicts: DictSimulator,
+    tables: BucketTables,
+    expiries: ExpiryIndex,
+    ids: Rax<16>,
+    value: Value,
+}
+
+/// What was seen of the value so far.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    watched: Watched,
+    /// Whether the value may become packed, or change its encoding on the way, so that its elements are
+    /// looked at one by one.
+    in_detail: bool,
+    /// Bytes of the elements, without what all of them have in common.
+    sum: u64,
+    /// The same in [`PARTS`] of a byte.
+    parts: u64,
+    /// Nodes of a list.
+    nodes: u64,
+    /// Length of the field, and of its value, that are being looked at.
+    field_bytes: u64,
+    value_bytes: u64,
+    expires: bool,
+    /// Elements looked at in detail.
+    index: u64,
+    /// Whether the pair has a string that is too long for a listpack.
+    long: bool,
+    /// The first element that is too long for a listpack, or no integer: where the value converts.
+    converts_at: Option<u64>,
+    packed: PackedLength,
+    /// Bytes of the widest integer.
+    integer_bytes: u64,
+    /// Whether the pending entries shown are a group's.
+    in_group: bool,
+}
+
+/// What the strings shown are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    /// Of no concern: entries of a packed value.
+    Nothing,
+    /// Items of a list that is built anew.
+    Items,
+    SetMembers,
+    ZsetMembers,
+    ZsetMembersInNodes,
+    Pairs,
+    PairsWithMetadata,
+    PairsInEntries,
+    /// The expiry comes after them.
+    PairsInEntriesThenExpiry,
+}
+
+impl MemoryGauge for Gauge {
+    const IS_MODEL: bool = true;
+
+    fn new(rules: &Rules) -> Self {
+        let told_for_another = rules.family != rules.profile.family;
+        let rules = rules.modelled();
+        Self {
+            told_for_another,
+            sizes: Sizes::new(rules.profile, rules.allocator),
+            nodes: Nodes::new(rules.allocator),
+            dicts: DictSimulator::default(),
+            tables: BucketTables::default(),
+            expiries: ExpiryIndex::default(),
+            ids: Rax::default(),
+            value: Value::new(Watched::Nothing, false, false),
+            rules,
+        }
+    }
+
+    #[inline]
+    fn memory_bytes(&mut self, encoding: Encoding, facts: &Facts<'_>) -> Option<u64> {
+        let key = Key { bytes: facts.key_bytes, expires: facts.has_expiry };
+        // Servers that are older than any model hold some values in ways that the model's does not know.
+        let encoding =
+            if self.told_for_another { Encoding::after_loading(&self.rules, facts) } else { encoding };
+        let profile = self.rules.profile;
+        if encoding == Encoding::Embstr {
+            let len = facts.outline.value_bytes.unwrap_or(0);
+            if let Some(bytes) = embedded_bytes(profile, self.rules.allocator, key, len) {
+                return Some(bytes);
+            }
+        }
+        let key = key_bytes(profile, self.rules.allocator, key);
+        // Where the object holds the key, both are in the sum that is made in doubles.
+        let (inside, outside) = if profile.object == 0 { (key, 0) } else { (profile.object, key) };
+        let value = match (facts.data_type, encoding) {
+            (DataType::String, Encoding::Int) => inside,
+            (DataType::String, _) => inside + self.sizes.string(facts.outline.value_bytes.unwrap_or(0)),
+            (_, Encoding::Stream) => self.stream(inside),
+            (_, Encoding::Quicklist) => self.quicklist(inside, facts),
+            (_, Encoding::Skiplist) => self.zset(inside, facts),
+            (DataType::Set, Encoding::Hashtable) => self.set(inside, facts),
+            (DataType::Hash, Encoding::Hashtable) => self.hash(inside, facts),
+            (DataType::Module(_), _) => return None,
+            _ => self.packed(inside, encoding, facts),
+        };
+        Some(value.saturating_add(outside))
+    }
+}
+
+impl Visitor for Gauge {
+    #[inline]
+    fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
+        let limits = &self.rules.limits;
+        let profile = self.rules.profile;
+        let within = |limit| elements.is_some_and(|elements| elements <= limit);
+        let (watched, in_detail) = match value_type {
+            ValueType::String => return,
+            ValueType::List => (Watched::Items, true),
+            ValueType::Set => (Watched::SetMembers, within(limits.set_max_intset_entries)),
+            ValueType::ZsetText | ValueType::ZsetBinary => {
+                let watched = match profile.skiplist {
+                    Skiplist::Separate => Watched::ZsetMembers,
+                    Skiplist::InNode => Watched::ZsetMembersInNodes,
+                };
+                (watched, within(limits.zset_max_listpack_entries))
+            }
+            ValueType::Hash | ValueType::HashExpiry | ValueType::HashExpiryPreRelease => {
+                let watched = match profile.fields {
+                    Fields::Strings => Watched::Pairs,
+                    Fields::WithMetadata => Watched::PairsWithMetadata,
+                    Fields::InEntry => Watched::PairsInEntries,
+                };
+                (watched, within(limits.hash_max_listpack_entries))
+            }
+            ValueType::HashExpiryValkey => {
+                self.expiries.clear();
+                let watched = match profile.fields {
+                    Fields::InEntry => Watched::PairsInEntriesThenExpiry,
+                    _ => Watched::Pairs,
+                };
+                (watched, false)
+            }
+            ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => {
+                self.ids = Rax::default();
+                (Watched::Nothing, false)
+            }
+            _ => (Watched::Nothing, false),
+        };
+        self.value = Value::new(watched, in_detail, !profile.rounds_packed);
+    }
+
+    #[inline]
+    fn string(&mut self, role: Role, string: RdbString<'_>) {
+        let len = string.decoded_len();
+        let value = &mut self.value;
+        match role {
+            Role::Member => match value.watched {
+                Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(len),
+                Watched::ZsetMembersInNodes => {
+                    let node = self.nodes.embedding_parts(self.sizes.embedded(len));
+                    value.parts = value.parts.saturating_add(node);
+                }
+                _ => return,
+            },
+            Role::Field => match value.watched {
+                Watched::Pairs => value.sum += self.sizes.string(len),
+                Watched::PairsWithMetadata => value.sum += self.sizes.field(len, value.expires),
+                Watched::PairsInEntries | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
+                _ => return,
+            },
+            Role::Value => match value.watched {
+                Watched::Pairs | Watched::PairsWithMetadata => value.sum += self.sizes.string(len),
+                Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
+                Watched::PairsInEntriesThenExpiry => value.value_bytes = len,
+                _ => return,
+            },
+            Role::Item if value.watched == Watched::Items => {}
+            _ => return,
+        }
+        if value.in_detail {
+            self.look_at(role, &string);
+        }
+    }
+
+    #[inline]
+    fn score(&mut self, score: Score<'_>) {
+        if self.value.in_detail {
+            self.value.packed.push_score(score, self.rules.profile.shortest_scores);
+        }
+    }
+
+    fn field_expiry(&mut self, expiry: Option<u64>) {
+        let value = &mut self.value;
+        value.expires = expiry.is_some();
+        if value.watched == Watched::PairsInEntriesThenExpiry {
+            let entry = pair_in_entry_with_expiry(
+                &self.sizes,
+                value.field_bytes,
+                value.value_bytes,
+                expiry.is_some(),
+            );
+            value.sum = value.sum.saturating_add(entry);
+            if let Some(at_ms) = expiry {
+                self.expiries.push(at_ms);
+            }
+        } else if value.in_detail {
+            value.push_expiry(expiry.is_some());
+        }
+    }
+
+    fn list_node(&mut self, _: bool, bytes: u64) {
+        let bytes = self.packed_bytes(bytes);
+        self.value.add_node(self.rules.profile.list_node.saturating_add(bytes));
+    }
+
+    fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
+        let rounds = self.rules.profile.stream.rounds_nodes;
+        self.value.add(if rounds { self.sizes.usable(listpack_bytes) } else { listpack_bytes });
+        self.ids.push(id, &self.sizes);
+    }
+
+    fn stream_group(&mut self, _: u64) {
+        self.finish_ids();
+        self.value.in_group = true;
+        self.value.add(self.rules.profile.stream.group);
+    }
+
+    fn stream_consumer(&mut self, name_bytes: u64) {
+        self.finish_ids();
+        self.value.in_group = false;
+        self.value.add(self.rules.profile.stream.consumer.saturating_add(name_bytes));
+    }
+
+    #[inline]
+    fn stream_pending(&mut self, id: &StreamId) {
+        self.ids.push(id, &self.sizes);
+        if self.value.in_group {
+            self.value.add(self.rules.profile.stream.pending);
+        }
+    }
+
+    fn wants_pending(&self) -> bool {
+        true
+    }
+}
+
+impl Value {
+    fn new(watched: Watched, in_detail: bool, ziplist: bool) -> Self {
+        Self {
+            watched,
+            in_detail,
+            sum: 0,
+            parts: 0,
+            nodes: 0,
+            field_bytes: 0,
+            value_bytes: 0,
+            expires: false,
+            index: 0,
+            long: false,
+            converts_at: None,
+            packed: PackedLength::new(ziplist),
+            integer_bytes: 2,
+            in_group: false,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, bytes: u64) {
+        self.sum = self.sum.saturating_add(bytes);
+    }
+
+    fn add_node(&mut self, bytes: u64) {
+        self.add(bytes);
+        self.nodes += 1;
+    }
+
+    fn push_expiry(&mut self, expires: bool) {
+        self.packed.push_opaque(if expires { EXPIRY_ENTRY } else { NO_EXPIRY_ENTRY });
+    }
+}
+
+/// Elements of values that may become packed.
+impl Gauge {
+    #[inline(never)]
+    fn look_at(&mut self, role: Role, string: &RdbString<'_>) {
+        let len = string.decoded_len();
+        let limits = &self.rules.limits;
+        let value = &mut self.value;
+        match role {
+            Role::Member if value.watched == Watched::SetMembers => {
+                value.packed.push(string);
+                match integer_bytes(string) {
+                    Some(bytes) => value.integer_bytes = value.integer_bytes.max(bytes),
+                    None => {
+                        value.converts_at.get_or_insert(value.index);
+                        // Whatever comes now, the value is no intset and, before 7.2, no packed one.
+                        value.in_detail = self.rules.family.has_small_lists_and_sets();
+                    }
+                }
+                value.index += 1;
+            }
+            Role::Member => {
+                value.packed.push(string);
+            }
+            Role::Field => {
+                value.packed.push(string);
+                value.long = len > limits.hash_max_listpack_value;
+            }
+            Role::Value => {
+                value.packed.push(string);
+                if value.long || len > limits.hash_max_listpack_value {
+                    value.converts_at = Some(value.index);
+                    value.in_detail = false;
+                }
+                value.index += 1;
+            }
+            Role::Item => {
+                let before = *value;
+                value.packed.push(string);
+                value.index += 1;
+                if before.index > 0 && !limits.list_node_fits(value.packed.bytes(), value.index) {
+                    self.value = before;
+                    self.finish_list_node();
+                    self.value.packed.push(string);
+                    self.value.index = 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the node of a list that is built anew.
+    fn finish_list_node(&mut self) {
+        if self.value.index > 0 {
+            let bytes = self.value.packed.bytes();
+            self.list_node(true, bytes);
+        }
+        self.value.packed = PackedLength::new(!self.rules.profile.rounds_packed);
+        self.value.index = 0;
+    }
+}
+
+/// Whole values. `inside` is what comes before the elements: the object, with its key if that is in it.
+impl Gauge {
+    /// A packed string in memory.
+    fn packed_bytes(&self, bytes: u64) -> u64 {
+        if self.rules.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
+    }
+
+    fn packed(&self, inside: u64, encoding: Encoding, facts: &Facts<'_>) -> u64 {
+        let bytes = match facts.outline.layout {
+            Layout::Blob { packed: Packed::Ziplist, blob_bytes } if self.rules.family.has_listpacks() => {
+                blob_bytes.saturating_sub(ZIPLIST_EXCESS)
+            }
+            Layout::Blob { blob_bytes, .. } => blob_bytes,
+            Layout::Nodes { longest_node_bytes, .. } => longest_node_bytes,
+            _ if encoding == Encoding::Intset => {
+                let elements = facts.outline.elements.unwrap_or(0);
+                elements.saturating_mul(self.value.integer_bytes).saturating_add(8)
+            }
+            _ => self.value.packed.bytes(),
+        };
+        let extra = match encoding {
+            Encoding::Listpackex => self.sizes.usable(self.rules.profile.listpackex),
+            _ => 0,
+        };
+        inside.saturating_add(extra).saturating_add(self.packed_bytes(bytes))
+    }
+
+    fn quicklist(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+        match facts.outline.layout {
+            Layout::Table { .. } => self.finish_list_node(),
+            Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes),
+            _ => {}
+        }
+        let profile = self.rules.profile;
+        let elements = facts.outline.elements.unwrap_or(0);
+        let count = if profile.averages_list_elements { elements } else { self.value.nodes };
+        averaged(inside + profile.list, self.value.sum, count)
+    }
+
+    fn set(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+        let elements = facts.outline.elements.unwrap_or(0);
+        if let Some(member) = mean_entry(facts, 1) {
+            self.value.sum = self.sizes.string(member).saturating_mul(elements);
+        }
+        let (table, entries) = match self.rules.profile.tables {
+            Tables::Dict { dict, first_member_is_free, .. } => {
+                let slots = match self.value.converts_at {
+                    Some(at) if !self.rules.family.has_small_lists_and_sets() => {
+                        self.dicts.slots_converted(Conversion::Set, at, elements)
+                    }
+                    _ => slots_for(elements),
+                };
+                let entries = if first_member_is_free {
+                    chained_entries(slots, elements)
+                } else {
+                    elements.saturating_mul(ENTRY)
+                };
+                (dict + SLOT * slots, entries)
+            }
+            Tables::Buckets { table, .. } => (table + self.tables.bytes(elements), 0),
+        };
+        averaged(inside + table, self.value.sum.saturating_add(entries), elements)
+    }
+
+    fn zset(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+        let elements = facts.outline.elements.unwrap_or(0);
+        if let Some(member) = mean_entry(facts, 2) {
+            self.value.sum = self.sizes.string(member).saturating_mul(elements);
+            let node = self.nodes.embedding_parts(self.sizes.embedded(member));
+            self.value.parts = node.saturating_mul(elements);
+        }
+        let (table, entry) = match self.rules.profile.tables {
+            Tables::Dict { dict, zset_entry, .. } => (dict + SLOT * slots_for(elements), zset_entry),
+            Tables::Buckets { table, .. } => (table + self.tables.bytes(elements), 0),
+        };
+        let (skiplist, nodes) = match self.rules.profile.skiplist {
+            Skiplist::Separate => (
+                ZSKIPLIST + skiplist::header_bytes(&self.sizes),
+                self.value.sum.saturating_add(parts(self.nodes.pointing_parts, elements)),
+            ),
+            Skiplist::InNode => (ZSKIPLIST_WITH_HEADER, self.value.parts / PARTS),
+        };
+        let sum = nodes.saturating_add(elements.saturating_mul(entry));
+        averaged(inside + ZSET + skiplist + table, sum, elements)
+    }
+
+    fn hash(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+        let elements = facts.outline.elements.unwrap_or(0);
+        if let Some(part) = mean_entry(facts, 2) {
+            let pair = match self.rules.profile.fields {
+                Fields::InEntry => pair_in_entry(&self.sizes, part, part),
+                _ => 2 * self.sizes.string(part),
+            };
+            self.value.sum = pair.saturating_mul(elements);
+        }
+        let has_expiry = matches!(facts.value_type, ValueType::HashExpiry | ValueType::HashExpiryPreRelease);
+        let (table, entry) = match self.rules.profile.tables {
+            Tables::Dict { dict, hash_conversion, grows_with_expiry, .. } => {
+                let conversion = if has_expiry { Conversion::HashExpiry } else { hash_conversion };
+                let slots = match self.value.converts_at {
+                    Some(at) => self.dicts.slots_converted(conversion, at, elements),
+                    None if has_expiry && grows_with_expiry => slots_grown(elements),
+                    None => slots_for(elements),
+                };
+                (dict + SLOT * slots, ENTRY)
+            }
+            Tables::Buckets { table, hash } => {
+                let buckets = match self.value.converts_at {
+                    Some(at) => self.tables.bytes_converted(at, elements),
+                    None => self.tables.bytes(elements),
+                };
+                let expiries = match facts.value_type {
+                    ValueType::HashExpiryValkey => self.expiries.bytes(&self.sizes, &mut self.tables),
+                    _ => 0,
+                };
+                ((table + hash + buckets).saturating_add(expiries), 0)
+            }
+        };
+        let sum = self.value.sum.saturating_add(elements.saturating_mul(entry));
+        averaged(inside.saturating_add(table), sum, elements)
+    }
+
+    fn stream(&mut self, inside: u64) -> u64 {
+        self.finish_ids();
+        (inside + self.rules.profile.stream.stream).saturating_add(self.value.sum)
+    }
+
+    /// Adds the tree of the IDs shown since the last time.
+    fn finish_ids(&mut self) {
+        let tree = self.ids.finish(self.rules.profile.stream.measures_trees, &self.sizes);
+        self.value.add(tree);
+    }
+}
+
+/// The length of a string in a packed value that is a table once it is loaded, because it has more
+/// elements than the user says is allowed: the mean, since it is not looked into. `None`: the elements were
+/// seen.
+fn mean_entry(facts: &Facts<'_>, strings: u64) -> Option<u64> {
+    let Layout::Blob { blob_bytes, .. } = facts.outline.layout else { return None };
+    let entries = facts.outline.elements?.saturating_mul(strings);
+    let entry = blob_bytes.checked_div(entries)?;
+    // Without its own header and its link.
+    Some(entry.saturating_sub(2))
+}
+
+/// A pair in a hash of Valkey since 8.1: field and value in one allocation if they fit, otherwise the
+/// value apart.
+#[inline]
+fn pair_in_entry(sizes: &Sizes, field: u64, value: u64) -> u64 {
+    let together = sizes.embedded(field).saturating_add(value).saturating_add(EMBEDDED_VALUE_OVERHEAD);
+    if together <= MAX_EMBEDDED_PAIR {
+        sizes.usable(together)
+    } else {
+        sizes.usable(sizes.embedded_with_flags(field).saturating_add(8)).saturating_add(sizes.string(value))
+    }
+}
+
+/// The same in a hash that has expiring fields.
+fn pair_in_entry_with_expiry(sizes: &Sizes, field: u64, value: u64, expires: bool) -> u64 {
+    if !expires {
+        return pair_in_entry(sizes, field, value);
+    }
+    let field = sizes.embedded_with_flags(field).saturating_add(8);
+    let together = field.saturating_add(value).saturating_add(EMBEDDED_VALUE_OVERHEAD);
+    if together <= MAX_EMBEDDED_PAIR {
+        sizes.usable(together)
+    } else {
+        sizes.usable(field.saturating_add(8)).saturating_add(sizes.string(value))
+    }
+}
+
+/// Expected bytes of the entries of a set whose members are in the array themselves where they are alone
+/// or first in their bucket.
+fn chained_entries(slots: u64, elements: u64) -> u64 {
+    let (m, n) = (double(slots), double(elements));
+    let occupied = m * (1.0 - (1.0 - 1.0 / m).powf(n));
+    rounded(double(ENTRY_WITHOUT_VALUE) * (n - occupied))
+}
+
+/// `count` things of so many parts of a byte, in bytes.
+fn parts(each: u64, count: u64) -> u64 {
+    u64::try_from((u128::from(each) * u128::from(count) + u128::from(PARTS / 2)) / u128::from(PARTS))
+        .unwrap_or(u64::MAX)
+}
+
+/// Bytes that an intset needs for the integer that `string` is. `None`: it is none.
+fn integer_bytes(string: &RdbString<'_>) -> Option<u64> {
+    let value = match *string {
+        RdbString::Raw(bytes) => rdb_parser::parse_canonical_integer(bytes)?,
+        RdbString::Int(value) => value,
+        _ => return None,
+    };
+    Some(match value {
+        -32_768..=32_767 => 2,
+        -2_147_483_648..=2_147_483_647 => 4,
+        _ => 8,
+    })
+}

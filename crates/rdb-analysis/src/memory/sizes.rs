@@ -1,0 +1,163 @@
+//! Sizes of the servers' strings, by length.
+
+use super::allocator::Allocator;
+use super::profile::{Profile, StringHeaders};
+
+/// Lengths below this are looked up: almost all elements there are.
+const TABLED: usize = 512;
+
+/// A field's expiry and the flags of its string, where they are in front of it.
+const FIELD_EXPIRY_BYTES: u64 = 18;
+
+impl StringHeaders {
+    /// The header of a string that is an allocation of its own. An empty one is given room to grow.
+    fn separate(self, len: u64) -> u64 {
+        if len == 0 { 3 } else { self.embedded(len) }
+    }
+
+    /// The header of a string inside something else.
+    fn embedded(self, len: u64) -> u64 {
+        match len {
+            0..32 => 1,
+            _ if len <= self.max_with_3 => 3,
+            _ if len <= self.max_with_5 => 5,
+            _ if len < 1 << 32 => 9,
+            _ => 17,
+        }
+    }
+}
+
+/// Bytes of strings in a server, by their length.
+#[derive(Debug)]
+pub(crate) struct Sizes {
+    pub(crate) allocator: Allocator,
+    headers: StringHeaders,
+    string: [u16; TABLED],
+    field: [u16; TABLED],
+    expiring_field: [u16; TABLED],
+}
+
+impl Sizes {
+    pub(crate) fn new(profile: &Profile, allocator: Allocator) -> Self {
+        let headers = profile.headers;
+        let tabled = |size: &dyn Fn(u64) -> u64| {
+            let mut table = [0; TABLED];
+            for (len, entry) in (0..).zip(&mut table) {
+                *entry = u16::try_from(size(len)).unwrap_or(u16::MAX);
+            }
+            table
+        };
+        Self {
+            allocator,
+            headers,
+            string: tabled(&|len| string(allocator, headers, len)),
+            field: tabled(&|len| field(allocator, len, 0)),
+            expiring_field: tabled(&|len| field(allocator, len, FIELD_EXPIRY_BYTES)),
+        }
+    }
+
+    /// An allocation of so many bytes.
+    pub(crate) fn usable(&self, request: u64) -> u64 {
+        self.allocator.usable(request)
+    }
+
+    /// A string that is an allocation of its own (`sds`).
+    #[inline]
+    pub(crate) fn string(&self, len: u64) -> u64 {
+        match look_up(&self.string, len) {
+            Some(size) => size,
+            None => string(self.allocator, self.headers, len),
+        }
+    }
+
+    /// The field of a hash of Redis 7.4 to 8.2 (`mstr`).
+    #[inline]
+    pub(crate) fn field(&self, len: u64, expires: bool) -> u64 {
+        let table = if expires { &self.expiring_field } else { &self.field };
+        match look_up(table, len) {
+            Some(size) => size,
+            None => field(self.allocator, len, if expires { FIELD_EXPIRY_BYTES } else { 0 }),
+        }
+    }
+
+    /// A string inside an allocation, unrounded: header, bytes and terminator.
+    #[inline]
+    pub(crate) fn embedded(&self, len: u64) -> u64 {
+        embedded(self.headers, len)
+    }
+
+    /// The same where the header must be able to hold flags, so that it is at least 3.
+    pub(crate) fn embedded_with_flags(&self, len: u64) -> u64 {
+        self.headers.embedded(len).max(3).saturating_add(len).saturating_add(1)
+    }
+}
+
+/// As [`Sizes::embedded`].
+pub(crate) fn embedded(headers: StringHeaders, len: u64) -> u64 {
+    headers.embedded(len).saturating_add(len).saturating_add(1)
+}
+
+/// As [`Sizes::string`].
+pub(crate) fn string(allocator: Allocator, headers: StringHeaders, len: u64) -> u64 {
+    allocator.usable(headers.separate(len).saturating_add(len).saturating_add(1))
+}
+
+fn field(allocator: Allocator, len: u64, metadata: u64) -> u64 {
+    let header = match len {
+        0..32 => 1,
+        32..65_536 => 3,
+        _ => 9,
+    };
+    allocator.usable(len.saturating_add(header + 1 + metadata))
+}
+
+#[inline]
+fn look_up(table: &[u16; TABLED], len: u64) -> Option<u64> {
+    let index = usize::try_from(len).ok()?;
+    table.get(index).map(|&size| u64::from(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::family::Family;
+    use proptest::prelude::*;
+
+    fn sizes(family: Family) -> Sizes {
+        Sizes::new(Profile::of(family, None), Allocator::JemallocQ8)
+    }
+
+    #[test]
+    fn headers_grow_with_the_string() {
+        let redis = sizes(Family::Redis7_2);
+        for (len, size) in [(0, 8), (1, 8), (6, 8), (7, 16), (31, 40), (32, 40), (255, 320), (256, 320)] {
+            assert_eq!(redis.string(len), size, "{len}");
+        }
+        assert_eq!(redis.embedded(0), 2, "an embedded empty string has the smallest header");
+        assert_eq!(redis.embedded(255), 259);
+        assert_eq!(sizes(Family::Valkey8_1).embedded(252), 256);
+        assert_eq!(sizes(Family::Valkey8_1).embedded(253), 259);
+    }
+
+    #[test]
+    fn an_expiry_takes_18_bytes_of_a_field() {
+        let redis = sizes(Family::Redis7_4);
+        assert_eq!(redis.field(5, false), 8);
+        assert_eq!(redis.field(5, true), 32);
+        assert_eq!(redis.field(0, false), 8);
+    }
+
+    proptest! {
+        #[test]
+        fn the_tables_hold_what_the_formulas_say(len in 0u64..2000) {
+            for family in [Family::Redis6_2, Family::Valkey9] {
+                for allocator in Allocator::ALL {
+                    let profile = Profile::of(family, None);
+                    let sizes = Sizes::new(profile, allocator);
+                    prop_assert_eq!(sizes.string(len), string(allocator, profile.headers, len));
+                    prop_assert_eq!(sizes.field(len, true), field(allocator, len, FIELD_EXPIRY_BYTES));
+                }
+            }
+        }
+    }
+}

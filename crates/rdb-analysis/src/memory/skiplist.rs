@@ -1,0 +1,84 @@
+//! Skiplists: the order of sorted sets.
+//!
+//! Every node has a random number of levels, a quarter of those of one level having the next. It is drawn
+//! anew with every load, so that the expectation is the best that can be said.
+
+use super::allocator::Allocator;
+use super::float::double;
+use super::sizes::Sizes;
+
+/// Most levels of a node.
+const MAX_LEVELS: u64 = 32;
+
+/// Lengths of embedded members whose nodes are looked up.
+const TABLED: u64 = 512;
+
+/// Parts of a byte in which expectations are summed.
+pub(crate) const PARTS: u64 = 1 << 16;
+
+/// Expected bytes of nodes.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    allocator: Allocator,
+    /// A node that points to its member.
+    pub(crate) pointing_parts: u64,
+    /// A node that embeds its member, by the unrounded bytes of that.
+    embedding_parts: Vec<u64>,
+}
+
+impl Nodes {
+    pub(crate) fn new(allocator: Allocator) -> Self {
+        let pointing_parts = expected_parts(|levels| allocator.usable(24 + 16 * levels));
+        let embedding_parts = (0..TABLED).map(|member| embedding(allocator, member)).collect();
+        Self { allocator, pointing_parts, embedding_parts }
+    }
+
+    /// A node that embeds a member of so many bytes, header and terminator included.
+    pub(crate) fn embedding_parts(&self, member: u64) -> u64 {
+        let known = usize::try_from(member).ok().and_then(|member| self.embedding_parts.get(member));
+        known.copied().unwrap_or_else(|| embedding(self.allocator, member))
+    }
+}
+
+/// The header: a node with all levels.
+pub(crate) fn header_bytes(sizes: &Sizes) -> u64 {
+    sizes.usable(24 + 16 * MAX_LEVELS)
+}
+
+fn embedding(allocator: Allocator, member: u64) -> u64 {
+    expected_parts(|levels| allocator.usable(member.saturating_add(17 + 16 * levels)))
+}
+
+/// The expectation of `bytes` over the levels of a node.
+fn expected_parts(bytes: impl Fn(u64) -> u64) -> u64 {
+    let mut probability = 0.75;
+    let mut expected = 0.0;
+    for levels in 1..=MAX_LEVELS {
+        expected += probability * double(bytes(levels));
+        probability /= 4.0;
+    }
+    super::float::rounded(expected * double(PARTS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expected_bytes_of_a_node() {
+        for (allocator, hundredths) in
+            [(Allocator::JemallocQ8, 4584), (Allocator::JemallocQ16, 5334), (Allocator::Glibc, 4533)]
+        {
+            assert_eq!((Nodes::new(allocator).pointing_parts * 100 + PARTS / 2) / PARTS, hundredths);
+        }
+    }
+
+    #[test]
+    fn a_longer_member_makes_a_larger_node() {
+        let nodes = Nodes::new(Allocator::JemallocQ8);
+        assert!(nodes.embedding_parts(7) < nodes.embedding_parts(20));
+        assert!(nodes.embedding_parts(511) <= nodes.embedding_parts(512));
+        // 17 + 16 + 7 bytes with one level.
+        assert!((40 * PARTS..50 * PARTS).contains(&nodes.embedding_parts(7)));
+    }
+}

@@ -1,0 +1,144 @@
+//! Keys and string values.
+
+use super::allocator::Allocator;
+use super::profile::{Embedding, KeyCharge, Profile};
+use super::sizes;
+
+/// Longest value that is embedded, but for those of Valkey 9.
+const MAX_EMBEDDED_BYTES: u64 = 44;
+
+/// Names from this length on reserve room for an expiry.
+const LONG_NAME_BYTES: u64 = 128;
+
+/// Object header without a pointer to the value, and with it.
+const BARE_OBJECT: u64 = 8;
+const OBJECT: u64 = 16;
+
+/// Header and terminator of an embedded value.
+const VALUE_OVERHEAD: u64 = 4;
+
+/// The key of a value, as far as it matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// Length of its name.
+    pub(crate) bytes: u64,
+    /// Whether it has an expiry.
+    pub(crate) expires: bool,
+}
+
+/// What a key costs besides its value.
+pub(crate) fn key_bytes(profile: &Profile, allocator: Allocator, key: Key) -> u64 {
+    let embedded = sizes::embedded(profile.headers, key.bytes);
+    match profile.key {
+        KeyCharge::Separate => 24 + sizes::string(allocator, profile.headers, key.bytes),
+        KeyCharge::InEntry => allocator.usable(embedded.saturating_add(17)),
+        KeyCharge::InObject => {
+            let expiry = if key.expires || key.bytes >= LONG_NAME_BYTES { 8 } else { 0 };
+            allocator.usable(embedded.saturating_add(OBJECT + 1 + expiry))
+        }
+    }
+}
+
+/// What a key with a string value of `len` bytes costs if the value is embedded in its object. `None`: it
+/// is not. The caller knows that it is no integer.
+pub(crate) fn embedded_bytes(profile: &Profile, allocator: Allocator, key: Key, len: u64) -> Option<u64> {
+    let name = sizes::embedded(profile.headers, key.bytes);
+    let value = len.saturating_add(VALUE_OVERHEAD);
+    let expiry = if key.expires { 8 } else { 0 };
+    // Of an object that also holds its key: whether the rule admits it, with so many bytes for an expiry.
+    let fits_64 = |expiry: u64| {
+        let sum = key.bytes.saturating_add(3).saturating_add(value).saturating_add(OBJECT + expiry);
+        len <= MAX_EMBEDDED_BYTES && sum <= 64
+    };
+    let fits_128 = |expiry: u64| BARE_OBJECT + expiry + 1 + name.saturating_add(value) <= 128;
+    match profile.embedding {
+        Embedding::Unrounded if len <= MAX_EMBEDDED_BYTES => {
+            Some(key_bytes(profile, allocator, key) + OBJECT + len + 2)
+        }
+        Embedding::Rounded if len <= MAX_EMBEDDED_BYTES => {
+            Some(key_bytes(profile, allocator, key) + allocator.usable(OBJECT + value))
+        }
+        Embedding::WithKey if fits_64(expiry) => Some(allocator.usable(OBJECT + expiry + 1 + name + value)),
+        Embedding::WithKeyThenExpiry if fits_64(0) => {
+            add_expiry(allocator, OBJECT + 1 + name + value, key.expires, fits_64(8))
+        }
+        Embedding::InPlaceThenExpiry if fits_128(0) => {
+            add_expiry(allocator, BARE_OBJECT + 1 + name + value.max(8), key.expires, fits_128(8))
+        }
+        _ => None,
+    }
+}
+
+/// An object of `request` bytes with room for an expiry added where one is wanted: within what the
+/// allocator gave, or else by making the object anew, which embeds the value again only if it `still_fits`.
+fn add_expiry(allocator: Allocator, request: u64, wanted: bool, still_fits: bool) -> Option<u64> {
+    let usable = allocator.usable(request);
+    if !wanted || usable >= request + 8 {
+        Some(usable)
+    } else if still_fits {
+        Some(allocator.usable(request + 8))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::family::Family;
+
+    fn embedded(family: Family, allocator: Allocator, key: u64, expires: bool, len: u64) -> Option<u64> {
+        embedded_bytes(Profile::of(family, None), allocator, Key { bytes: key, expires }, len)
+    }
+
+    #[test]
+    fn a_short_value_and_its_key_in_each_family() {
+        use Allocator::JemallocQ8;
+        // A key of 10 and a value of 20 bytes.
+        // 6.2: 24 + A(12) + 16 + 22.
+        assert_eq!(embedded(Family::Redis6_2, JemallocQ8, 10, false, 20), Some(24 + 16 + 16 + 22));
+        // 7.0 to 8.0: the object is rounded, A(40).
+        assert_eq!(embedded(Family::Redis7_0, JemallocQ8, 10, true, 20), Some(24 + 16 + 40));
+        // Valkey 8.0: the key is in its entry, A(17 + 12).
+        assert_eq!(embedded(Family::Valkey8_0, JemallocQ8, 10, false, 20), Some(32 + 40));
+        // 8.2: all in one, A(16 + 1 + 12 + 24), with an expiry A(61).
+        assert_eq!(embedded(Family::Redis8_2, JemallocQ8, 10, false, 20), Some(56));
+        assert_eq!(embedded(Family::Redis8_2, JemallocQ8, 10, true, 20), Some(64));
+        // Valkey 9 saves the pointer: A(8 + 1 + 12 + 24).
+        assert_eq!(embedded(Family::Valkey9, JemallocQ8, 10, false, 20), Some(48));
+    }
+
+    #[test]
+    fn only_valkey_9_embeds_more_than_44_bytes() {
+        for family in [Family::Redis6_2, Family::Redis7_2, Family::Valkey8_0] {
+            assert!(embedded(family, Allocator::JemallocQ8, 500, false, 44).is_some());
+            assert!(embedded(family, Allocator::JemallocQ8, 1, false, 45).is_none());
+        }
+        assert!(embedded(Family::Redis8_2, Allocator::JemallocQ8, 10, false, 32).is_none());
+        assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, false, 100), Some(128));
+        assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, false, 104), None);
+    }
+
+    #[test]
+    fn slack_of_the_allocator_may_take_an_expiry() {
+        // 8 + 1 + 12 + (4 + 96) = 121: with an expiry 129, too much to be embedded anew, and q8 gives 128.
+        assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, true, 96), None);
+        // 8 + 1 + 12 + (4 + 92) = 117: the class of 128 has room.
+        assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, true, 92), Some(128));
+        // glibc gives 120 for 114, and 136 for 121.
+        assert_eq!(embedded(Family::Valkey9, Allocator::Glibc, 10, true, 96), Some(136));
+    }
+
+    #[test]
+    fn what_a_key_costs() {
+        let cost = |family, bytes, expires| {
+            key_bytes(Profile::of(family, None), Allocator::JemallocQ8, Key { bytes, expires })
+        };
+        assert_eq!(cost(Family::Redis7_2, 10, false), 40);
+        assert_eq!(cost(Family::Redis7_2, 10, true), 40, "an expiry is charged to nobody");
+        assert_eq!(cost(Family::Valkey8_0, 10, true), 32);
+        assert_eq!(cost(Family::Redis8_2, 10, false), 32);
+        assert_eq!(cost(Family::Redis8_2, 10, true), 40);
+        assert_eq!(cost(Family::Redis8_2, 128, false), cost(Family::Redis8_2, 128, true));
+    }
+}
