@@ -8,6 +8,8 @@ use rdb_analysis::Rank;
 use rdb_analysis::json::KeysAs;
 use rdb_source::IoMode;
 
+use crate::memory_args::MemoryArgs;
+
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -38,7 +40,8 @@ pub(crate) struct ScanArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
 
-    /// The measure by which keys are big [default: rdb_bytes; for dcs: bytes of strings, elements of others]
+    /// The measure by which keys are big [default: memory_bytes, or rdb_bytes with --no-memory; for dcs:
+    /// bytes of strings, elements of others]
     ///
     /// value_bytes implies --deep.
     #[arg(long, value_name = "MEASURE")]
@@ -53,6 +56,9 @@ pub(crate) struct ScanArgs {
     pub(crate) instance_id: String,
 
     #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -64,6 +70,9 @@ pub(crate) struct KeysArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl)]
     pub(crate) format: KeysFormat,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -122,6 +131,7 @@ pub(crate) enum By {
     Elements,
     ValueBytes,
     RdbBytes,
+    MemoryBytes,
 }
 
 impl By {
@@ -130,6 +140,7 @@ impl By {
             Self::Elements => Rank::Elements,
             Self::ValueBytes => Rank::ValueBytes,
             Self::RdbBytes => Rank::RdbBytes,
+            Self::MemoryBytes => Rank::MemoryBytes,
         }
     }
 }

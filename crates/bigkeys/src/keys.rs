@@ -18,6 +18,7 @@ use crate::scan::judge;
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let (mut inputs, unopened) = open_all(&args.input, stop, messages);
     let mut options = ScanOptions::default();
+    args.memory.apply(&mut options);
     options.deep = args.input.deep;
     options.verify_checksum = !args.input.no_checksum;
     let length = inputs.iter().map(Input::length).sum();

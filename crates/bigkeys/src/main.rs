@@ -5,6 +5,7 @@
 mod args;
 mod inputs;
 mod keys;
+mod memory_args;
 mod messages;
 mod progress;
 mod render;

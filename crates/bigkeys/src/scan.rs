@@ -16,8 +16,8 @@ use crate::render;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
+    let options = options(args)?;
     let (mut inputs, unopened) = open_all(&args.input, stop, messages);
-    let options = options(args);
     let length = inputs.iter().map(Input::length).sum();
     let bar = Bar::new(&args.output, length, true);
     let started_at = DcsTime(Timestamp::now());
@@ -60,8 +60,14 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     Ok(ending)
 }
 
-fn options(args: &ScanArgs) -> Options {
+fn options(args: &ScanArgs) -> anyhow::Result<Options> {
     let mut options = Options::default();
+    args.memory.apply(&mut options.scan);
+    if args.by == Some(By::MemoryBytes) && !options.scan.memory {
+        anyhow::bail!("--by memory_bytes needs the memory model, which --no-memory switches off");
+    }
+    // The contract has no place for it.
+    options.scan.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
     options.scan.deep = args.input.deep || args.by == Some(By::ValueBytes);
     options.scan.verify_checksum = !args.input.no_checksum;
     options.threads = args.input.threads.map(usize::from);
@@ -69,12 +75,13 @@ fn options(args: &ScanArgs) -> Options {
     options.rank = match (args.by, args.format) {
         (Some(by), _) => by.rank(),
         (None, ScanFormat::Dcs) => Rank::Natural,
-        (None, _) => Rank::RdbBytes,
+        (None, _) if !options.scan.memory => Rank::RdbBytes,
+        (None, _) => Rank::MemoryBytes,
     };
     if args.format == ScanFormat::Dcs {
         options.top = options.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
     }
-    options
+    Ok(options)
 }
 
 /// Warns about a source that is not clean.

@@ -2,6 +2,7 @@
 
 pub(crate) mod csv;
 pub(crate) mod json;
+mod memory;
 pub(crate) mod table;
 
 use std::io::{self, BufWriter, Write};

@@ -12,18 +12,19 @@ use rdb_analysis::json::KeysAs;
 use rdb_analysis::{ExpiryBucket, Group, Rank, Report, SourceReport};
 use rdb_parser::escape::Escaped;
 
-use super::{KeyWriter, Row};
+use super::{KeyWriter, Row, memory};
 
 /// Characters of a key's name that a table shows.
 const MAX_NAME_CHARS: usize = 80;
 
-const HEADING: Style = Style::new().bold();
-const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(anstyle::AnsiColor::Yellow)));
+pub(super) const HEADING: Style = Style::new().bold();
+pub(super) const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(anstyle::AnsiColor::Yellow)));
 
 pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> io::Result<()> {
     for source in &report.sources {
         describe(out, source)?;
     }
+    memory::accounts(out, report)?;
     groups(
         out,
         "By type",
@@ -54,12 +55,13 @@ pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> i
             rank_name(report.rank)
         );
         writeln!(out, "\n{HEADING}{heading}{HEADING:#}")?;
-        let mut table = table(&["elements", "value", "in file", "largest", "encoding", "db", "key"]);
+        let mut table = table(&["elements", "value", "in memory", "in file", "largest", "encoding", "db", "key"]);
         for key in keys {
             let m = &key.measure;
             let mut row = vec![
                 number(m.elements.map(HumanCount)),
                 number(m.value_bytes.map(BinaryBytes)),
+                number(memory::of_key(m)),
                 number(Some(BinaryBytes(m.rdb_bytes))),
                 number(m.largest_element_bytes.map(BinaryBytes)),
                 Cell::new(m.encoding),
@@ -108,14 +110,17 @@ fn groups(
     report: &Report,
 ) -> io::Result<()> {
     writeln!(out, "\n{HEADING}{heading}{HEADING:#}")?;
-    let mut table = table(&["keys", "with expiry", "elements", "in file", "share", column]);
+    let by_memory = report.totals.memory_bytes.is_some();
+    let weight = |group: &Group| if by_memory { group.memory_bytes.unwrap_or(0) } else { group.rdb_bytes };
+    let mut table = table(&["keys", "with expiry", "elements", "in file", "in memory", "share", column]);
     for (name, group) in rows.chain([("total".to_owned(), report.totals)]) {
         table.add_row([
             number(Some(HumanCount(group.keys))),
             number(Some(HumanCount(group.keys_with_expiry))),
             number(Some(HumanCount(group.elements))),
             number(Some(BinaryBytes(group.rdb_bytes))),
-            number(Some(share(group.rdb_bytes, report.totals.rdb_bytes))),
+            number(memory::of_group(&group)),
+            number(Some(share(weight(&group), weight(&report.totals)))),
             Cell::new(Escaped::for_terminal(name.as_bytes())),
         ]);
     }
@@ -129,14 +134,14 @@ fn share(part: u64, whole: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-fn table(columns: &[&str]) -> Table {
+pub(super) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(columns.iter().map(|name| Cell::new(name)));
     table
 }
 
-fn number(value: Option<impl std::fmt::Display>) -> Cell {
+pub(super) fn number(value: Option<impl std::fmt::Display>) -> Cell {
     let cell = match value {
         Some(value) => Cell::new(value),
         None => Cell::new("-"),
@@ -149,6 +154,7 @@ fn rank_name(rank: Rank) -> &'static str {
         Rank::Elements => "number of elements",
         Rank::ValueBytes => "bytes of payload",
         Rank::RdbBytes => "bytes in the file",
+        Rank::MemoryBytes => "bytes in memory",
         _ => rank.name(),
     }
 }
@@ -198,8 +204,8 @@ impl KeyWriter for Lines<'_> {
         if !self.started {
             self.started = true;
             let heading = format!(
-                "{:>3} {:9} {:10} {:>12} {:>12} {:>12} key",
-                "db", "type", "encoding", "elements", "value", "in file"
+                "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {:>12} key",
+                "db", "type", "encoding", "elements", "value", "in memory", "in file"
             );
             writeln!(self.out, "{HEADING}{heading}{HEADING:#}")?;
         }
@@ -207,12 +213,13 @@ impl KeyWriter for Lines<'_> {
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         writeln!(
             self.out,
-            "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {}",
+            "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {:>12} {}",
             m.db,
             m.data_type,
             m.encoding,
             or_dash(m.elements.map(|n| HumanCount(n).to_string())),
             or_dash(m.value_bytes.map(|n| BinaryBytes(n).to_string())),
+            or_dash(memory::of_key(m)),
             BinaryBytes(m.rdb_bytes).to_string(),
             shown_name(row.name, self.keys_as)
         )
