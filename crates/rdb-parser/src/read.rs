@@ -153,15 +153,14 @@ pub(crate) trait ReadExt: Input {
         }
     }
 
-    /// Reads a count of things that take at least `min_bytes` each; refuses one that cannot be in
-    /// what is left.
+    /// Reads a count of things that take at least `min_bytes` each. One that cannot be in what is left
+    /// means that the data ends inside them, and nothing of them need be walked to say so.
     #[inline]
-    fn read_count(&mut self, min_bytes: u64, what: &'static str) -> Result<u64> {
-        let at = self.position();
-        let count = self.read_length(what)?;
+    fn read_count(&mut self, min_bytes: u64, things: &'static str) -> Result<u64> {
+        let count = self.read_length(things)?;
         match self.remaining() {
             Some(left) if count.checked_mul(min_bytes).is_none_or(|needed| needed > left) => {
-                Err(Error::new(ErrorKind::BadLength(what), at))
+                Err(Error::truncated(things, self.position().saturating_add(left)))
             }
             _ => Ok(count),
         }
