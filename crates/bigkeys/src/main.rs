@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 
 /// How a command ended, in ascending order of what an exit status must tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            messages.error(&format_args!("{error:#}"));
+            messages::error(&format_args!("{error:#}"));
             Ending::Failed.into()
         }
     }

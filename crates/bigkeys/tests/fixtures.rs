@@ -148,7 +148,9 @@ fn check_sums(file: &Path) {
 
 #[test]
 fn every_byte_is_accounted_for_and_every_grouping_sums_to_the_totals() {
-    all_testdata().iter().for_each(|file| check_sums(file));
+    for file in all_testdata() {
+        check_sums(&file);
+    }
 }
 
 #[test]

@@ -200,16 +200,15 @@ pub(crate) mod tests {
         match value {
             0..64 => out.push(u8::try_from(value).expect("six bits")),
             64..16384 => out.extend((0x4000 | u16::try_from(value).expect("14 bits")).to_be_bytes()),
-            _ => match u32::try_from(value) {
-                Ok(value) => {
+            _ => {
+                if let Ok(value) = u32::try_from(value) {
                     out.push(LENGTH_32);
                     out.extend(value.to_be_bytes());
-                }
-                Err(_) => {
+                } else {
                     out.push(LENGTH_64);
                     out.extend(value.to_be_bytes());
                 }
-            },
+            }
         }
     }
 
