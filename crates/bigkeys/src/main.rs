@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
-use crate::messages::{self, Messages};
+use crate::messages::Messages;
 
 /// How a command ended, in ascending order of what an exit status must tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
