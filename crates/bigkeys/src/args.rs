@@ -40,10 +40,10 @@ pub(crate) struct ScanArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
 
-    /// The measure by which keys are big [default: memory_bytes, or rdb_bytes with --no-memory; for dcs:
+    /// The measure by which keys are big [default: `memory_bytes`, or `rdb_bytes` with --no-memory; for dcs:
     /// bytes of strings, elements of others]
     ///
-    /// value_bytes implies --deep.
+    /// `value_bytes` implies --deep.
     #[arg(long, value_name = "MEASURE")]
     pub(crate) by: Option<By>,
 
@@ -92,7 +92,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_enum, default_value_t = Io::Auto)]
     pub(crate) io: Io,
 
-    /// Look inside packed values, so that value_bytes and largest_element_bytes are known for all
+    /// Look inside packed values, so that `value_bytes` and `largest_element_bytes` are known for all
     /// collections but streams
     #[arg(long)]
     pub(crate) deep: bool,

@@ -9,7 +9,7 @@ use rdb_analysis::{Source, SourceData};
 use rdb_source::{Data, Opened};
 
 use crate::args::InputArgs;
-use crate::messages::Messages;
+use crate::messages;
 
 /// An opened input.
 pub(crate) struct Input {
@@ -19,7 +19,7 @@ pub(crate) struct Input {
 }
 
 /// Opens every input. One that cannot be opened is reported and counted, and does not hide the others.
-pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> (Vec<Input>, usize) {
+pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>, usize) {
     let mut named: Vec<(&Path, Option<String>)> =
         args.inputs.iter().map(|path| (path.as_path(), None)).collect();
     for shard in &args.shards {
@@ -35,7 +35,7 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
         match rdb_source::open(path, args.io.mode(), stop) {
             Ok(opened) => inputs.push(Input { path: path.to_string_lossy().into_owned(), shard, opened }),
             Err(error) => {
-                messages.error(&error);
+                messages::error(&error);
                 failures += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! The JSON that the program promises: see `docs/schema/`.
 //!
 //! Field names and order are set here and in the types that derive [`Serialize`] for this purpose
-//! ([`Group`](crate::Group) and what holds it). A key that is UTF-8 is in `key`; any other is in
+//! ([`Group`] and what holds it). A key that is UTF-8 is in `key`; any other is in
 //! `key_b64`. Strings are written so that they are harmless on a terminal, too.
 
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! Sizes, counts, top lists and groups of the keys in RDB files.
 //!
-//! [`analyze`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
+//! [`analyze()`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
 //! key of one source with its [`Measure`]. Both read a value once, by its length prefixes, and hold
 //! only what they report. Neither opens files nor prints: a source is bytes or a reader, and
 //! [`json`] writes the documented JSON to any writer.

@@ -143,6 +143,7 @@ impl ModuleId {
     }
 
     /// The id without the version: what makes two values of one type.
+    #[must_use]
     pub fn without_version(self) -> Self {
         Self(self.0 & !1023)
     }

@@ -1,7 +1,7 @@
 //! Opens what a user names: a regular file is mapped, anything else is read.
 //!
 //! [`open`] gives bytes or a reader, both of which `rdb-parser` takes. This crate holds the only
-//! `unsafe` block of the workspace, [`map`], and says there what it accepts.
+//! `unsafe` block of the workspace, in `map.rs`, and says there what it accepts.
 
 mod map;
 mod prefetch;

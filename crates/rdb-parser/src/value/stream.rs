@@ -33,7 +33,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.visitor.begin(value_type, None);
 
         let mut shape = StreamShape {
-            nodes: self.input.read_count(MIN_NODE_BYTES, "a number of stream nodes")?,
+            nodes: self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")?,
             ..StreamShape::default()
         };
         for _ in 0..shape.nodes {
@@ -51,7 +51,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..if since_7_0 { 7 } else { 2 } {
             self.input.read_length("a stream's ids")?;
         }
-        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "a number of consumer groups")?;
+        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "the consumer groups of a stream")?;
         for _ in 0..shape.groups {
             self.stream_group(since_7_0, since_7_2, &mut shape)?;
         }
@@ -93,7 +93,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..if since_7_0 { 3 } else { 2 } {
             self.input.read_length("a consumer group's position")?;
         }
-        let pending = self.input.read_count(MIN_PENDING_BYTES, "a number of pending entries")?;
+        let pending = self.input.read_count(MIN_PENDING_BYTES, "pending entries")?;
         for _ in 0..pending {
             let id = self.input.read_array("a pending entry")?;
             self.visitor.stream_pending(&id);
@@ -101,13 +101,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.read_length("a pending entry")?;
             self.input.checkpoint();
         }
-        let consumers =
-            self.input.read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "a number of consumers")?;
+        let consumers = self
+            .input
+            .read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "the consumers of a group")?;
         for _ in 0..consumers {
             let name_bytes = self.stream_name("a consumer's name")?;
             self.visitor.stream_consumer(name_bytes);
             self.input.skip(if since_7_2 { 16 } else { 8 }, "a consumer's times")?;
-            let ids = self.input.read_count(RAW_ID_BYTES, "a number of pending entries")?;
+            let ids = self.input.read_count(RAW_ID_BYTES, "pending entries")?;
             if self.visitor.wants_pending() {
                 for _ in 0..ids {
                     let id = self.input.read_array("pending entries")?;

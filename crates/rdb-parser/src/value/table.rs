@@ -63,7 +63,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         table: Table,
         roles: &'static [Role; STRINGS],
     ) -> Result<Outline> {
-        let count = self.input.read_count(table.min_element_bytes(STRINGS), "a number of elements")?;
+        let count =
+            self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
         let mut tally = Tally::default();
         let mut left = count;

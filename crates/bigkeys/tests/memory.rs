@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "means are of few things")]
 
+#[path = "common/memory.rs"]
 mod memory_support;
 
 use memory_support::{Accuracy, Compared, Fixture, by_encoding};

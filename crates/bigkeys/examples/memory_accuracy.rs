@@ -1,11 +1,11 @@
 //! Prints the accuracy of the memory model as a table in Markdown: over the fixtures, and with `--live`
 //! also over a dataset that the `redis-server` on the PATH is filled with. `--keys` lists the keys that are off.
 //!
-//! `cargo run --release -p rdb-analysis --example memory_accuracy -- --live`
+//! `cargo run --release -p bigkeys --example memory_accuracy -- --live`
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a program that prints ratios")]
 
-#[path = "../tests/memory_support/mod.rs"]
+#[path = "../tests/common/memory.rs"]
 mod memory_support;
 
 use std::collections::BTreeMap;
