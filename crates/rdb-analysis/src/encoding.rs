@@ -138,7 +138,8 @@ fn string(rules: &Rules, facts: &Facts<'_>) -> Encoding {
     let embedded = match rules.family {
         Family::Redis2_4 | Family::Redis2_6 => false,
         Family::Redis3_0 => value_bytes <= MAX_EMBEDDED_STRING_BYTES_3_0,
-        _ => embedded_bytes(rules.profile, rules.allocator, key, value_bytes).is_some(),
+        _ => embedded_bytes(rules.profile, |request| rules.allocator.usable(request), key, value_bytes)
+            .is_some(),
     };
     if embedded { Encoding::Embstr } else { Encoding::Raw }
 }

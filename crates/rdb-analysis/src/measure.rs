@@ -165,7 +165,9 @@ impl<M: MemoryGauge> Measurer<M> {
 
     /// More became known of the server.
     pub(crate) fn set_rules(&mut self, rules: Rules) {
-        if rules != self.rules {
+        if rules == self.rules {
+            self.rules = rules;
+        } else {
             *self = Self::new(rules, self.deep);
         }
     }
@@ -226,6 +228,16 @@ impl<M: MemoryGauge> Visitor for Measurer<M> {
             self.all_integers = false;
             self.watch_integers = false;
         }
+    }
+
+    #[inline]
+    fn wants_strings(&self) -> bool {
+        self.watch_integers || self.memory.wants_strings()
+    }
+
+    #[inline]
+    fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
+        self.memory.lengths(roles, lengths);
     }
 
     #[inline]

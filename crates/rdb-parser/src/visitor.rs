@@ -64,6 +64,18 @@ pub trait Visitor {
         let _ = (role, string);
     }
 
+    /// Whether to show the strings of a table as [strings](Self::string), or only their
+    /// [lengths](Self::lengths), which is faster. Asked after each table [begins](Self::begin).
+    fn wants_strings(&self) -> bool {
+        true
+    }
+
+    /// The decoded lengths of the strings of a table's element and the parts they play. Shown instead of the
+    /// strings, and of the score, if those are not [wanted](Self::wants_strings).
+    fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
+        let _ = (roles, lengths);
+    }
+
     /// The score of the member shown before, where it is stored as a double: its text or its eight
     /// bytes.
     fn score(&mut self, score: Score<'_>) {
@@ -121,4 +133,8 @@ pub trait Visitor {
     }
 }
 
-impl Visitor for () {}
+impl Visitor for () {
+    fn wants_strings(&self) -> bool {
+        false
+    }
+}

@@ -40,8 +40,12 @@ pub(super) fn accounts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
         }
         if memory.keys_not_modelled > 0 {
             let count = HumanCount(memory.keys_not_modelled);
-            let count = if memory.keys_not_modelled == 1 { "1 key".to_owned() } else { format!("{count} keys") };
-            writeln!(out, "  note: not modelled, but counted with bytes in the file: {count} of module types")?;
+            let count =
+                if memory.keys_not_modelled == 1 { "1 key".to_owned() } else { format!("{count} keys") };
+            writeln!(
+                out,
+                "  note: not modelled, but counted with bytes in the file: {count} of module types"
+            )?;
         }
         for line in expected_errors(memory) {
             writeln!(out, "  {line}")?;
@@ -65,7 +69,10 @@ fn account(memory: &SourceMemory) -> comfy_table::Table {
         format!("{sign}{}", BinaryBytes(rest.unsigned_abs()))
     });
     row(rest, "not in keys: buffers, fragmentation, live slack");
-    row(memory.used_memory_bytes.map(|used| BinaryBytes(used).to_string()), "used-mem, as the file states it");
+    row(
+        memory.used_memory_bytes.map(|used| BinaryBytes(used).to_string()),
+        "used-mem, as the file states it",
+    );
     table
 }
 

@@ -18,7 +18,8 @@ use super::{KeyWriter, Row, memory};
 const MAX_NAME_CHARS: usize = 80;
 
 pub(super) const HEADING: Style = Style::new().bold();
-pub(super) const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(anstyle::AnsiColor::Yellow)));
+pub(super) const WARNING: Style =
+    Style::new().bold().fg_color(Some(anstyle::Color::Ansi(anstyle::AnsiColor::Yellow)));
 
 pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> io::Result<()> {
     for source in &report.sources {
@@ -55,7 +56,8 @@ pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> i
             rank_name(report.rank)
         );
         writeln!(out, "\n{HEADING}{heading}{HEADING:#}")?;
-        let mut table = table(&["elements", "value", "in memory", "in file", "largest", "encoding", "db", "key"]);
+        let mut table =
+            table(&["elements", "value", "in memory", "in file", "largest", "encoding", "db", "key"]);
         for key in keys {
             let m = &key.measure;
             let mut row = vec![

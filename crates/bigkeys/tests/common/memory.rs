@@ -141,6 +141,19 @@ pub(crate) fn by_encoding(compared: &[Compared]) -> BTreeMap<String, Vec<&Compar
     groups
 }
 
+/// What the name of a fixture's truth ends with.
+const SUFFIX: &str = ".truth.jsonl";
+
+/// The allocator of a fixture's server, see `testdata/README.md`.
+fn allocator_of(name: &str) -> Allocator {
+    match name {
+        name if name.contains("-libc") => Allocator::Glibc,
+        // The package of Debian is linked to the system's jemalloc, which was loaded before the others.
+        "redis-7.0.15" | "valkey-8.1.8" | "valkey-9.1.2" => Allocator::JemallocQ16,
+        _ => Allocator::JemallocQ8,
+    }
+}
+
 /// A dump with the answers of the server that wrote it.
 #[derive(Debug)]
 pub(crate) struct Fixture {
@@ -150,13 +163,6 @@ pub(crate) struct Fixture {
     truth: PathBuf,
 }
 
-#[derive(Deserialize)]
-struct Meta {
-    allocator: String,
-    ld_preload: Option<String>,
-    version: String,
-}
-
 impl Fixture {
     /// All fixtures that have answers, by name.
     pub(crate) fn all() -> Vec<Self> {
@@ -164,7 +170,7 @@ impl Fixture {
         let entries = std::fs::read_dir(&folder).expect("testdata/fixtures");
         let mut fixtures: Vec<Self> = entries
             .map(|entry| entry.expect("readable").path())
-            .filter(|path| path.to_string_lossy().ends_with(".meta.json"))
+            .filter(|path| path.to_string_lossy().ends_with(SUFFIX))
             .map(|path| Self::new(&path))
             .collect();
         fixtures.sort_by(|a, b| a.name.cmp(&b.name));
@@ -176,20 +182,11 @@ impl Fixture {
         Self::all().into_iter().find(|fixture| fixture.name == name).expect("a fixture of that name")
     }
 
-    fn new(meta: &Path) -> Self {
-        let name = meta.file_name().expect("a file").to_string_lossy();
-        let name = name.trim_end_matches(".meta.json").to_owned();
-        let text = std::fs::read(meta).expect("readable");
-        let described: Meta = serde_json::from_slice(&text).expect("the fixture's description");
-        let allocator = match (described.allocator.as_str(), &described.ld_preload) {
-            ("libc", None) => Allocator::Glibc,
-            ("libc", Some(_)) => Allocator::JemallocQ16,
-            // The package of Debian, linked to the system's jemalloc; the others bundle theirs.
-            _ if described.version == "7.0.15" => Allocator::JemallocQ16,
-            _ => Allocator::JemallocQ8,
-        };
-        let sibling = |suffix: &str| meta.with_file_name(format!("{name}{suffix}"));
-        Self { file: sibling(".rdb"), truth: sibling(".truth.jsonl"), name, allocator }
+    fn new(truth: &Path) -> Self {
+        let name = truth.file_name().expect("a file").to_string_lossy();
+        let name = name.trim_end_matches(SUFFIX).to_owned();
+        let file = truth.with_file_name(format!("{name}.rdb"));
+        Self { file, truth: truth.to_owned(), allocator: allocator_of(&name), name }
     }
 
     pub(crate) fn compare(&self) -> (SourceFacts, Vec<Compared>) {

@@ -46,8 +46,8 @@ impl Allocator {
         match self {
             Self::JemallocQ8 => jemalloc(request, 8),
             Self::JemallocQ16 => jemalloc(request, 16),
-            Self::Glibc if request >= GLIBC_MMAP_BYTES => (request + 16).next_multiple_of(4096) - 16,
-            Self::Glibc => ((request + 8).next_multiple_of(16) - 8).max(24),
+            Self::Glibc if request >= GLIBC_MMAP_BYTES => round_up(request + 16, 4096) - 16,
+            Self::Glibc => (round_up(request + 8, 16) - 8).max(24),
         }
     }
 }
@@ -59,7 +59,12 @@ fn jemalloc(request: u64, quantum: u64) -> u64 {
     }
     let doubling = (request - 1).ilog2();
     let step = quantum.max((1 << doubling) >> 2);
-    request.next_multiple_of(step)
+    round_up(request, step)
+}
+
+/// To a multiple of a power of two.
+fn round_up(bytes: u64, step: u64) -> u64 {
+    (bytes + (step - 1)) & !(step - 1)
 }
 
 impl fmt::Display for Allocator {

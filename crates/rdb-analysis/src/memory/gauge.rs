@@ -11,7 +11,7 @@ use super::profile::{Fields, Skiplist, Tables};
 use super::rax::Rax;
 use super::sizes::Sizes;
 use super::skiplist::{self, Nodes, PARTS};
-use super::string::{Key, embedded_bytes, key_bytes};
+use super::string::{Key, KeyCosts, embedded_bytes};
 use crate::assume::Rules;
 use crate::encoding::{Encoding, Facts};
 use crate::measure::DataType;
@@ -74,6 +74,7 @@ pub(crate) struct Gauge {
     /// Whether the encoding is told for another family.
     told_for_another: bool,
     sizes: Sizes,
+    keys: KeyCosts,
     nodes: Nodes,
     dicts: DictSimulator,
     tables: BucketTables,
@@ -138,7 +139,8 @@ impl MemoryGauge for Gauge {
         Self {
             told_for_another,
             sizes: Sizes::new(rules.profile, rules.allocator),
-            nodes: Nodes::new(rules.allocator),
+            keys: KeyCosts::new(rules.profile, rules.allocator),
+            nodes: Nodes::new(rules.profile.skiplist, rules.allocator),
             dicts: DictSimulator::default(),
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
@@ -155,18 +157,22 @@ impl MemoryGauge for Gauge {
         let encoding =
             if self.told_for_another { Encoding::after_loading(&self.rules, facts) } else { encoding };
         let profile = self.rules.profile;
-        if encoding == Encoding::Embstr {
-            let len = facts.outline.value_bytes.unwrap_or(0);
-            if let Some(bytes) = embedded_bytes(profile, self.rules.allocator, key, len) {
-                return Some(bytes);
-            }
-        }
-        let key = key_bytes(profile, self.rules.allocator, key);
+        let key_bytes = self.keys.bytes(profile, self.rules.allocator, key);
         // Where the object holds the key, both are in the sum that is made in doubles.
-        let (inside, outside) = if profile.object == 0 { (key, 0) } else { (profile.object, key) };
+        let (inside, outside) =
+            if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) };
         let value = match (facts.data_type, encoding) {
             (DataType::String, Encoding::Int) => inside,
-            (DataType::String, _) => inside + self.sizes.string(facts.outline.value_bytes.unwrap_or(0)),
+            (DataType::String, _) => {
+                let len = facts.outline.value_bytes.unwrap_or(0);
+                let embedded = match encoding {
+                    Encoding::Embstr => {
+                        embedded_bytes(profile, |request| self.sizes.usable(request), key, len)
+                    }
+                    _ => None,
+                };
+                embedded.unwrap_or_else(|| inside + self.sizes.string(len))
+            }
             (_, Encoding::Stream) => self.stream(inside),
             (_, Encoding::Quicklist) => self.quicklist(inside, facts),
             (_, Encoding::Skiplist) => self.zset(inside, facts),
@@ -186,7 +192,11 @@ impl Visitor for Gauge {
         let profile = self.rules.profile;
         let within = |limit| elements.is_some_and(|elements| elements <= limit);
         let (watched, in_detail) = match value_type {
-            ValueType::String => return,
+            ValueType::String => {
+                self.value.watched = Watched::Nothing;
+                self.value.in_detail = false;
+                return;
+            }
             ValueType::List => (Watched::Items, true),
             ValueType::Set => (Watched::SetMembers, within(limits.set_max_intset_entries)),
             ValueType::ZsetText | ValueType::ZsetBinary => {
@@ -223,34 +233,33 @@ impl Visitor for Gauge {
 
     #[inline]
     fn string(&mut self, role: Role, string: RdbString<'_>) {
-        let len = string.decoded_len();
-        let value = &mut self.value;
-        match role {
-            Role::Member => match value.watched {
-                Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(len),
-                Watched::ZsetMembersInNodes => {
-                    let node = self.nodes.embedding_parts(self.sizes.embedded(len));
-                    value.parts = value.parts.saturating_add(node);
-                }
-                _ => return,
-            },
-            Role::Field => match value.watched {
-                Watched::Pairs => value.sum += self.sizes.string(len),
-                Watched::PairsWithMetadata => value.sum += self.sizes.field(len, value.expires),
-                Watched::PairsInEntries | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
-                _ => return,
-            },
-            Role::Value => match value.watched {
-                Watched::Pairs | Watched::PairsWithMetadata => value.sum += self.sizes.string(len),
-                Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
-                Watched::PairsInEntriesThenExpiry => value.value_bytes = len,
-                _ => return,
-            },
-            Role::Item if value.watched == Watched::Items => {}
-            _ => return,
+        if self.value.watched != Watched::Nothing {
+            self.see(role, &string);
         }
-        if value.in_detail {
-            self.look_at(role, &string);
+    }
+
+    #[inline]
+    fn wants_strings(&self) -> bool {
+        self.value.in_detail
+    }
+
+    #[inline]
+    fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
+        let value = &mut self.value;
+        let (first, last) = (lengths[0], lengths[STRINGS - 1]);
+        match value.watched {
+            Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(first),
+            Watched::ZsetMembersInNodes => {
+                let node = self.nodes.embedding_parts(self.sizes.embedded(first));
+                value.parts = value.parts.saturating_add(node);
+            }
+            Watched::Pairs => value.sum += self.sizes.string(first) + self.sizes.string(last),
+            Watched::PairsWithMetadata => {
+                value.sum += self.sizes.field(first, value.expires) + self.sizes.string(last);
+            }
+            Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, first, last),
+            Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.value_bytes) = (first, last),
+            Watched::Items | Watched::Nothing => {}
         }
     }
 
@@ -351,8 +360,42 @@ impl Value {
     }
 }
 
-/// Elements of values that may become packed.
+/// Elements that are shown as strings: those of values that may become packed.
 impl Gauge {
+    /// Adds a string of an element.
+    #[inline(never)]
+    fn see(&mut self, role: Role, string: &RdbString<'_>) {
+        let len = string.decoded_len();
+        let value = &mut self.value;
+        match role {
+            Role::Member => match value.watched {
+                Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(len),
+                Watched::ZsetMembersInNodes => {
+                    let node = self.nodes.embedding_parts(self.sizes.embedded(len));
+                    value.parts = value.parts.saturating_add(node);
+                }
+                _ => return,
+            },
+            Role::Field => match value.watched {
+                Watched::Pairs => value.sum += self.sizes.string(len),
+                Watched::PairsWithMetadata => value.sum += self.sizes.field(len, value.expires),
+                Watched::PairsInEntries | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
+                _ => return,
+            },
+            Role::Value => match value.watched {
+                Watched::Pairs | Watched::PairsWithMetadata => value.sum += self.sizes.string(len),
+                Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
+                Watched::PairsInEntriesThenExpiry => value.value_bytes = len,
+                _ => return,
+            },
+            Role::Item if value.watched == Watched::Items => {}
+            _ => return,
+        }
+        if value.in_detail {
+            self.look_at(role, string);
+        }
+    }
+
     #[inline(never)]
     fn look_at(&mut self, role: Role, string: &RdbString<'_>) {
         let len = string.decoded_len();

@@ -32,6 +32,7 @@ impl StringHeaders {
 pub(crate) struct Sizes {
     pub(crate) allocator: Allocator,
     headers: StringHeaders,
+    usable: [u16; TABLED],
     string: [u16; TABLED],
     field: [u16; TABLED],
     expiring_field: [u16; TABLED],
@@ -50,15 +51,20 @@ impl Sizes {
         Self {
             allocator,
             headers,
-            string: tabled(&|len| string(allocator, headers, len)),
+            usable: tabled(&|request| allocator.usable(request)),
+            string: tabled(&|len| string(|request| allocator.usable(request), headers, len)),
             field: tabled(&|len| field(allocator, len, 0)),
             expiring_field: tabled(&|len| field(allocator, len, FIELD_EXPIRY_BYTES)),
         }
     }
 
     /// An allocation of so many bytes.
+    #[inline]
     pub(crate) fn usable(&self, request: u64) -> u64 {
-        self.allocator.usable(request)
+        match look_up(&self.usable, request) {
+            Some(size) => size,
+            None => self.allocator.usable(request),
+        }
     }
 
     /// A string that is an allocation of its own (`sds`).
@@ -66,7 +72,7 @@ impl Sizes {
     pub(crate) fn string(&self, len: u64) -> u64 {
         match look_up(&self.string, len) {
             Some(size) => size,
-            None => string(self.allocator, self.headers, len),
+            None => string(|request| self.allocator.usable(request), self.headers, len),
         }
     }
 
@@ -98,8 +104,8 @@ pub(crate) fn embedded(headers: StringHeaders, len: u64) -> u64 {
 }
 
 /// As [`Sizes::string`].
-pub(crate) fn string(allocator: Allocator, headers: StringHeaders, len: u64) -> u64 {
-    allocator.usable(headers.separate(len).saturating_add(len).saturating_add(1))
+pub(crate) fn string(usable: impl Fn(u64) -> u64, headers: StringHeaders, len: u64) -> u64 {
+    usable(headers.separate(len).saturating_add(len).saturating_add(1))
 }
 
 fn field(allocator: Allocator, len: u64, metadata: u64) -> u64 {
@@ -154,7 +160,9 @@ mod tests {
                 for allocator in Allocator::ALL {
                     let profile = Profile::of(family, None);
                     let sizes = Sizes::new(profile, allocator);
-                    prop_assert_eq!(sizes.string(len), string(allocator, profile.headers, len));
+                    let by_formula = string(|request| allocator.usable(request), profile.headers, len);
+                    prop_assert_eq!(sizes.string(len), by_formula);
+                    prop_assert_eq!(sizes.usable(len), allocator.usable(len));
                     prop_assert_eq!(sizes.field(len, true), field(allocator, len, FIELD_EXPIRY_BYTES));
                 }
             }

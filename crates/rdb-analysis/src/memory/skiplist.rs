@@ -5,6 +5,7 @@
 
 use super::allocator::Allocator;
 use super::float::double;
+use super::profile::Skiplist;
 use super::sizes::Sizes;
 
 /// Most levels of a node.
@@ -22,14 +23,15 @@ pub(crate) struct Nodes {
     allocator: Allocator,
     /// A node that points to its member.
     pub(crate) pointing_parts: u64,
-    /// A node that embeds its member, by the unrounded bytes of that.
+    /// A node that embeds its member, by the unrounded bytes of that. Empty where no node does.
     embedding_parts: Vec<u64>,
 }
 
 impl Nodes {
-    pub(crate) fn new(allocator: Allocator) -> Self {
+    pub(crate) fn new(skiplist: Skiplist, allocator: Allocator) -> Self {
         let pointing_parts = expected_parts(|levels| allocator.usable(24 + 16 * levels));
-        let embedding_parts = (0..TABLED).map(|member| embedding(allocator, member)).collect();
+        let tabled = if skiplist == Skiplist::InNode { TABLED } else { 0 };
+        let embedding_parts = (0..tabled).map(|member| embedding(allocator, member)).collect();
         Self { allocator, pointing_parts, embedding_parts }
     }
 
@@ -69,13 +71,16 @@ mod tests {
         for (allocator, hundredths) in
             [(Allocator::JemallocQ8, 4584), (Allocator::JemallocQ16, 5334), (Allocator::Glibc, 4533)]
         {
-            assert_eq!((Nodes::new(allocator).pointing_parts * 100 + PARTS / 2) / PARTS, hundredths);
+            assert_eq!(
+                (Nodes::new(Skiplist::Separate, allocator).pointing_parts * 100 + PARTS / 2) / PARTS,
+                hundredths
+            );
         }
     }
 
     #[test]
     fn a_longer_member_makes_a_larger_node() {
-        let nodes = Nodes::new(Allocator::JemallocQ8);
+        let nodes = Nodes::new(Skiplist::InNode, Allocator::JemallocQ8);
         assert!(nodes.embedding_parts(7) < nodes.embedding_parts(20));
         assert!(nodes.embedding_parts(511) <= nodes.embedding_parts(512));
         // 17 + 16 + 7 bytes with one level.

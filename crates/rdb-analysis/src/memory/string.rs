@@ -26,22 +26,62 @@ pub(crate) struct Key {
     pub(crate) expires: bool,
 }
 
-/// What a key costs besides its value.
-pub(crate) fn key_bytes(profile: &Profile, allocator: Allocator, key: Key) -> u64 {
-    let embedded = sizes::embedded(profile.headers, key.bytes);
-    match profile.key {
-        KeyCharge::Separate => 24 + sizes::string(allocator, profile.headers, key.bytes),
-        KeyCharge::InEntry => allocator.usable(embedded.saturating_add(17)),
-        KeyCharge::InObject => {
-            let expiry = if key.expires || key.bytes >= LONG_NAME_BYTES { 8 } else { 0 };
-            allocator.usable(embedded.saturating_add(OBJECT + 1 + expiry))
+/// Names of a length below this are looked up.
+const TABLED: usize = 256;
+
+/// What keys cost besides their values, by the lengths of their names.
+#[derive(Debug)]
+pub(crate) struct KeyCosts {
+    lasting: [u16; TABLED],
+    expiring: [u16; TABLED],
+}
+
+impl KeyCosts {
+    pub(crate) fn new(profile: &Profile, allocator: Allocator) -> Self {
+        let tabled = |expires| {
+            let mut table = [0; TABLED];
+            for (bytes, cost) in (0..).zip(&mut table) {
+                let exact = key_bytes(profile, |request| allocator.usable(request), Key { bytes, expires });
+                *cost = u16::try_from(exact).unwrap_or(u16::MAX);
+            }
+            table
+        };
+        Self { lasting: tabled(false), expiring: tabled(true) }
+    }
+
+    /// What a key costs besides its value.
+    #[inline]
+    pub(crate) fn bytes(&self, profile: &Profile, allocator: Allocator, key: Key) -> u64 {
+        let table = if key.expires { &self.expiring } else { &self.lasting };
+        match usize::try_from(key.bytes).ok().and_then(|index| table.get(index)) {
+            Some(&cost) => u64::from(cost),
+            None => key_bytes(profile, |request| allocator.usable(request), key),
         }
     }
 }
 
-/// What a key with a string value of `len` bytes costs if the value is embedded in its object. `None`: it
-/// is not. The caller knows that it is no integer.
-pub(crate) fn embedded_bytes(profile: &Profile, allocator: Allocator, key: Key, len: u64) -> Option<u64> {
+/// What a key costs besides its value.
+fn key_bytes(profile: &Profile, usable: impl Fn(u64) -> u64, key: Key) -> u64 {
+    let embedded = sizes::embedded(profile.headers, key.bytes);
+    match profile.key {
+        KeyCharge::Separate => 24 + sizes::string(usable, profile.headers, key.bytes),
+        KeyCharge::InEntry => usable(embedded.saturating_add(17)),
+        KeyCharge::InObject => {
+            let expiry = if key.expires || key.bytes >= LONG_NAME_BYTES { 8 } else { 0 };
+            usable(embedded.saturating_add(OBJECT + 1 + expiry))
+        }
+    }
+}
+
+/// The object of a string value of `len` bytes that is embedded in it, with the key if the server embeds
+/// that, too. `None`: the value is not embedded. The caller knows that it is no integer.
+#[inline]
+pub(crate) fn embedded_bytes(
+    profile: &Profile,
+    usable: impl Fn(u64) -> u64,
+    key: Key,
+    len: u64,
+) -> Option<u64> {
     let name = sizes::embedded(profile.headers, key.bytes);
     let value = len.saturating_add(VALUE_OVERHEAD);
     let expiry = if key.expires { 8 } else { 0 };
@@ -52,18 +92,14 @@ pub(crate) fn embedded_bytes(profile: &Profile, allocator: Allocator, key: Key, 
     };
     let fits_128 = |expiry: u64| BARE_OBJECT + expiry + 1 + name.saturating_add(value) <= 128;
     match profile.embedding {
-        Embedding::Unrounded if len <= MAX_EMBEDDED_BYTES => {
-            Some(key_bytes(profile, allocator, key) + OBJECT + len + 2)
-        }
-        Embedding::Rounded if len <= MAX_EMBEDDED_BYTES => {
-            Some(key_bytes(profile, allocator, key) + allocator.usable(OBJECT + value))
-        }
-        Embedding::WithKey if fits_64(expiry) => Some(allocator.usable(OBJECT + expiry + 1 + name + value)),
+        Embedding::Unrounded if len <= MAX_EMBEDDED_BYTES => Some(OBJECT + len + 2),
+        Embedding::Rounded if len <= MAX_EMBEDDED_BYTES => Some(usable(OBJECT + value)),
+        Embedding::WithKey if fits_64(expiry) => Some(usable(OBJECT + expiry + 1 + name + value)),
         Embedding::WithKeyThenExpiry if fits_64(0) => {
-            add_expiry(allocator, OBJECT + 1 + name + value, key.expires, fits_64(8))
+            add_expiry(usable, OBJECT + 1 + name + value, key.expires, fits_64(8))
         }
         Embedding::InPlaceThenExpiry if fits_128(0) => {
-            add_expiry(allocator, BARE_OBJECT + 1 + name + value.max(8), key.expires, fits_128(8))
+            add_expiry(usable, BARE_OBJECT + 1 + name + value.max(8), key.expires, fits_128(8))
         }
         _ => None,
     }
@@ -71,12 +107,12 @@ pub(crate) fn embedded_bytes(profile: &Profile, allocator: Allocator, key: Key, 
 
 /// An object of `request` bytes with room for an expiry added where one is wanted: within what the
 /// allocator gave, or else by making the object anew, which embeds the value again only if it `still_fits`.
-fn add_expiry(allocator: Allocator, request: u64, wanted: bool, still_fits: bool) -> Option<u64> {
-    let usable = allocator.usable(request);
-    if !wanted || usable >= request + 8 {
-        Some(usable)
+fn add_expiry(usable: impl Fn(u64) -> u64, request: u64, wanted: bool, still_fits: bool) -> Option<u64> {
+    let given = usable(request);
+    if !wanted || given >= request + 8 {
+        Some(given)
     } else if still_fits {
-        Some(allocator.usable(request + 8))
+        Some(usable(request + 8))
     } else {
         None
     }
@@ -87,8 +123,16 @@ mod tests {
     use super::*;
     use crate::family::Family;
 
+    /// With the key, wherever that is.
     fn embedded(family: Family, allocator: Allocator, key: u64, expires: bool, len: u64) -> Option<u64> {
-        embedded_bytes(Profile::of(family, None), allocator, Key { bytes: key, expires }, len)
+        let profile = Profile::of(family, None);
+        let key = Key { bytes: key, expires };
+        let object = embedded_bytes(profile, |request| allocator.usable(request), key, len)?;
+        let apart = match profile.key {
+            KeyCharge::InObject => 0,
+            _ => KeyCosts::new(profile, allocator).bytes(profile, allocator, key),
+        };
+        Some(object + apart)
     }
 
     #[test]
@@ -130,9 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_keys_holds_what_the_formula_says() {
+        for family in [Family::Redis7_2, Family::Redis8_2, Family::Valkey8_0] {
+            let profile = Profile::of(family, None);
+            let costs = KeyCosts::new(profile, Allocator::JemallocQ16);
+            for bytes in 0..600 {
+                for expires in [false, true] {
+                    let key = Key { bytes, expires };
+                    let exact = key_bytes(profile, |n| Allocator::JemallocQ16.usable(n), key);
+                    assert_eq!(costs.bytes(profile, Allocator::JemallocQ16, key), exact);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_a_key_costs() {
         let cost = |family, bytes, expires| {
-            key_bytes(Profile::of(family, None), Allocator::JemallocQ8, Key { bytes, expires })
+            key_bytes(Profile::of(family, None), |n| Allocator::JemallocQ8.usable(n), Key { bytes, expires })
         };
         assert_eq!(cost(Family::Redis7_2, 10, false), 40);
         assert_eq!(cost(Family::Redis7_2, 10, true), 40, "an expiry is charged to nobody");

@@ -17,6 +17,7 @@ const PACKED: u64 = 2;
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Passes over a quicklist: nodes of ziplists (version 1), or of a container number and either a
     /// listpack or one item (version 2).
+    #[inline(never)]
     pub(super) fn quicklist(&mut self, value_type: ValueType, packed: Packed) -> Result<Outline> {
         let has_containers = value_type == ValueType::ListQuicklist2;
         let nodes = self.input.read_count(1 + u64::from(has_containers), "the nodes of a list")?;

@@ -141,6 +141,23 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(string.decoded_len())
     }
 
+    /// Passes over the string at the cursor. Returns its decoded length.
+    fn pass_string(&mut self, what: &'static str) -> Result<u64> {
+        let header = self.input.read_string_header(what)?;
+        match header.form {
+            StringForm::Int => {
+                let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+                let decoded_len = decoded_len(header, self.input.require(len, what)?);
+                self.input.consume(len);
+                Ok(decoded_len)
+            }
+            StringForm::Raw | StringForm::Lzf => {
+                self.input.skip(header.payload_len, what)?;
+                Ok(header.decoded_len)
+            }
+        }
+    }
+
     /// Remembers damage if it is the first; passes on what makes going on impossible.
     #[cold]
     fn contain(&mut self, error: Error) -> Result<()> {

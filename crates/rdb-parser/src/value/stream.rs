@@ -2,7 +2,7 @@
 //!
 //! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2.
 
-use super::{Walker, decoded_len};
+use super::Walker;
 use crate::error::{Error, Result};
 use crate::event::{Layout, Outline, StreamShape};
 use crate::format::ValueType;
@@ -27,6 +27,7 @@ const MIN_PENDING_BYTES: u64 = RAW_ID_BYTES + 9;
 const MIN_CONSUMER_BYTES: u64 = 10;
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    #[inline(never)]
     pub(super) fn stream(&mut self, value_type: ValueType) -> Result<Outline> {
         let since_7_0 = value_type != ValueType::Stream;
         let since_7_2 = value_type == ValueType::Stream3;
@@ -87,7 +88,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     fn stream_group(&mut self, since_7_0: bool, since_7_2: bool, shape: &mut StreamShape) -> Result<()> {
-        let name_bytes = self.stream_name("a consumer group's name")?;
+        let name_bytes = self.pass_string("a consumer group's name")?;
         self.visitor.stream_group(name_bytes);
         // The last delivered ID; since 7.0 also the number of entries read.
         for _ in 0..if since_7_0 { 3 } else { 2 } {
@@ -105,7 +106,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             .input
             .read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "the consumers of a group")?;
         for _ in 0..consumers {
-            let name_bytes = self.stream_name("a consumer's name")?;
+            let name_bytes = self.pass_string("a consumer's name")?;
             self.visitor.stream_consumer(name_bytes);
             self.input.skip(if since_7_2 { 16 } else { 8 }, "a consumer's times")?;
             let ids = self.input.read_count(RAW_ID_BYTES, "pending entries")?;
@@ -125,22 +126,5 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         shape.pending = shape.pending.saturating_add(pending);
         shape.consumers = shape.consumers.saturating_add(consumers);
         Ok(())
-    }
-
-    /// Passes over a name; returns its length.
-    fn stream_name(&mut self, what: &'static str) -> Result<u64> {
-        let header = self.input.read_string_header(what)?;
-        match header.form {
-            StringForm::Int => {
-                let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-                let name_bytes = decoded_len(header, self.input.require(len, what)?);
-                self.input.consume(len);
-                Ok(name_bytes)
-            }
-            StringForm::Raw | StringForm::Lzf => {
-                self.input.skip(header.payload_len, what)?;
-                Ok(header.decoded_len)
-            }
-        }
     }
 }

@@ -55,8 +55,9 @@ impl Table {
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Passes over a count and as many elements.
-    #[inline]
+    /// Passes over a count and as many elements. Not inlined, so that the loops do not keep what is needed
+    /// for every key from being inlined.
+    #[inline(never)]
     pub(super) fn table<const STRINGS: usize>(
         &mut self,
         value_type: ValueType,
@@ -66,6 +67,23 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let count =
             self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
+        let tally = if self.visitor.wants_strings() {
+            self.elements::<STRINGS, true>(count, table, roles)?
+        } else {
+            self.elements::<STRINGS, false>(count, table, roles)?
+        };
+        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
+        Ok(Outline::new(count, Some(tally), layout))
+    }
+
+    /// Passes over so many elements, showing their strings if `SHOWN`, otherwise the lengths.
+    #[inline]
+    fn elements<const STRINGS: usize, const SHOWN: bool>(
+        &mut self,
+        count: u64,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+    ) -> Result<Tally> {
         let mut tally = Tally::default();
         let mut left = count;
         while left > 0 {
@@ -74,7 +92,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             let mut whole = true;
             while left > 0 && at < CHECKPOINT_BYTES {
                 let rest = bytes.get(at..).unwrap_or_default();
-                let Some(len) = element_within(rest, table, roles, self.visitor, &mut tally) else {
+                let len = element_within::<STRINGS, SHOWN, V>(rest, table, roles, self.visitor, &mut tally);
+                let Some(len) = len else {
                     whole = false;
                     break;
                 };
@@ -84,18 +103,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
-                self.element(table, roles, &mut tally)?;
+                self.element::<STRINGS, SHOWN>(table, roles, &mut tally)?;
                 left -= 1;
             }
         }
-        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
-        Ok(Outline::new(count, Some(tally), layout))
+        Ok(tally)
     }
 
     /// Passes over one element that need not be whole in what the input holds; finds out what is
     /// wrong with one that is not valid.
     #[cold]
-    fn element<const STRINGS: usize>(
+    fn element<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
         table: Table,
         roles: &'static [Role; STRINGS],
@@ -106,28 +124,41 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.visitor.field_expiry(some_expiry(expiry));
         }
         let mut element_bytes = 0u64;
-        for &role in roles {
-            let len = self.show_string(role, "an element")?;
+        let mut lengths = [0; STRINGS];
+        for (&role, shown) in roles.iter().zip(&mut lengths) {
+            let len =
+                if SHOWN { self.show_string(role, "an element")? } else { self.pass_string("an element")? };
+            *shown = len;
             tally.longest_string_bytes = tally.longest_string_bytes.max(len);
             element_bytes = element_bytes.saturating_add(len);
+        }
+        if !SHOWN {
+            self.visitor.lengths(roles, &lengths);
         }
         tally.add_element(element_bytes);
         match table.tail {
             Tail::Nothing => {}
             Tail::Double => {
                 let score = f64::from_le_bytes(self.input.read_array("a score")?);
-                self.visitor.score(Score::Binary(score));
+                if SHOWN {
+                    self.visitor.score(Score::Binary(score));
+                }
             }
             Tail::Expiry => {
                 let expiry = i64::from_le_bytes(self.input.read_array("a field's expiry")?);
                 self.visitor.field_expiry(u64::try_from(expiry).ok());
             }
             Tail::TextDouble => match self.input.read_u8("a score")? {
-                first @ FIRST_TEXTLESS_DOUBLE.. => self.visitor.score(Score::Binary(textless_double(first))),
+                first @ FIRST_TEXTLESS_DOUBLE.. if SHOWN => {
+                    self.visitor.score(Score::Binary(textless_double(first)));
+                }
+                FIRST_TEXTLESS_DOUBLE.. => {}
                 len => {
-                    let len = usize::from(len);
-                    self.visitor.score(Score::Text(self.input.require(len, "a score")?));
-                    self.input.consume(len);
+                    let text = self.input.require(usize::from(len), "a score")?;
+                    if SHOWN {
+                        self.visitor.score(Score::Text(text));
+                    }
+                    self.input.consume(usize::from(len));
                 }
             },
         }
@@ -139,7 +170,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 /// if it is not whole or not valid.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per table type")]
-fn element_within<const STRINGS: usize, V: Visitor>(
+fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     bytes: &[u8],
     table: Table,
     roles: &'static [Role; STRINGS],
@@ -154,18 +185,22 @@ fn element_within<const STRINGS: usize, V: Visitor>(
         at += len;
     }
     let mut strings = [RdbString::Raw(&[]); STRINGS];
+    let mut lengths = [0; STRINGS];
     let mut element_bytes = 0u64;
     let mut longest = 0;
-    for string in &mut strings {
+    for (string, shown_length) in strings.iter_mut().zip(&mut lengths) {
         let rest = bytes.get(at..)?;
         let header = decode_string_header(rest).ok()??;
         let payload_len = usize::try_from(header.payload_len).ok()?;
         let payload = rest.get(header.header_len..)?.get(..payload_len)?;
         let len = decoded_len(header, payload);
-        *string = match shown_len(header) {
-            Some(_) => view_string(header, payload),
-            None => RdbString::Skipped { decoded_len: len },
-        };
+        if SHOWN {
+            *string = match shown_len(header) {
+                Some(_) => view_string(header, payload),
+                None => RdbString::Skipped { decoded_len: len },
+            };
+        }
+        *shown_length = len;
         longest = len.max(longest);
         element_bytes = element_bytes.saturating_add(len);
         at += header.header_len + payload_len;
@@ -197,11 +232,15 @@ fn element_within<const STRINGS: usize, V: Visitor>(
     if table.leading_expiry {
         visitor.field_expiry(expiry);
     }
-    for (string, &role) in strings.iter().zip(roles) {
-        visitor.string(role, *string);
-    }
-    if let Some(score) = score {
-        visitor.score(score);
+    if SHOWN {
+        for (string, &role) in strings.iter().zip(roles) {
+            visitor.string(role, *string);
+        }
+        if let Some(score) = score {
+            visitor.score(score);
+        }
+    } else {
+        visitor.lengths(roles, &lengths);
     }
     if matches!(table.tail, Tail::Expiry) {
         visitor.field_expiry(expiry);
