@@ -8,27 +8,39 @@
 #[path = "../tests/common/memory.rs"]
 mod memory_support;
 
+#[path = "../tests/common/live_memory.rs"]
+mod live_memory;
+#[path = "../tests/common/server.rs"]
+mod server;
+
 use std::collections::BTreeMap;
 
-use memory_support::{Accuracy, Compared, Fixture, by_encoding};
+use memory_support::{Accuracy, Compared, Fixture, by_encoding, compare};
+
+/// Seeds of the datasets that a live server is filled with.
+const SEEDS: [u64; 2] = [1, 2];
 
 fn main() {
-    let lists_keys = std::env::args().any(|argument| argument == "--keys");
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    let lists_keys = has("--keys");
     println!("| server, allocator | encodings | keys | exact % | median % | p99 % | max % | sum % |");
     println!("|---|---|---|---|---|---|---|---|");
     for fixture in Fixture::all() {
         let (_, compared) = fixture.compare();
-        print_rows(&format!("{}, {}", fixture.name, fixture.allocator), &compared);
-        if lists_keys {
-            for key in compared.iter().filter(|key| key.memory_bytes != key.memory_usage) {
-                println!("{}", key.line());
-            }
+        print_rows(&format!("{}, {}", fixture.name, fixture.allocator), &compared, lists_keys);
+    }
+    if has("--live") {
+        for seed in SEEDS {
+            let live = live_memory::measure(seed);
+            let (_, compared) = compare(&live.dump, live.allocator, &live.truths);
+            let server = format!("live {}, seed {seed}, {}", live.version, live.allocator);
+            print_rows(&server, &compared, lists_keys);
         }
     }
 }
 
 /// A row for all encodings that are right to the byte, one for each other, and one for all.
-fn print_rows(server: &str, compared: &[Compared]) {
+fn print_rows(server: &str, compared: &[Compared], lists_keys: bool) {
     let groups = by_encoding(compared);
     let accuracies: BTreeMap<&str, Accuracy> = groups
         .iter()
@@ -49,6 +61,11 @@ fn print_rows(server: &str, compared: &[Compared]) {
         }
     }
     print_row(server, "**all**", Accuracy::of(compared.iter().filter(|key| key.is_modelled)));
+    if lists_keys {
+        for key in compared.iter().filter(|key| key.memory_bytes != key.memory_usage) {
+            println!("{}", key.line());
+        }
+    }
 }
 
 fn print_row(server: &str, encodings: &str, a: Accuracy) {

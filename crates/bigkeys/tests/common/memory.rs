@@ -29,6 +29,12 @@ pub(crate) struct Truth {
     pub(crate) memory_usage: u64,
 }
 
+impl Truth {
+    pub(crate) fn new(db: u64, key: &[u8], data_type: String, encoding: String, memory_usage: u64) -> Self {
+        Self { db, key: STANDARD.encode(key), data_type, encoding, memory_usage }
+    }
+}
+
 /// A key of which both sides are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Compared {

@@ -19,8 +19,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts an empty server.
     pub(crate) fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"))
+    }
+
+    /// Stops the server and starts one that loads what SAVE wrote.
+    #[allow(dead_code, reason = "not every program that has this module uses all of it")]
+    pub(crate) fn restart(mut self) -> Self {
+        self.stop();
+        let empty = tempfile::tempdir().expect("a directory");
+        let dir = std::mem::replace(&mut self.dir, empty);
+        Self::start_in(dir)
+    }
+
+    /// Starts a server that loads the dump in `dir` if there is one.
+    fn start_in(dir: TempDir) -> Self {
         let program = std::env::var_os("BIGKEYS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
-        let dir = tempfile::tempdir().expect("a directory");
         // Between our letting the port go and the server's taking it somebody else might: then it says so.
         let port = TcpListener::bind(("127.0.0.1", 0))
             .and_then(|socket| socket.local_addr())
@@ -49,9 +62,13 @@ impl Server {
         let server = Self { process, dir, port };
         let start = Instant::now();
         loop {
-            let answered = server.client().and_then(|client| client.get_connection());
+            // While it loads, it answers that it does.
+            let answered = server
+                .client()
+                .and_then(|client| client.get_connection())
+                .and_then(|mut connection| redis::cmd("PING").exec(&mut connection));
             match answered {
-                Ok(_) => return server,
+                Ok(()) => return server,
                 Err(error) if start.elapsed() > PATIENCE => panic!("the server does not answer: {error}"),
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             }
@@ -72,9 +89,15 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    fn stop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
