@@ -100,7 +100,33 @@ enum Record {
     End(Checksum),
 }
 
+/// What a parser knows between two records of a file, so that another can [go on](Parser::resume) there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// Magic and version of the file.
+    pub header: Header,
+    /// The kind of server, as far as it is known.
+    pub flavour: Flavour,
+    /// The logical database.
+    pub db: u64,
+    /// The slot, if the file has said one.
+    pub slot: Option<u16>,
+}
+
 impl<'a> Parser<SliceInput<'a>> {
+    /// A parser that starts in the middle of a file: at `offset`, where a record begins, knowing `state`.
+    ///
+    /// A checksum it compares is over the bytes from `offset` on; whoever knows that of the bytes before
+    /// can [combine](crate::crc64_combine) the two.
+    pub fn resume(bytes: &'a [u8], offset: u64, state: State, options: Options) -> Self {
+        let mut input = SliceInput::starting_at(bytes, offset);
+        if options.verify_checksum {
+            input.start_checksum();
+        }
+        Self::with_state(input, state, options)
+    }
+
     /// A parser of a file in memory or mapped, with default options.
     ///
     /// # Errors
@@ -138,19 +164,42 @@ impl<I: Input> Parser<I> {
             Dialect::Redis => Flavour::Redis,
             Dialect::Valkey => Flavour::Valkey,
         };
-        Ok(Self {
+        let mut parser = Self::with_state(input, State { header, flavour, db: 0, slot: None }, options);
+        parser.container_bytes = HEADER_BYTES as u64;
+        Ok(parser)
+    }
+
+    fn with_state(input: I, state: State, options: Options) -> Self {
+        Self {
             input,
             options,
-            header,
-            flavour,
-            db: 0,
-            slot: None,
+            header: state.header,
+            flavour: state.flavour,
+            db: state.db,
+            slot: state.slot,
             prefix: Prefix::default(),
             finished: false,
-            container_bytes: HEADER_BYTES as u64,
+            container_bytes: 0,
             scratch: Vec::new(),
             meta: Default::default(),
-        })
+        }
+    }
+
+    /// What is known at this point of the file.
+    pub fn state(&self) -> State {
+        State { header: self.header, flavour: self.flavour, db: self.db, slot: self.slot }
+    }
+
+    /// Whether no opcode was read that belongs to a key yet to come: only then can another parser
+    /// [go on](Parser::resume) here.
+    pub fn is_between_keys(&self) -> bool {
+        self.prefix.start.is_none()
+    }
+
+    /// CRC-64 of what was read, from the start of the file or from where the parser resumed. `None` if
+    /// checksums are not compared.
+    pub fn checksum(&mut self) -> Option<u64> {
+        self.input.checksum()
     }
 
     /// The magic and version of the file.
