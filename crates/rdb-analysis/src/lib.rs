@@ -27,6 +27,7 @@ mod measure;
 mod report;
 mod scan;
 mod source;
+mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
 pub use collect::{ExpiryBucket, Group, Rank};
@@ -36,3 +37,4 @@ pub use measure::{DataType, KeyView, Measure};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 pub use scan::{Coverage, ScanOptions, SourceFacts};
 pub use source::{Progress, Source, SourceData, SourceError};
+pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -10,6 +10,7 @@ use rdb_parser::{
 use crate::family::Family;
 use crate::measure::{KeyView, Measurer};
 use crate::source::{Progress, Source, SourceData};
+use crate::warnings::WarningLog;
 
 /// Bytes between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -23,17 +24,11 @@ pub struct ScanOptions {
     pub deep: bool,
     /// Compare checksums.
     pub verify_checksum: bool,
-    /// See [`rdb_parser::Options::max_blob_bytes`].
-    pub max_blob_bytes: u64,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self {
-            deep: false,
-            verify_checksum: true,
-            max_blob_bytes: rdb_parser::limits::DEFAULT_MAX_BLOB_BYTES,
-        }
+        Self { deep: false, verify_checksum: true }
     }
 }
 
@@ -69,6 +64,8 @@ pub struct SourceFacts {
     pub checksum: Option<Checksum>,
     /// How much of the source was read.
     pub coverage: Coverage,
+    /// What was irregular, although it could be read.
+    pub warnings: WarningLog,
 }
 
 /// How much of a source was read, and why not all of it.
@@ -127,7 +124,6 @@ fn scan_input<I: Input>(
 ) -> Result<SourceFacts, Error> {
     let mut parser_options = rdb_parser::Options::default();
     parser_options.verify_checksum = options.verify_checksum;
-    parser_options.max_blob_bytes = options.max_blob_bytes;
     let mut parser = Parser::new(input, parser_options)?;
     let mut measurer = Measurer::new(Family::from_header(parser.header()), options.deep);
     let mut facts = SourceFacts::new(parser.header());
@@ -148,6 +144,7 @@ fn scan_input<I: Input>(
         };
         match event {
             Event::Entry(entry) => {
+                facts.warnings.observe_entry(&entry);
                 let outcome = pass_on(&entry, &measurer, time_ms, &mut sink);
                 let end = entry.span.end;
                 match outcome {
@@ -186,6 +183,10 @@ fn scan_input<I: Input>(
             }
             Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
             Event::Function { .. } => facts.functions += 1,
+            Event::Warning { warning, offset } => {
+                facts.warnings.observe(warning, offset);
+                facts.flavour = parser.flavour();
+            }
             Event::End { checksum } => {
                 facts.checksum = Some(checksum);
                 match parser.skip_trailing() {
@@ -248,6 +249,7 @@ impl SourceFacts {
             functions: 0,
             checksum: None,
             coverage: Coverage::default(),
+            warnings: WarningLog::default(),
         }
     }
 
