@@ -120,6 +120,12 @@ impl<'a> SliceInput<'a> {
         Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
     }
 
+    /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
+    /// first of `bytes`.
+    pub fn starting_at(bytes: &'a [u8], start: usize) -> Self {
+        Self { position: start.min(bytes.len()), ..Self::new(bytes) }
+    }
+
     #[inline]
     fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.position..).unwrap_or_default()

@@ -138,6 +138,8 @@ impl<I: Input> Parser<I> {
             Dialect::Redis => Flavour::Redis,
             Dialect::Valkey => Flavour::Valkey,
         };
+        // Whatever stands before the header belongs to no key either.
+        let container_bytes = input.position();
         Ok(Self {
             input,
             options,
@@ -147,7 +149,7 @@ impl<I: Input> Parser<I> {
             slot: None,
             prefix: Prefix::default(),
             finished: false,
-            container_bytes: HEADER_BYTES as u64,
+            container_bytes,
             scratch: Vec::new(),
             meta: Default::default(),
         })
@@ -182,14 +184,25 @@ impl<I: Input> Parser<I> {
     ///
     /// [`ErrorKind::Io`].
     pub fn skip_trailing(&mut self) -> Result<u64> {
+        self.show_trailing(|_| {})
+    }
+
+    /// As [`skip_trailing`](Self::skip_trailing), giving every piece to `show`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn show_trailing(&mut self, mut show: impl FnMut(&[u8])) -> Result<u64> {
         let mut bytes = 0;
         loop {
-            let held = self.input.peek(1)?.len();
-            if held == 0 {
+            let held = self.input.peek(1)?;
+            let n = held.len();
+            if n == 0 {
                 return Ok(bytes);
             }
-            self.input.consume(held);
-            bytes += held as u64;
+            show(held);
+            self.input.consume(n);
+            bytes += n as u64;
         }
     }
 
@@ -463,6 +476,7 @@ impl MetaString {
 
 /// Reads `REDIS` and four digits, or `VALKEY` and three.
 fn read_header<I: Input>(input: &mut I) -> Result<Header> {
+    let start = input.position();
     let shown = input.peek(HEADER_BYTES)?;
     let (dialect, digits) =
         if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"REDIS")) {
@@ -475,9 +489,9 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || b"VALKEY".starts_with(shown)
                 || shown.starts_with(b"VALKEY"))
         {
-            return Err(Error::truncated("the header", shown.len() as u64));
+            return Err(Error::truncated("the header", start + shown.len() as u64));
         } else {
-            return Err(Error::new(ErrorKind::BadMagic, 0));
+            return Err(Error::new(ErrorKind::BadMagic, start));
         };
     let lowest = match dialect {
         Dialect::Redis => 1,
@@ -491,6 +505,6 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
             input.consume(HEADER_BYTES);
             Ok(Header { dialect, version })
         }
-        _ => Err(Error::new(ErrorKind::BadVersion, HEADER_BYTES as u64 - digits.len() as u64)),
+        _ => Err(Error::new(ErrorKind::BadVersion, start + (HEADER_BYTES - digits.len()) as u64)),
     }
 }
