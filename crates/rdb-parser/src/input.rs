@@ -130,9 +130,10 @@ impl<'a> SliceInput<'a> {
         Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
     }
 
-    /// A cursor at `position` in `bytes`, or at their end if that is before it.
-    pub(crate) fn starting_at(bytes: &'a [u8], position: u64) -> Self {
-        let position = usize::try_from(position).map_or(bytes.len(), |position| position.min(bytes.len()));
+    /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
+    /// first of `bytes`.
+    pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
+        let position = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
         Self { position, summed: position, ..Self::new(bytes) }
     }
 

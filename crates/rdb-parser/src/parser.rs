@@ -205,6 +205,7 @@ impl<I: Input> Parser<I> {
             Dialect::Valkey => Flavour::Valkey,
             Dialect::Dragonfly => Flavour::Dragonfly,
         };
+        // Whatever stands before the header belongs to no key either.
         let container_bytes = input.position();
         Self { container_bytes, ..Self::with_state(input, State { header, flavour, db: 0, slot: None }) }
     }
@@ -273,14 +274,25 @@ impl<I: Input> Parser<I> {
     ///
     /// [`ErrorKind::Io`].
     pub fn skip_trailing(&mut self) -> Result<u64> {
+        self.show_trailing(|_| {})
+    }
+
+    /// As [`skip_trailing`](Self::skip_trailing), giving every piece to `show`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn show_trailing(&mut self, mut show: impl FnMut(&[u8])) -> Result<u64> {
         let mut bytes = 0;
         loop {
-            let held = self.input.peek(1)?.len();
-            if held == 0 {
+            let held = self.input.peek(1)?;
+            let n = held.len();
+            if n == 0 {
                 return Ok(bytes);
             }
-            self.input.consume(held);
-            bytes += held as u64;
+            show(held);
+            self.input.consume(n);
+            bytes += n as u64;
         }
     }
 
@@ -580,6 +592,7 @@ impl MetaString {
 
 /// Reads `REDIS` and four digits, or `VALKEY` and three.
 fn read_header<I: Input>(input: &mut I) -> Result<Header> {
+    let start = input.position();
     let shown = input.peek(HEADER_BYTES)?;
     let (dialect, digits) =
         if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"REDIS")) {
@@ -592,11 +605,11 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || b"VALKEY".starts_with(shown)
                 || shown.starts_with(b"VALKEY"))
         {
-            return Err(Error::truncated("the header", shown.len() as u64));
+            return Err(Error::truncated("the header", start + shown.len() as u64));
         } else if ValkeyEnvelope::detect(shown).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), 0));
+            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), start));
         } else {
-            return Err(Error::new(ErrorKind::BadMagic, 0));
+            return Err(Error::new(ErrorKind::BadMagic, start));
         };
     let lowest = match dialect {
         Dialect::Redis | Dialect::Dragonfly => 1,
@@ -610,6 +623,6 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
             input.consume(HEADER_BYTES);
             Ok(Header { dialect, version })
         }
-        _ => Err(Error::new(ErrorKind::BadVersion, HEADER_BYTES as u64 - digits.len() as u64)),
+        _ => Err(Error::new(ErrorKind::BadVersion, start + (HEADER_BYTES - digits.len()) as u64)),
     }
 }
