@@ -7,10 +7,15 @@ use rayon::prelude::*;
 use rdb_parser::ErrorKind;
 
 use crate::collect::{Rank, Summary};
+use crate::facts::SourceFacts;
 use crate::measure::KeyView;
 use crate::report::{Report, SourceReport};
-use crate::scan::{ScanOptions, SourceFacts, scan_source};
-use crate::source::{Progress, Source, SourceError};
+use crate::scan::{Context, EachKey, ScanOptions, scan_source};
+use crate::source::{Origin, Progress, Source, SourceData, SourceError};
+use crate::split::{Cut, scan_split};
+
+/// Ranges of a length that the user sets that are scanned before they are put together.
+const RANGES_AT_A_TIME: usize = 64;
 
 /// How [`analyze()`] works.
 #[derive(Clone, Debug)]
@@ -66,7 +71,7 @@ pub fn analyze(
     });
     let mut reports = Vec::new();
     let mut failures = Vec::new();
-    let mut total = Summary::new(options.rank, options.top);
+    let mut total = Summary::new(options.rank, options.top, 0);
     for scan in scans {
         match scan {
             Ok((report, summary)) => {
@@ -89,14 +94,36 @@ fn summarize(
 ) -> Result<(SourceReport, Summary), SourceError> {
     let path = source.path.clone();
     let shard = source.shard.clone();
-    let mut summary = Summary::new(options.rank, options.top);
-    let facts = scan_source(source, &options.scan, progress, stop, |now_ms, key| {
-        ControlFlow::Continue(summary.observe(index, now_ms, key))
-    });
+    let mut summary = Summary::new(options.rank, options.top, index);
+    let facts = scan_on_all_threads(source, &options.scan, progress, stop, &mut summary);
     match facts {
         Ok(facts) => Ok((SourceReport { path, shard, facts }, summary)),
         Err(error) => Err(SourceError { path, error }),
     }
+}
+
+/// Scans one source on all threads of the current pool, as far as it can be split.
+fn scan_on_all_threads(
+    source: Source<'_>,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    summary: &mut Summary,
+) -> Result<SourceFacts, rdb_parser::Error> {
+    let threads = rayon::current_num_threads() as u64;
+    let cut = match options.range_bytes {
+        Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),
+        None if threads > 1 => Some(Cut::ForThreads(threads)),
+        None => None,
+    };
+    let (SourceData::Bytes(bytes), Some(cut)) = (&source.data, cut) else {
+        return scan_source(source, options, progress, stop, summary);
+    };
+    let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
+    let Origin { prefix_bytes, end_mark, .. } = source.origin;
+    let facts =
+        scan_split(bytes, prefix_bytes, cut, &context, source.fallback_time_ms, end_mark.as_ref(), summary)?;
+    Ok(facts.judged_by(source.origin))
 }
 
 /// Gives each key of a source to `sink`, in file order, until `sink` breaks or `stop` is set.
@@ -113,6 +140,6 @@ pub fn for_each_key(
     mut sink: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
 ) -> Result<SourceFacts, SourceError> {
     let path = source.path.clone();
-    scan_source(source, options, progress, stop, |_, key| sink(key))
+    scan_source(source, options, progress, stop, &mut EachKey(|_: i64, key: &KeyView<'_>| sink(key)))
         .map_err(|error| SourceError { path, error })
 }

@@ -21,22 +21,25 @@
 mod analyze;
 mod collect;
 mod encoding;
+mod facts;
 mod family;
 pub mod json;
 mod measure;
 mod report;
 mod scan;
 mod source;
+mod split;
 mod trailing;
 mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
+pub use facts::{Coverage, SourceFacts};
 pub use family::Family;
 pub use measure::{DataType, KeyView, Measure};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
-pub use scan::{Coverage, ScanOptions, SourceFacts};
+pub use scan::ScanOptions;
 pub use source::{Guard, Loss, Origin, Progress, Source, SourceData, SourceError};
 pub use trailing::TrailingKind;
 pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -3,10 +3,11 @@
 //! A value type and a value, then `u16 RDB version, u64 CRC-64 of all before it`, both little-endian.
 //! Redis 8.6 may put metadata of the key before the type. Source: `createDumpPayload` in `cluster.c`.
 
+use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Header, Outline};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION, RareRecord, ValueType, is_known_version};
-use crate::input::{Crc64, Input as _, SliceInput};
+use crate::input::{Input as _, SliceInput};
 use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::value::Walker;

@@ -1,8 +1,7 @@
 //! Where the bytes come from: a slice (a mapped file, a buffer), or a bounded [window](crate::Window)
 //! over a reader.
 
-use crc_fast::{CrcAlgorithm, Digest};
-
+use crate::crc64::Crc64;
 use crate::error::{Error, Result};
 
 /// A forward cursor over RDB data.
@@ -75,41 +74,6 @@ pub trait Input {
     }
 }
 
-/// CRC-64 as RDB files use it, fed a piece at a time.
-///
-/// Polynomial `0xad93d23594c935a9`, reflected, initial value and final mask 0 (`crc64.c` of Redis).
-pub(crate) struct Crc64(Digest);
-
-impl Crc64 {
-    pub(crate) fn new() -> Self {
-        Self(Digest::new(CrcAlgorithm::Crc64Redis))
-    }
-
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn value(&self) -> u64 {
-        self.0.finalize()
-    }
-}
-
-/// The CRC-64 of two runs of bytes one after the other, from that of each and the length of the second.
-///
-/// ```
-/// # use rdb_parser::crc64_combine;
-/// assert_eq!(crc64_combine(0, 0xe9c6_d914_c4b8_d9ca, 9), 0xe9c6_d914_c4b8_d9ca);
-/// ```
-pub fn crc64_combine(first: u64, second: u64, second_bytes: u64) -> u64 {
-    crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, first, second, second_bytes)
-}
-
-impl std::fmt::Debug for Crc64 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Crc64({:016x})", self.value())
-    }
-}
-
 /// Bytes consumed before they are summed. Large enough for the wide loop of the sum to pay, small
 /// enough that the bytes are still in the second-level cache.
 const CHECKSUM_STEP_BYTES: usize = 128 << 10;
@@ -135,6 +99,17 @@ impl<'a> SliceInput<'a> {
     pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
         let position = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
         Self { position, summed: position, ..Self::new(bytes) }
+    }
+
+    /// Moves to `position`, which follows bytes with the checksum `sum` that others have read.
+    pub(crate) fn jump(&mut self, position: u64, sum: Option<Crc64>) {
+        *self = Self { checksum: sum, ..Self::starting_at(self.bytes, position) };
+    }
+
+    /// The checksum so far, to go on with elsewhere.
+    pub(crate) fn running_checksum(&mut self) -> Option<Crc64> {
+        self.sum();
+        self.checksum.clone()
     }
 
     #[inline]
@@ -222,28 +197,6 @@ impl Input for SliceInput<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_servers() {
-        let mut crc = Crc64::new();
-        crc.update(b"1234");
-        crc.update(b"56789");
-        assert_eq!(crc.value(), 0xe9c6_d914_c4b8_d9ca);
-    }
-
-    #[test]
-    fn the_checksum_of_two_parts_is_that_of_the_whole() {
-        let data: Vec<u8> = (0..5000u32).map(|i| (i * 7 % 251) as u8).collect();
-        let sum = |bytes: &[u8]| {
-            let mut crc = Crc64::new();
-            crc.update(bytes);
-            crc.value()
-        };
-        for cut in [0, 1, 9, 64, 1000, 4999, 5000] {
-            let (a, b) = data.split_at(cut);
-            assert_eq!(crc64_combine(sum(a), sum(b), b.len() as u64), sum(&data), "{cut}");
-        }
-    }
 
     #[test]
     fn a_length_up_to_the_maximum_is_compared_and_not_added() {

@@ -29,6 +29,7 @@
 #![warn(clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod crc64;
 mod dragonfly;
 pub mod dump;
 mod encoding;
@@ -44,19 +45,22 @@ mod lzf_reader;
 mod parser;
 mod rare;
 mod read;
+mod resync;
 mod string;
 mod value;
 mod visitor;
 mod warning;
 mod window;
 
+pub use crc64::Crc64;
 pub use encoding::Packed;
 pub use envelope::{EnvelopeCodec, ValkeyEnvelope};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, ModuleId, ValueType};
-pub use input::{Input, SliceInput, crc64_combine};
+pub use input::{Input, SliceInput};
 pub use parser::{Options, Parser, State};
+pub use resync::may_begin_key;
 pub use string::{RdbString, parse_canonical_integer};
 pub use visitor::{Role, Visitor};
 pub use warning::{Warning, Warnings};

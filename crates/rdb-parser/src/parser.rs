@@ -1,5 +1,6 @@
 //! The record loop.
 
+use crate::crc64::Crc64;
 use crate::envelope::{self, ValkeyEnvelope};
 use crate::error::KEY_IN_MESSAGE_BYTES;
 use crate::error::{Error, ErrorKind, Result};
@@ -144,17 +145,25 @@ pub struct State {
 }
 
 impl<'a> Parser<SliceInput<'a>> {
-    /// A parser that starts in the middle of a file: at `offset`, where a record begins, knowing `state`.
+    /// A parser that starts in the middle of a file, at `offset`, where a record begins, knowing `state`. It
+    /// compares no checksum.
+    pub fn resume(bytes: &'a [u8], offset: u64, state: State) -> Self {
+        Self::with_state(SliceInput::starting_at(bytes, offset), state)
+    }
+
+    /// Goes on at `offset` instead, where a record begins, knowing that the records up to there lead to
+    /// `db` and `slot` and that the bytes up to there have the checksum `sum`.
     ///
-    /// A checksum it compares is over the bytes from `offset` on; whoever knows that of the bytes before
-    /// can [combine](crate::crc64_combine) the two.
-    #[allow(clippy::needless_pass_by_value, reason = "options may come to own something")]
-    pub fn resume(bytes: &'a [u8], offset: u64, state: State, options: Options) -> Self {
-        let mut input = SliceInput::starting_at(bytes, offset);
-        if options.verify_checksum {
-            input.start_checksum();
-        }
-        Self::with_state(input, state)
+    /// Only between keys, see [`is_between_keys`](Self::is_between_keys).
+    pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>, sum: Option<Crc64>) {
+        self.input.jump(offset, sum);
+        self.db = db;
+        self.slot = slot;
+    }
+
+    /// The checksum of all bytes up to here. `None` if checksums are not compared.
+    pub fn running_checksum(&mut self) -> Option<Crc64> {
+        self.input.running_checksum()
     }
 
     /// A parser of a file in memory or mapped, with default options.
@@ -237,12 +246,6 @@ impl<I: Input> Parser<I> {
     /// [go on](Parser::resume) here.
     pub fn is_between_keys(&self) -> bool {
         self.prefix.start.is_none()
-    }
-
-    /// CRC-64 of what was read, from the start of the file or from where the parser resumed. `None` if
-    /// checksums are not compared.
-    pub fn checksum(&mut self) -> Option<u64> {
-        self.input.checksum()
     }
 
     /// The magic and version of the file.

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 
+use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Crc64, Input};
+use crate::input::Input;
 
 /// Bytes held at the start, and read at a time. Grown only by a [`peek`](Input::peek) of more,
 /// and then only as far as data has really arrived.

@@ -211,6 +211,13 @@ impl Groups {
         self
     }
 
+    /// Moves all keys, which are of one database, to `db`.
+    pub(crate) fn settle(&mut self, db: u64) {
+        for (known, _) in &mut self.dbs {
+            *known = Db::Number(db);
+        }
+    }
+
     pub(crate) fn totals(&self) -> Group {
         self.sums(|_, _, _| ()).into_values().next().unwrap_or_default()
     }

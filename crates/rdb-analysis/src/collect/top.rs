@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use rdb_parser::ErrorKind;
 
 use crate::measure::{DataType, KeyView, Measure};
+use crate::split::Inherited;
 
 /// Types, besides those that every server has, for which a list is kept; see the groups for why there is a limit.
 const MAX_OTHER_TYPES: usize = 64;
@@ -117,6 +118,11 @@ impl TopKeys {
         Self { rank, limit, built_in: Default::default(), others: BTreeMap::new(), scratch: Vec::new() }
     }
 
+    /// Empty lists of the same kind.
+    pub(crate) fn new_like(&self) -> Self {
+        Self::new(self.rank, self.limit)
+    }
+
     /// Offers a key.
     ///
     /// # Errors
@@ -133,6 +139,19 @@ impl TopKeys {
             return Ok(());
         }
         insert(list, limit, &mut self.scratch, rank, source, key)
+    }
+
+    /// Corrects the database and slot of keys, which are all of one database: that does not change their
+    /// order.
+    pub(crate) fn settle(&mut self, inherited: Inherited) {
+        for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
+            let mut keys = std::mem::take(list).into_vec();
+            for key in &mut keys {
+                key.measure.db = inherited.db;
+                key.measure.slot = inherited.slot(key.measure.slot);
+            }
+            *list = keys.into();
+        }
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {
