@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use rdb_analysis::{Options, Source, SourceData, analyze};
+use rdb_analysis::{Options, Origin, Source, SourceData, analyze};
 use rdb_source::{Data, IoMode};
 
 use crate::floor;
@@ -38,6 +38,7 @@ fn scan(path: &Path, threads: Option<usize>, verify_checksum: bool) -> anyhow::R
         shard: None,
         fallback_time_ms: 0,
         data: SourceData::Bytes(mapping),
+        origin: Origin::default(),
     };
     let mut options = Options::default();
     options.threads = threads;

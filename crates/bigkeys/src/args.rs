@@ -80,13 +80,20 @@ pub(crate) struct KeysArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
-    /// RDB files; - is standard input
+    /// RDB files, directories and patterns such as 'backup/*.rdb'; - is standard input
+    ///
+    /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
+    /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read.
     #[arg(value_name = "INPUT", required_unless_present = "shards")]
     pub(crate) inputs: Vec<PathBuf>,
 
     /// The node that wrote a file, for the shard column. FILE need not be given as INPUT again
     #[arg(long = "shard", id = "shards", value_name = "IP:PORT=FILE", value_parser = parse_shard)]
     pub(crate) shards: Vec<Shard>,
+
+    /// Look for files in directories below those named, too
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
 
     /// How to read files: auto maps regular files and reads everything else
     #[arg(long, value_enum, default_value_t = Io::Auto)]

@@ -60,11 +60,12 @@ fn write_keys(
     let mut scratch = Vec::new();
     let mut written = Ok(());
     let facts = for_each_key(input.source(), options, bar, stop, |key| {
-        let name = match key.key.decode(&mut scratch) {
+        let name = match key.key.decode_prefix(usize::MAX, &mut scratch) {
             Ok(name) => name,
             Err(damage) => return ControlFlow::Continue(Err(damage)),
         };
-        let row = Row { name, key_bytes: name.len() as u64, measure: &key.measure, shard: shard.as_deref() };
+        let row =
+            Row { name, key_bytes: key.key.decoded_len(), measure: &key.measure, shard: shard.as_deref() };
         match writer.write(row) {
             Ok(()) => ControlFlow::Continue(Ok(())),
             Err(error) => {

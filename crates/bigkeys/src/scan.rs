@@ -91,6 +91,16 @@ pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> End
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"
         ));
     }
+    for note in &facts.notes {
+        messages.warning(&format_args!("{path}: {note}"));
+    }
+    if let Some(kind) = facts.trailing_kind.filter(|kind| kind.may_hold_data()) {
+        messages.warning(&format_args!(
+            "{path}: {} bytes follow the RDB data: {}",
+            facts.trailing_bytes,
+            kind.describe()
+        ));
+    }
     let coverage = &facts.coverage;
     if let Some(reason) = &coverage.reason {
         messages.warning(&format_args!("{path}: the result is partial: {reason}"));

@@ -7,11 +7,16 @@ use rayon::prelude::*;
 use rdb_parser::ErrorKind;
 
 use crate::collect::{Rank, Summary};
+use crate::facts::SourceFacts;
 use crate::measure::KeyView;
-use crate::memory::reconcile;
+use crate::memory::{Gauge, MemoryGauge, reconcile};
 use crate::report::{Report, SourceReport};
-use crate::scan::{ScanOptions, SourceFacts, scan_source};
-use crate::source::{Progress, Source, SourceError};
+use crate::scan::{Context, EachKey, ScanOptions, scan_source};
+use crate::source::{Origin, Progress, Source, SourceData, SourceError};
+use crate::split::{Cut, scan_split};
+
+/// Ranges of a length that the user sets that are scanned before they are put together.
+const RANGES_AT_A_TIME: usize = 64;
 
 /// How [`analyze()`] works.
 #[derive(Clone, Debug)]
@@ -67,7 +72,7 @@ pub fn analyze(
     });
     let mut reports = Vec::new();
     let mut failures = Vec::new();
-    let mut total = Summary::new(options.rank, options.top);
+    let mut total = Summary::new(options.rank, options.top, 0);
     for scan in scans {
         match scan {
             Ok((report, summary)) => {
@@ -90,10 +95,12 @@ fn summarize(
 ) -> Result<(SourceReport, Summary), SourceError> {
     let path = source.path.clone();
     let shard = source.shard.clone();
-    let mut summary = Summary::new(options.rank, options.top);
-    let facts = scan_source(source, &options.scan, progress, stop, |now_ms, key| {
-        ControlFlow::Continue(summary.observe(index, now_ms, key))
-    });
+    let mut summary = Summary::new(options.rank, options.top, index);
+    let facts = if options.scan.memory {
+        scan_on_all_threads::<Gauge>(source, &options.scan, progress, stop, &mut summary)
+    } else {
+        scan_on_all_threads::<()>(source, &options.scan, progress, stop, &mut summary)
+    };
     match facts {
         Ok(facts) => {
             let memory = match facts.memory_model {
@@ -104,6 +111,31 @@ fn summarize(
         }
         Err(error) => Err(SourceError { path, error }),
     }
+}
+
+/// Scans one source on all threads of the current pool, as far as it can be split.
+fn scan_on_all_threads<M: MemoryGauge>(
+    source: Source<'_>,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    summary: &mut Summary,
+) -> Result<SourceFacts, rdb_parser::Error> {
+    let threads = rayon::current_num_threads() as u64;
+    let cut = match options.range_bytes {
+        Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),
+        None if threads > 1 => Some(Cut::ForThreads(threads)),
+        None => None,
+    };
+    let (SourceData::Bytes(bytes), Some(cut)) = (&source.data, cut) else {
+        return scan_source::<M>(source, options, progress, stop, summary);
+    };
+    let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
+    let Origin { prefix_bytes, end_mark, .. } = source.origin;
+    let time_ms = source.fallback_time_ms;
+    let end_mark = end_mark.as_ref();
+    let facts = scan_split::<M, _>(bytes, prefix_bytes, cut, &context, time_ms, end_mark, summary)?;
+    Ok(facts.judged_by(source.origin))
 }
 
 /// Gives each key of a source to `sink`, in file order, until `sink` breaks or `stop` is set.
@@ -120,6 +152,11 @@ pub fn for_each_key(
     mut sink: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
 ) -> Result<SourceFacts, SourceError> {
     let path = source.path.clone();
-    scan_source(source, options, progress, stop, |_, key| sink(key))
-        .map_err(|error| SourceError { path, error })
+    let mut sink = EachKey(|_: i64, key: &KeyView<'_>| sink(key));
+    let facts = if options.memory {
+        scan_source::<Gauge>(source, options, progress, stop, &mut sink)
+    } else {
+        scan_source::<()>(source, options, progress, stop, &mut sink)
+    };
+    facts.map_err(|error| SourceError { path, error })
 }

@@ -121,6 +121,8 @@ impl PartialEq for Rules {
     }
 }
 
+impl Eq for Rules {}
+
 impl Rules {
     /// The rules for a file that begins with `header` and states so much about its server.
     pub(crate) fn new(

@@ -51,11 +51,13 @@ pub enum Encoding {
     Skiplist,
     /// `stream`
     Stream,
+    /// Not known: the server's name for it has not been seen.
+    Unknown,
 }
 
 impl Encoding {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Int,
         Self::Embstr,
         Self::Raw,
@@ -69,6 +71,7 @@ impl Encoding {
         Self::Hashtable,
         Self::Skiplist,
         Self::Stream,
+        Self::Unknown,
     ];
 
     /// The name that the server answers.
@@ -87,6 +90,7 @@ impl Encoding {
             Self::Hashtable => "hashtable",
             Self::Skiplist => "skiplist",
             Self::Stream => "stream",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -101,6 +105,7 @@ impl Encoding {
             DataType::Hash => hash(rules, facts),
             DataType::Stream => Self::Stream,
             DataType::Module(_) => Self::Raw,
+            _ => Self::Unknown,
         }
     }
 }
@@ -206,6 +211,9 @@ fn zset(rules: &Rules, outline: &Outline) -> Encoding {
 
 fn hash(rules: &Rules, facts: &Facts<'_>) -> Encoding {
     let limits = &rules.limits;
+    if is_templated(facts.value_type) {
+        return Encoding::Unknown;
+    }
     if facts.value_type == ValueType::HashExpiryValkey
         || !fits(facts.outline, limits.hash_max_listpack_entries, limits.hash_max_listpack_value)
     {
@@ -219,6 +227,18 @@ fn hash(rules: &Rules, facts: &Facts<'_>) -> Encoding {
         | ValueType::HashListpackExpiryPreRelease => Encoding::Listpackex,
         _ => compact(rules.family),
     }
+}
+
+/// Whether a hash refers to a template. What the server calls that has not been seen.
+fn is_templated(value_type: ValueType) -> bool {
+    matches!(
+        value_type,
+        ValueType::HashTemplate
+            | ValueType::HashTemplateRef
+            | ValueType::HashTemplateArray
+            | ValueType::HashTemplateArrayRef
+            | ValueType::HashPathsValkey
+    )
 }
 
 /// Whether a collection stays or becomes packed on loading: a packed one is judged by its number of

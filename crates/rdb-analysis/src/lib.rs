@@ -6,10 +6,10 @@
 //! [`json`] writes the documented JSON to any writer.
 //!
 //! ```
-//! use rdb_analysis::{Options, Source, SourceData, analyze};
+//! use rdb_analysis::{Options, Origin, Source, SourceData, analyze};
 //!
 //! let file = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff";
-//! let source = Source { path: "dump.rdb".to_owned(), shard: None, fallback_time_ms: 0, data: SourceData::Bytes(file) };
+//! let source = Source { path: "dump.rdb".to_owned(), shard: None, fallback_time_ms: 0, data: SourceData::Bytes(file), origin: Origin::default() };
 //! let outcome = analyze(vec![source], &Options::default(), &(), &false.into())?;
 //! assert_eq!(outcome.report.totals.keys, 1);
 //! assert_eq!(outcome.report.totals.elements, 2);
@@ -22,6 +22,7 @@ mod analyze;
 mod assume;
 mod collect;
 mod encoding;
+mod facts;
 mod family;
 pub mod json;
 mod measure;
@@ -29,14 +30,20 @@ mod memory;
 mod report;
 mod scan;
 mod source;
+mod split;
+mod trailing;
+mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
 pub use assume::{Assumptions, Limits, ServerVersion};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
+pub use facts::{Coverage, SourceFacts};
 pub use family::Family;
 pub use measure::{DataType, KeyView, Measure};
 pub use memory::{Allocator, Expected, ExpectedError, MemoryModel, SourceMemory};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
-pub use scan::{Coverage, ScanOptions, SourceFacts};
-pub use source::{Progress, Source, SourceData, SourceError};
+pub use scan::ScanOptions;
+pub use source::{Guard, Loss, Origin, Progress, Source, SourceData, SourceError};
+pub use trailing::TrailingKind;
+pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::collect::{ExpiryBucket, Group, Rank, Summary};
 use crate::encoding::Encoding;
+use crate::facts::SourceFacts;
 use crate::measure::{DataType, Measure};
 use crate::memory::SourceMemory;
-use crate::scan::SourceFacts;
 
 /// What the keys of all sources come to.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ pub struct ExpiryGroup {
 
 impl Report {
     pub(crate) fn new(sources: Vec<SourceReport>, rank: Rank, summary: Summary) -> Self {
-        let Summary { groups, top } = summary;
+        let Summary { groups, top, .. } = summary;
         let by_type = groups.by_type().into_iter().map(|(data_type, group)| TypeGroup { data_type, group });
         let by_encoding = groups
             .by_encoding()

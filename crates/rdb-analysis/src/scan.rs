@@ -1,16 +1,16 @@
 //! One pass over one source: the loop everything else is built on.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
-use rdb_parser::{
-    Checksum, Entry, Error, ErrorKind, Event, Flavour, Header, Input, Parser, RdbString, SliceInput, Window,
-};
+use rdb_parser::{Entry, Error, ErrorKind, Event, Input, Parser, SliceInput, Window};
 
 use crate::assume::{Assumptions, Rules};
+use crate::facts::SourceFacts;
 use crate::measure::{KeyView, Measurer};
-use crate::memory::{Gauge, MemoryGauge, MemoryModel};
-use crate::source::{Progress, Source, SourceData};
+use crate::memory::MemoryGauge;
+use crate::source::{Guard, Progress, Source, SourceData};
+use crate::trailing::Trailing;
 
 /// Bytes between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -24,8 +24,9 @@ pub struct ScanOptions {
     pub deep: bool,
     /// Compare checksums.
     pub verify_checksum: bool,
-    /// See [`rdb_parser::Options::max_blob_bytes`].
-    pub max_blob_bytes: u64,
+    /// Cut sources in memory into ranges of about so many bytes to scan them side by side. `None`: as is
+    /// best for the number of threads. The result is the same.
+    pub range_bytes: Option<u64>,
     /// Model the server's memory, so that `memory_bytes` is known.
     pub memory: bool,
     /// What is assumed of the server.
@@ -37,208 +38,271 @@ impl Default for ScanOptions {
         Self {
             deep: false,
             verify_checksum: true,
-            max_blob_bytes: rdb_parser::limits::DEFAULT_MAX_BLOB_BYTES,
+            range_bytes: None,
             memory: true,
             assumptions: Assumptions::default(),
         }
     }
 }
 
-/// What a pass learned of a source besides its keys.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct SourceFacts {
-    /// Magic and version.
-    pub header: Header,
-    /// Kind of server.
-    pub flavour: Flavour,
-    /// Version of the server, as it states it.
-    pub server_version: Option<String>,
-    /// When the file was written, in seconds since 1970.
-    pub created_at_s: Option<i64>,
-    /// Bytes of the server's allocator in use when the file was written.
-    pub used_memory_bytes: Option<u64>,
-    /// Length of the whole source in bytes; of what was read, if it is not known.
-    pub bytes: u64,
-    /// Keys passed on.
-    pub keys: u64,
-    /// Bytes that belong to keys passed on.
-    pub key_bytes: u64,
-    /// Bytes that belong to none.
-    pub container_bytes: u64,
-    /// Bytes after the end of the RDB data.
-    pub trailing_bytes: u64,
-    /// Keys announced by the database size hints. Writers may be wrong by a few.
-    pub announced_keys: u64,
-    /// Function libraries.
-    pub functions: u64,
-    /// The comparison of the checksum. `None` if the end was not reached.
-    pub checksum: Option<Checksum>,
-    /// How much of the source was read.
-    pub coverage: Coverage,
-    /// Whose memory the keys were measured for. `None`: they were not.
-    pub memory_model: Option<MemoryModel>,
-    /// What decided encodings and memory.
-    pub(crate) rules: Rules,
+/// What takes the keys of a pass.
+pub(crate) trait Sink {
+    /// A key, and the time by which keys count as expired, in milliseconds since 1970. A key refused with an
+    /// error counts as damaged; a break ends the pass.
+    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>;
+
+    /// The file names a database.
+    fn select_db(&mut self) {}
 }
 
-/// How much of a source was read, and why not all of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Coverage {
-    /// Whether every key was passed on.
-    pub complete: bool,
-    /// Absolute offset at which reading ended, if it was not the end.
-    pub stopped_at_offset: Option<u64>,
-    /// Why reading ended there, or what was wrong with the first key that was left out.
-    pub reason: Option<String>,
-    /// Keys that were left out because they are damaged inside.
-    pub damaged_keys: u64,
-    /// Whether reading ended because it was told to.
-    pub interrupted: bool,
+/// Gives keys to a function.
+pub(crate) struct EachKey<F>(pub(crate) F);
+
+impl<F: FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>> Sink for EachKey<F> {
+    #[inline]
+    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        (self.0)(now_ms, key)
+    }
 }
 
-/// Passes over `source` and gives each key to `sink`, until the end, damage, a [`Break`](ControlFlow::Break)
-/// or `stop`.
-///
-/// `sink` also gets the time by which keys count as expired, in milliseconds since 1970. What it
-/// refuses with an error counts as damaged.
+/// What a pass is given besides the bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a ScanOptions,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) stop: &'a AtomicBool,
+    pub(crate) guard: Option<&'a dyn Guard>,
+}
+
+/// Passes over `source` and gives each key to `sink`, until the end, damage, a
+/// [`Break`](ControlFlow::Break) or the stop flag. `M` models the server's memory, or is `()`.
 ///
 /// # Errors
 ///
 /// If the source does not begin as an RDB file. Anything later is in the
-/// [coverage](SourceFacts::coverage).
-pub(crate) fn scan_source(
+/// [coverage](crate::Coverage).
+pub(crate) fn scan_source<M: MemoryGauge>(
     source: Source<'_>,
     options: &ScanOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
-    sink: impl FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
+    sink: &mut impl Sink,
 ) -> Result<SourceFacts, Error> {
+    let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
+    let start = source.origin.prefix_bytes;
     let length = source.data.length();
-    let time_ms = source.fallback_time_ms;
-    match source.data {
+    let facts = match source.data {
         SourceData::Bytes(bytes) => {
-            let input = SliceInput::new(bytes);
-            if options.memory {
-                scan_input::<_, Gauge>(input, length, time_ms, options, progress, stop, sink)
-            } else {
-                scan_input::<_, ()>(input, length, time_ms, options, progress, stop, sink)
-            }
+            let mut parser = Parser::new(SliceInput::starting_at(bytes, start), options.parser())?;
+            let mut pass = Pass::<M>::new(&parser, &context, source.fallback_time_ms);
+            pass.run(&mut parser, &context, u64::MAX, sink);
+            pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
         }
         SourceData::Reader { reader, length } => {
-            let input = Window::new(reader, length);
-            if options.memory {
-                scan_input::<_, Gauge>(input, length, time_ms, options, progress, stop, sink)
-            } else {
-                scan_input::<_, ()>(input, length, time_ms, options, progress, stop, sink)
-            }
+            let mut parser = Parser::new(Window::starting_at(reader, start, length), options.parser())?;
+            let mut pass = Pass::<M>::new(&parser, &context, source.fallback_time_ms);
+            pass.run(&mut parser, &context, u64::MAX, sink);
+            pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
         }
+    };
+    Ok(facts.judged_by(source.origin))
+}
+
+impl ScanOptions {
+    pub(crate) fn parser(&self) -> rdb_parser::Options {
+        let mut options = rdb_parser::Options::default();
+        options.verify_checksum = self.verify_checksum;
+        options
     }
 }
 
-fn scan_input<I: Input, M: MemoryGauge>(
-    input: I,
-    length: Option<u64>,
+/// A pass under way.
+pub(crate) struct Pass<M> {
+    pub(crate) facts: SourceFacts,
+    pub(crate) measurer: Measurer<M>,
     time_ms: i64,
-    options: &ScanOptions,
-    progress: &dyn Progress,
-    stop: &AtomicBool,
-    mut sink: impl FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
-) -> Result<SourceFacts, Error> {
-    let mut parser_options = rdb_parser::Options::default();
-    parser_options.verify_checksum = options.verify_checksum;
-    parser_options.max_blob_bytes = options.max_blob_bytes;
-    let mut parser = Parser::new(input, parser_options)?;
-    let rules = Rules::new(&options.assumptions, parser.header(), parser.flavour(), None);
-    let mut measurer = Measurer::<M>::new(rules, options.deep);
-    let mut facts = SourceFacts::new(parser.header(), rules);
-    let mut time_ms = time_ms;
-    let mut reported = Reported::default();
+    reported: Reported,
+}
 
-    loop {
-        let event = match parser.next_event_with(&mut measurer) {
-            Ok(Some(event)) => event,
-            Ok(None) => break,
-            Err(error) => {
-                facts.coverage.note(&error, stop);
-                if error.is_contained() {
-                    continue;
-                }
-                break;
+/// Why a pass is not going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// It has come as far as it should.
+    Bound,
+    /// The file ends here, or what is left of it cannot be read.
+    End,
+    /// It was told to stop.
+    Stopped,
+}
+
+impl<M: MemoryGauge> Pass<M> {
+    /// A pass that begins where `parser` stands.
+    pub(crate) fn new<I: Input>(parser: &Parser<I>, context: &Context<'_>, time_ms: i64) -> Self {
+        let rules = Rules::new(&context.options.assumptions, parser.header(), parser.flavour(), None);
+        Self {
+            facts: SourceFacts::new(parser.header(), rules),
+            measurer: Measurer::new(rules, context.options.deep),
+            time_ms,
+            reported: Reported { bytes: parser.position(), keys: 0 },
+        }
+    }
+
+    /// A pass over another part of the same source, beginning where `parser` stands.
+    pub(crate) fn over_part<I: Input>(&self, parser: &Parser<I>, context: &Context<'_>) -> Self {
+        Self {
+            facts: self.facts.without_counts(),
+            measurer: Measurer::new(*self.measurer.rules(), context.options.deep),
+            time_ms: self.time_ms,
+            reported: Reported { bytes: parser.position(), keys: 0 },
+        }
+    }
+
+    /// Goes on to the first place at or behind `bound` at which no key has begun, giving each key to
+    /// `sink`.
+    pub(crate) fn run<I: Input>(
+        &mut self,
+        parser: &mut Parser<I>,
+        context: &Context<'_>,
+        bound: u64,
+        sink: &mut impl Sink,
+    ) -> Halt {
+        loop {
+            if parser.position() >= bound && parser.is_between_keys() {
+                return Halt::Bound;
             }
-        };
-        match event {
-            Event::Entry(entry) => {
-                let outcome = pass_on(&entry, &mut measurer, time_ms, &mut sink);
-                let end = entry.span.end;
-                match outcome {
-                    ControlFlow::Continue(Ok(())) => {
-                        facts.keys += 1;
-                        facts.key_bytes += entry.rdb_bytes;
+            let event = match parser.next_event_with(&mut self.measurer) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Halt::End,
+                Err(error) => {
+                    self.facts.coverage.note(&error, context.stop);
+                    if error.is_contained() {
+                        continue;
                     }
-                    ControlFlow::Continue(Err(kind)) => {
-                        facts.container_bytes += entry.rdb_bytes;
-                        facts.coverage.note_damaged_key(&kind, entry.span.start);
-                    }
-                    ControlFlow::Break(()) => {
-                        facts.coverage.stop(end);
-                        break;
-                    }
+                    return Halt::End;
                 }
-                if end - reported.bytes >= PROGRESS_BYTES {
-                    reported.report(progress, end, facts.keys);
+            };
+            if let Event::Entry(entry) = event {
+                if let Some(halt) = self.entry(&entry, context, sink) {
+                    return halt;
                 }
-                if stop.load(Ordering::Relaxed) {
-                    facts.coverage.stop(end);
-                    break;
-                }
+                continue;
             }
+            let is_end = matches!(event, Event::End { .. });
+            if matches!(event, Event::SelectDb { .. }) {
+                sink.select_db();
+            }
+            self.record(&event);
+            if is_end {
+                return Halt::End;
+            }
+            self.facts.flavour = parser.flavour();
+            self.choose_rules(context);
+        }
+    }
+
+    /// Takes in a key.
+    #[inline]
+    pub(crate) fn entry(
+        &mut self,
+        entry: &Entry<'_>,
+        context: &Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Option<Halt> {
+        if context.guard.is_some_and(|guard| is_lost(guard, entry)) {
+            return Some(Halt::End);
+        }
+        let end = entry.span.end;
+        let facts = &mut self.facts;
+        facts.warnings.observe_entry(entry);
+        match sink.key(self.time_ms, &KeyView { key: entry.key, measure: self.measurer.measure(entry) }) {
+            ControlFlow::Continue(Ok(())) => {
+                facts.keys += 1;
+                facts.key_bytes += entry.rdb_bytes;
+            }
+            ControlFlow::Continue(Err(kind)) => {
+                facts.container_bytes += entry.rdb_bytes;
+                facts.coverage.note_damaged_key(&kind, entry.span.start);
+            }
+            ControlFlow::Break(()) => {
+                facts.coverage.stop(end);
+                return Some(Halt::Stopped);
+            }
+        }
+        if end - self.reported.bytes >= PROGRESS_BYTES {
+            self.reported.report(context.progress, end, facts.keys);
+        }
+        if context.stop.load(Ordering::Relaxed) {
+            facts.coverage.stop(end);
+            return Some(Halt::Stopped);
+        }
+        None
+    }
+
+    /// Takes in a record that is no key.
+    pub(crate) fn record(&mut self, event: &Event<'_>) {
+        let facts = &mut self.facts;
+        match *event {
             Event::Aux { name, value } => {
                 facts.learn(name, value);
                 if let Some(seconds) = facts.created_at_s {
-                    time_ms = seconds.saturating_mul(1000);
+                    self.time_ms = seconds.saturating_mul(1000);
                 }
-                facts.flavour = parser.flavour();
-                let version = facts.server_version.as_deref();
-                measurer.set_rules(Rules::new(&options.assumptions, facts.header, facts.flavour, version));
             }
             Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
             Event::Function { .. } => facts.functions += 1,
-            Event::End { checksum } => {
-                facts.checksum = Some(checksum);
-                match parser.skip_trailing() {
-                    Ok(bytes) => facts.trailing_bytes = bytes,
-                    Err(error) => facts.coverage.note(&error, stop),
-                }
-                break;
-            }
+            Event::Warning { warning, offset } => facts.warnings.observe(warning, offset),
+            Event::End { checksum } => facts.checksum = Some(checksum),
             _ => {}
         }
     }
 
-    facts.rules = *measurer.rules();
-    facts.memory_model = M::IS_MODEL.then(|| facts.rules.model());
-    facts.container_bytes += parser.container_bytes();
-    facts.bytes = length.unwrap_or(parser.position());
-    facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
-    reported.report(progress, parser.position(), facts.keys);
-    Ok(facts)
+    fn choose_rules(&mut self, context: &Context<'_>) {
+        let facts = &self.facts;
+        let version = facts.server_version.as_deref();
+        let rules = Rules::new(&context.options.assumptions, facts.header, facts.flavour, version);
+        self.measurer.set_rules(rules);
+    }
+
+    /// Looks at what follows the end, and sums up.
+    pub(crate) fn finish<I: Input>(
+        mut self,
+        parser: &mut Parser<I>,
+        context: &Context<'_>,
+        length: Option<u64>,
+        end_mark: Option<&[u8; 40]>,
+    ) -> SourceFacts {
+        let facts = &mut self.facts;
+        facts.rules = *self.measurer.rules();
+        facts.memory_model = M::IS_MODEL.then(|| facts.rules.model());
+        if facts.checksum.is_some() {
+            let mut trailing = Trailing::default();
+            match parser.show_trailing(|piece| trailing.show(piece)) {
+                Ok(bytes) => facts.trailing_bytes = bytes,
+                Err(error) => facts.coverage.note(&error, context.stop),
+            }
+            facts.trailing_kind = trailing.kind(end_mark);
+        }
+        facts.container_bytes += parser.container_bytes();
+        facts.bytes = length.unwrap_or(parser.position());
+        facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
+        self.reported.report(context.progress, parser.position(), facts.keys);
+        self.facts
+    }
 }
 
-/// Measures a key and gives it to `sink`.
+/// Whether `entry` may be made of bytes that are not the source's.
+///
+/// A file that was cut inside the last page that is mapped shows zeros there without an alarm. Zeros
+/// read as a string with an empty name, of which an honest database has one at most: enough to have
+/// another look at the file.
 #[inline]
-fn pass_on<M: MemoryGauge>(
-    entry: &Entry<'_>,
-    measurer: &mut Measurer<M>,
-    time_ms: i64,
-    sink: &mut impl FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
-) -> ControlFlow<(), Result<(), ErrorKind>> {
-    sink(time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) })
+fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
+    // The alarm may be set by a signal handler on this thread while the entry is read.
+    compiler_fence(Ordering::SeqCst);
+    guard.alarm().load(Ordering::Relaxed) || entry.key.decoded_len() == 0 && guard.loss().is_some()
 }
 
 /// What the watcher has been told.
-#[derive(Default)]
 struct Reported {
     bytes: u64,
     keys: u64,
@@ -249,69 +313,5 @@ impl Reported {
     fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
         progress.advance(bytes.saturating_sub(self.bytes), keys.saturating_sub(self.keys));
         *self = Self { bytes, keys };
-    }
-}
-
-impl SourceFacts {
-    fn new(header: Header, rules: Rules) -> Self {
-        Self {
-            header,
-            flavour: Flavour::Redis,
-            server_version: None,
-            created_at_s: None,
-            used_memory_bytes: None,
-            bytes: 0,
-            keys: 0,
-            key_bytes: 0,
-            container_bytes: 0,
-            trailing_bytes: 0,
-            announced_keys: 0,
-            functions: 0,
-            checksum: None,
-            coverage: Coverage::default(),
-            memory_model: None,
-            rules,
-        }
-    }
-
-    fn learn(&mut self, name: RdbString<'_>, value: RdbString<'_>) {
-        let (RdbString::Raw(name), RdbString::Raw(value)) = (name, value) else { return };
-        let text = || std::str::from_utf8(value).ok();
-        match name {
-            b"valkey-ver" => self.server_version = text().map(str::to_owned),
-            // A Valkey file may state both; its own version is the one that counts.
-            b"redis-ver" if self.flavour != Flavour::Valkey || self.server_version.is_none() => {
-                self.server_version = text().map(str::to_owned);
-            }
-            b"ctime" => self.created_at_s = text().and_then(|text| text.parse().ok()),
-            b"used-mem" => self.used_memory_bytes = text().and_then(|text| text.parse().ok()),
-            _ => {}
-        }
-    }
-}
-
-impl Coverage {
-    fn note(&mut self, error: &Error, stop: &AtomicBool) {
-        if error.is_contained() {
-            self.damaged_keys += 1;
-            self.reason.get_or_insert(error.to_string());
-        } else if stop.load(Ordering::Relaxed) {
-            self.stop(error.offset());
-        } else {
-            self.stopped_at_offset = Some(error.offset());
-            self.reason = Some(error.to_string());
-        }
-    }
-
-    fn note_damaged_key(&mut self, kind: &ErrorKind, offset: u64) {
-        self.damaged_keys += 1;
-        self.reason
-            .get_or_insert(format!("{kind}, in the name of the key at offset {offset} (0x{offset:x})"));
-    }
-
-    fn stop(&mut self, offset: u64) {
-        self.interrupted = true;
-        self.stopped_at_offset = Some(offset);
-        self.reason = Some("interrupted".to_owned());
     }
 }

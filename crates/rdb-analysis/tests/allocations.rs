@@ -37,7 +37,13 @@ fn file(keys: u32) -> Vec<u8> {
 }
 
 fn scan(data: SourceData<'_>, rank: Rank) -> Outcome {
-    let source = Source { path: "f".to_owned(), shard: None, fallback_time_ms: 0, data };
+    let source = Source {
+        path: "f".to_owned(),
+        shard: None,
+        fallback_time_ms: 0,
+        data,
+        origin: rdb_analysis::Origin::default(),
+    };
     let mut options = Options::default();
     options.rank = rank;
     options.threads = Some(1);

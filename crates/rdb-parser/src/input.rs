@@ -1,8 +1,7 @@
 //! Where the bytes come from: a slice (a mapped file, a buffer), or a bounded [window](crate::Window)
 //! over a reader.
 
-use crc_fast::{CrcAlgorithm, Digest};
-
+use crate::crc64::Crc64;
 use crate::error::{Error, Result};
 
 /// A forward cursor over RDB data.
@@ -75,31 +74,6 @@ pub trait Input {
     }
 }
 
-/// CRC-64 as RDB files use it, fed a piece at a time.
-///
-/// Polynomial `0xad93d23594c935a9`, reflected, initial value and final mask 0 (`crc64.c` of Redis).
-pub(crate) struct Crc64(Digest);
-
-impl Crc64 {
-    pub(crate) fn new() -> Self {
-        Self(Digest::new(CrcAlgorithm::Crc64Redis))
-    }
-
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn value(&self) -> u64 {
-        self.0.finalize()
-    }
-}
-
-impl std::fmt::Debug for Crc64 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Crc64({:016x})", self.value())
-    }
-}
-
 /// Bytes consumed before they are summed. Large enough for the wide loop of the sum to pay, small
 /// enough that the bytes are still in the second-level cache.
 const CHECKSUM_STEP_BYTES: usize = 128 << 10;
@@ -118,6 +92,24 @@ impl<'a> SliceInput<'a> {
     /// A cursor at the first of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
+    }
+
+    /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
+    /// first of `bytes`.
+    pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
+        let position = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
+        Self { position, summed: position, ..Self::new(bytes) }
+    }
+
+    /// Moves to `position`, which follows bytes with the checksum `sum` that others have read.
+    pub(crate) fn jump(&mut self, position: u64, sum: Option<Crc64>) {
+        *self = Self { checksum: sum, ..Self::starting_at(self.bytes, position) };
+    }
+
+    /// The checksum so far, to go on with elsewhere.
+    pub(crate) fn running_checksum(&mut self) -> Option<Crc64> {
+        self.sum();
+        self.checksum.clone()
     }
 
     #[inline]
@@ -205,14 +197,6 @@ impl Input for SliceInput<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_servers() {
-        let mut crc = Crc64::new();
-        crc.update(b"1234");
-        crc.update(b"56789");
-        assert_eq!(crc.value(), 0xe9c6_d914_c4b8_d9ca);
-    }
 
     #[test]
     fn a_length_up_to_the_maximum_is_compared_and_not_added() {

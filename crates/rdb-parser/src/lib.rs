@@ -29,7 +29,11 @@
 #![warn(clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod crc64;
+mod dragonfly;
+pub mod dump;
 mod encoding;
+mod envelope;
 mod error;
 pub mod escape;
 mod event;
@@ -37,19 +41,27 @@ mod format;
 mod input;
 pub mod limits;
 mod lzf;
+mod lzf_reader;
 mod parser;
+mod rare;
 mod read;
+mod resync;
 mod string;
 mod value;
 mod visitor;
+mod warning;
 mod window;
 
+pub use crc64::Crc64;
 pub use encoding::Packed;
+pub use envelope::{EnvelopeCodec, ValkeyEnvelope};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, ModuleId, ValueType};
 pub use input::{Input, SliceInput};
-pub use parser::{Options, Parser};
+pub use parser::{Options, Parser, State};
+pub use resync::may_begin_key;
 pub use string::{RdbString, parse_canonical_integer};
 pub use visitor::{Role, Score, StreamId, Visitor};
+pub use warning::{Warning, Warnings};
 pub use window::Window;

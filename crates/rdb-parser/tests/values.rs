@@ -167,7 +167,7 @@ fn hashes_field_by_field_with_and_without_expiry() {
 
     // 24: the first expiry, then each field's relative to it, plus one; 0 is none.
     let (outline, seen) =
-        value("REDIS0012", 24, b"\x00\x00\x00\x00\x00\x00\x00\x01\x02\x01\x01f\x04vvvv\x00\x01g\x02ww");
+        value("REDIS0012", 24, b"\x00\x00\x00\x00\x01\x00\x00\x00\x02\x01\x01f\x04vvvv\x00\x01g\x02ww");
     assert_eq!((measures(outline), &seen), (expected, &fields));
 
     // 22 of the Redis release candidates: the expiry first.
@@ -261,7 +261,7 @@ fn packed_hashes_with_expiry_have_three_entries_a_field() {
     let blob = listpack("a15b26");
     let roles = [Role::Field, Role::Value, Role::Expiry].into_iter().cycle();
     let seen: Vec<_> = "a15b26".bytes().zip(roles).map(|(text, role)| (role, vec![text])).collect();
-    for (value_type, head) in [(23, &b""[..]), (25, &[9; 8])] {
+    for (value_type, head) in [(23, &b""[..]), (25, &[9, 9, 9, 9, 9, 0, 0, 0])] {
         let (outline, found) = value("REDIS0012", value_type, &[head, &string(&blob)].concat());
         assert_eq!(
             (outline.elements, outline.value_bytes, outline.largest_element_bytes),
@@ -295,7 +295,7 @@ fn streams_of_three_generations() {
     for (value_type, version) in [(15u8, "REDIS0009"), (19, "REDIS0010"), (21, "REDIS0011")] {
         let mut bytes = vec![1];
         bytes.extend(string(&id));
-        bytes.extend(string(&listpack("1203")));
+        bytes.extend(string(&listpack("101f0200v4")));
         bytes.push(42); // entries, whatever the node says
         bytes.extend([1, 1]); // last id
         if value_type >= 19 {

@@ -3,9 +3,13 @@
 mod groups;
 mod top;
 
+use std::ops::ControlFlow;
+
 use rdb_parser::ErrorKind;
 
 use crate::measure::KeyView;
+use crate::scan::Sink;
+use crate::split::{Absorbed, Collector, Inherited, Part};
 
 pub(crate) use groups::Groups;
 pub use groups::{ExpiryBucket, Group};
@@ -17,28 +21,89 @@ pub(crate) use top::TopKeys;
 pub(crate) struct Summary {
     pub(crate) groups: Groups,
     pub(crate) top: TopKeys,
+    /// Index of the source that its keys are of.
+    source: usize,
 }
 
 impl Summary {
-    pub(crate) fn new(rank: Rank, top: usize) -> Self {
-        Self { groups: Groups::default(), top: TopKeys::new(rank, top) }
+    /// No keys of the source with the given index, `top` of which are to be listed by type.
+    pub(crate) fn new(rank: Rank, top: usize, source: usize) -> Self {
+        Self { groups: Groups::default(), top: TopKeys::new(rank, top), source }
     }
 
-    /// Counts a key of the source with the given index. `now_ms` is the time by which keys count
-    /// as expired.
-    ///
-    /// # Errors
-    ///
-    /// If the name of a key that ranks high cannot be decompressed; the key is then not counted.
-    #[inline]
-    pub(crate) fn observe(&mut self, source: usize, now_ms: i64, key: &KeyView<'_>) -> Result<(), ErrorKind> {
-        self.top.observe(source, key)?;
-        self.groups.observe(now_ms, &key.measure);
-        Ok(())
+    fn new_like(&self) -> Self {
+        Self { groups: Groups::default(), top: self.top.new_like(), source: self.source }
     }
 
     /// The aggregates over the keys of both. Associative and commutative.
     pub(crate) fn merge(self, other: Self) -> Self {
-        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top) }
+        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top), source: self.source }
+    }
+
+    fn add(&mut self, other: Self) {
+        let so_far = std::mem::replace(self, other.new_like());
+        *self = so_far.merge(other);
+    }
+
+    fn settle(&mut self, inherited: Inherited) {
+        self.groups.settle(inherited.db);
+        self.top.settle(inherited);
+    }
+}
+
+/// A key whose name is damaged is not counted if that shows, and ends nothing.
+impl Sink for Summary {
+    #[inline]
+    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        let listed = self.top.observe(self.source, key);
+        if listed.is_ok() {
+            self.groups.observe(now_ms, &key.measure);
+        }
+        ControlFlow::Continue(listed)
+    }
+}
+
+impl Collector for Summary {
+    type Part = SummaryPart;
+
+    fn new_part(&self) -> SummaryPart {
+        SummaryPart { inherited: self.new_like(), own: None }
+    }
+
+    fn absorb(&mut self, mut part: SummaryPart, inherited: Inherited) -> Absorbed {
+        part.inherited.settle(inherited);
+        self.add(part.inherited);
+        if let Some(own) = part.own {
+            self.add(own);
+        }
+        Absorbed::Taken
+    }
+}
+
+/// The aggregates of a part of a file.
+#[derive(Debug)]
+pub(crate) struct SummaryPart {
+    /// Of the keys before the first record that names a database.
+    inherited: Summary,
+    /// Of the others.
+    own: Option<Summary>,
+}
+
+impl Sink for SummaryPart {
+    #[inline]
+    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        self.own.as_mut().unwrap_or(&mut self.inherited).key(now_ms, key)
+    }
+
+    fn select_db(&mut self) {
+        self.own.get_or_insert_with(|| self.inherited.new_like());
+    }
+}
+
+impl Part for SummaryPart {
+    const CAN_BE_CORRECTED: bool = true;
+
+    fn clear(&mut self) {
+        *self = Self { inherited: self.inherited.new_like(), own: None };
     }
 }

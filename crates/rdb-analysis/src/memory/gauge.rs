@@ -44,7 +44,7 @@ const EXPIRY_ENTRY: u64 = 10;
 const NO_EXPIRY_ENTRY: u64 = 2;
 
 /// Finds the memory of keys, or does not care.
-pub(crate) trait MemoryGauge: Visitor {
+pub(crate) trait MemoryGauge: Visitor + Sync {
     /// Whether it is a model.
     const IS_MODEL: bool;
 
@@ -80,6 +80,8 @@ pub(crate) struct Gauge {
     tables: BucketTables,
     expiries: ExpiryIndex,
     ids: Rax<16>,
+    /// Whether the value of the next key has been shown. One in pieces (Dragonfly) is not.
+    is_shown: bool,
     value: Value,
 }
 
@@ -145,6 +147,7 @@ impl MemoryGauge for Gauge {
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
             ids: Rax::default(),
+            is_shown: false,
             value: Value::new(Watched::Nothing, false, false),
             rules,
         }
@@ -152,6 +155,9 @@ impl MemoryGauge for Gauge {
 
     #[inline]
     fn memory_bytes(&mut self, encoding: Encoding, facts: &Facts<'_>) -> Option<u64> {
+        if !std::mem::take(&mut self.is_shown) {
+            return None;
+        }
         let key = Key { bytes: facts.key_bytes, expires: facts.has_expiry };
         // Servers that are older than any model hold some values in ways that the model's does not know.
         let encoding =
@@ -178,8 +184,12 @@ impl MemoryGauge for Gauge {
             (_, Encoding::Skiplist) => self.zset(inside, facts),
             (DataType::Set, Encoding::Hashtable) => self.set(inside, facts),
             (DataType::Hash, Encoding::Hashtable) => self.hash(inside, facts),
-            (DataType::Module(_), _) => return None,
-            _ => self.packed(inside, encoding, facts),
+            (
+                DataType::List | DataType::Set | DataType::Zset | DataType::Hash,
+                Encoding::Listpack | Encoding::Listpackex | Encoding::Ziplist | Encoding::Intset,
+            ) => self.packed(inside, encoding, facts),
+            // Modules, and types and encodings that no model knows.
+            _ => return None,
         };
         Some(value.saturating_add(outside))
     }
@@ -188,6 +198,7 @@ impl MemoryGauge for Gauge {
 impl Visitor for Gauge {
     #[inline]
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
+        self.is_shown = true;
         let limits = &self.rules.limits;
         let profile = self.rules.profile;
         let within = |limit| elements.is_some_and(|elements| elements <= limit);
@@ -198,7 +209,9 @@ impl Visitor for Gauge {
                 return;
             }
             ValueType::List => (Watched::Items, true),
-            ValueType::Set => (Watched::SetMembers, within(limits.set_max_intset_entries)),
+            ValueType::Set | ValueType::SetExpiryDragonfly => {
+                (Watched::SetMembers, within(limits.set_max_intset_entries))
+            }
             ValueType::ZsetText | ValueType::ZsetBinary => {
                 let watched = match profile.skiplist {
                     Skiplist::Separate => Watched::ZsetMembers,
@@ -206,7 +219,10 @@ impl Visitor for Gauge {
                 };
                 (watched, within(limits.zset_max_listpack_entries))
             }
-            ValueType::Hash | ValueType::HashExpiry | ValueType::HashExpiryPreRelease => {
+            ValueType::Hash
+            | ValueType::HashExpiry
+            | ValueType::HashExpiryPreRelease
+            | ValueType::HashExpiryDragonfly => {
                 let watched = match profile.fields {
                     Fields::Strings => Watched::Pairs,
                     Fields::WithMetadata => Watched::PairsWithMetadata,
@@ -222,7 +238,11 @@ impl Visitor for Gauge {
                 };
                 (watched, false)
             }
-            ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => {
+            ValueType::Stream
+            | ValueType::Stream2
+            | ValueType::Stream3
+            | ValueType::Stream4
+            | ValueType::Stream5 => {
                 self.ids = Rax::default();
                 (Watched::Nothing, false)
             }
@@ -246,7 +266,8 @@ impl Visitor for Gauge {
     #[inline]
     fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         let value = &mut self.value;
-        let (first, last) = (lengths[0], lengths[STRINGS - 1]);
+        // An expiry may follow.
+        let (first, last) = (lengths[0], lengths.get(1).copied().unwrap_or(0));
         match value.watched {
             Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(first),
             Watched::ZsetMembersInNodes => {

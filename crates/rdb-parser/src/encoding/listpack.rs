@@ -32,6 +32,13 @@ pub(super) fn header_count(header: &[u8], blob_bytes: u64) -> Result<Option<u64>
     }
 }
 
+pub(super) fn first_integer(beginning: &[u8]) -> Option<u64> {
+    match decode_head(beginning.get(HEADER_BYTES..)?)? {
+        Head::Int(_, value) => u64::try_from(value).ok(),
+        Head::Str(..) => None,
+    }
+}
+
 pub(super) fn walk<I: Input>(
     blob: &mut Blob<'_, I>,
     blob_bytes: u64,

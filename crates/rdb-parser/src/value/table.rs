@@ -1,6 +1,6 @@
 //! Collections stored string by string: the hot loop of files with large collections.
 
-use super::{Tally, Walker, decoded_len, shown_len, view_string};
+use super::{Tally, Walker, decoded_len, score_warnings, shown_len, view_string};
 use crate::error::Result;
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
@@ -8,37 +8,47 @@ use crate::input::Input;
 use crate::read::{ReadExt as _, decode_length, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Score, Visitor};
+use crate::warning::{Warning, Warnings};
 
 /// Bytes walked before the input gets a chance to sum them.
 const CHECKPOINT_BYTES: usize = 256 << 10;
 
 /// What one element of a table is made of. Always a constant, so that each type gets a loop of its own.
 #[derive(Clone, Copy)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Whether a length that is an expiry stands before the strings.
-    pub(super) leading_expiry: bool,
+    leading_expiry: bool,
     /// What stands after the strings.
-    pub(super) tail: Tail,
+    tail: Tail,
 }
 
 /// What stands after the strings of an element.
 #[derive(Clone, Copy)]
-pub(super) enum Tail {
+enum Tail {
     Nothing,
     /// A binary double.
-    Double,
-    /// An expiry in milliseconds since 1970, or -1.
+    BinaryDouble,
+    /// Milliseconds, or -1 for none.
     Expiry,
     /// A double as text: its length in one byte, or 253 to 255 for what has no digits.
     TextDouble,
 }
 
-/// First length byte of a text double that means a value without text: NaN, +inf, -inf.
-const FIRST_TEXTLESS_DOUBLE: u8 = 253;
+/// Length byte of a text double that means NaN; from it on they mean a value without text.
+const NAN_DOUBLE: u8 = 253;
+
+/// What is summed over a table, besides its outline.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TableSums {
+    pub(super) tally: Tally,
+    /// The latest of the expiries before the strings.
+    pub(super) largest_expiry: u64,
+    pub(super) warnings: Warnings,
+}
 
 impl Table {
-    pub(super) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
-    pub(super) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::Double };
+    pub(crate) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
+    pub(crate) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::BinaryDouble };
     pub(super) const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
     pub(super) const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
     pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
@@ -47,7 +57,7 @@ impl Table {
     const fn min_element_bytes(self, strings: usize) -> u64 {
         let tail = match self.tail {
             Tail::Nothing => 0,
-            Tail::Double | Tail::Expiry => 8,
+            Tail::BinaryDouble | Tail::Expiry => 8,
             Tail::TextDouble => 1,
         };
         strings as u64 + self.leading_expiry as u64 + tail
@@ -64,16 +74,38 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         table: Table,
         roles: &'static [Role; STRINGS],
     ) -> Result<Outline> {
+        self.table_with_payload(value_type, table, roles, STRINGS)
+    }
+
+    /// As [`table`](Self::table), of elements of which only the first strings are payload.
+    #[inline]
+    pub(super) fn table_with_payload<const STRINGS: usize>(
+        &mut self,
+        value_type: ValueType,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+        payload: usize,
+    ) -> Result<Outline> {
+        self.table_sums(value_type, table, roles, payload).map(|(outline, _)| outline)
+    }
+
+    #[inline]
+    pub(super) fn table_sums<const STRINGS: usize>(
+        &mut self,
+        value_type: ValueType,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+        payload: usize,
+    ) -> Result<(Outline, TableSums)> {
         let count =
             self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
-        let tally = if self.visitor.wants_strings() {
-            self.elements::<STRINGS, true>(count, table, roles)?
+        let sums = if self.visitor.wants_strings() {
+            self.elements::<STRINGS, true>(count, table, roles, payload)?
         } else {
-            self.elements::<STRINGS, false>(count, table, roles)?
+            self.elements::<STRINGS, false>(count, table, roles, payload)?
         };
-        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
-        Ok(Outline::new(count, Some(tally), layout))
+        Ok((self.table_outline(count, &sums), sums))
     }
 
     /// Passes over so many elements, showing their strings if `SHOWN`, otherwise the lengths.
@@ -83,8 +115,9 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         count: u64,
         table: Table,
         roles: &'static [Role; STRINGS],
-    ) -> Result<Tally> {
-        let mut tally = Tally::default();
+        payload: usize,
+    ) -> Result<TableSums> {
+        let mut sums = TableSums::default();
         let mut left = count;
         while left > 0 {
             let bytes = self.input.peek(1)?;
@@ -92,7 +125,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             let mut whole = true;
             while left > 0 && at < CHECKPOINT_BYTES {
                 let rest = bytes.get(at..).unwrap_or_default();
-                let len = element_within::<STRINGS, SHOWN, V>(rest, table, roles, self.visitor, &mut tally);
+                let len =
+                    element_within::<STRINGS, SHOWN, V>(rest, table, roles, payload, self.visitor, &mut sums);
                 let Some(len) = len else {
                     whole = false;
                     break;
@@ -103,64 +137,92 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
-                self.element::<STRINGS, SHOWN>(table, roles, &mut tally)?;
+                self.element_shown::<STRINGS, SHOWN>(table, roles, payload, &mut sums)?;
                 left -= 1;
             }
         }
-        Ok(tally)
+        Ok(sums)
+    }
+
+    /// What the sums over a whole table come to.
+    pub(crate) fn table_outline(&mut self, count: u64, sums: &TableSums) -> Outline {
+        self.warnings = self.warnings.union(sums.warnings);
+        let layout = Layout::Table { longest_string_bytes: sums.tally.longest_string_bytes };
+        Outline::new(count, Some(sums.tally), layout)
+    }
+
+    /// Passes over one element that need not be whole in what the input holds, and shows its strings.
+    pub(crate) fn element<const STRINGS: usize>(
+        &mut self,
+        table: Table,
+        roles: &'static [Role; STRINGS],
+        payload: usize,
+        sums: &mut TableSums,
+    ) -> Result<()> {
+        self.element_shown::<STRINGS, true>(table, roles, payload, sums)
     }
 
     /// Passes over one element that need not be whole in what the input holds; finds out what is
     /// wrong with one that is not valid.
     #[cold]
-    fn element<const STRINGS: usize, const SHOWN: bool>(
+    fn element_shown<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
         table: Table,
         roles: &'static [Role; STRINGS],
-        tally: &mut Tally,
+        payload: usize,
+        sums: &mut TableSums,
     ) -> Result<()> {
         if table.leading_expiry {
             let expiry = self.input.read_length("a field's expiry")?;
+            sums.largest_expiry = sums.largest_expiry.max(expiry);
             self.visitor.field_expiry(some_expiry(expiry));
         }
         let mut element_bytes = 0u64;
         let mut lengths = [0; STRINGS];
-        for (&role, shown) in roles.iter().zip(&mut lengths) {
+        for (index, (&role, shown)) in roles.iter().zip(&mut lengths).enumerate() {
             let len =
                 if SHOWN { self.show_string(role, "an element")? } else { self.pass_string("an element")? };
             *shown = len;
-            tally.longest_string_bytes = tally.longest_string_bytes.max(len);
-            element_bytes = element_bytes.saturating_add(len);
+            if index < payload {
+                sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(len);
+                element_bytes = element_bytes.saturating_add(len);
+            }
         }
         if !SHOWN {
             self.visitor.lengths(roles, &lengths);
         }
-        tally.add_element(element_bytes);
+        sums.tally.add_element(element_bytes);
         match table.tail {
             Tail::Nothing => {}
-            Tail::Double => {
-                let score = f64::from_le_bytes(self.input.read_array("a score")?);
+            Tail::BinaryDouble => {
+                let score = self.input.read_array("a score")?;
+                sums.note_double(score);
                 if SHOWN {
-                    self.visitor.score(Score::Binary(score));
+                    self.visitor.score(Score::Binary(f64::from_le_bytes(score)));
                 }
             }
             Tail::Expiry => {
-                let expiry = i64::from_le_bytes(self.input.read_array("a field's expiry")?);
-                self.visitor.field_expiry(u64::try_from(expiry).ok());
+                let stored = self.input.read_array("an expiry")?;
+                sums.note_expiry(stored);
+                let expiry = u64::try_from(i64::from_le_bytes(stored)).unwrap_or(0);
+                self.visitor.field_expiry(some_expiry(expiry));
             }
-            Tail::TextDouble => match self.input.read_u8("a score")? {
-                first @ FIRST_TEXTLESS_DOUBLE.. if SHOWN => {
-                    self.visitor.score(Score::Binary(textless_double(first)));
-                }
-                FIRST_TEXTLESS_DOUBLE.. => {}
-                len => {
+            Tail::TextDouble => {
+                let len = self.input.read_u8("a score")?;
+                if len < NAN_DOUBLE {
                     let text = self.input.require(usize::from(len), "a score")?;
+                    sums.warnings = sums.warnings.union(score_warnings(text));
                     if SHOWN {
                         self.visitor.score(Score::Text(text));
                     }
                     self.input.consume(usize::from(len));
+                } else {
+                    sums.warnings.insert_if(len == NAN_DOUBLE, Warning::NotANumber);
+                    if SHOWN {
+                        self.visitor.score(Score::Binary(textless_double(len)));
+                    }
                 }
-            },
+            }
         }
         Ok(())
     }
@@ -174,21 +236,20 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     bytes: &[u8],
     table: Table,
     roles: &'static [Role; STRINGS],
+    payload_strings: usize,
     visitor: &mut V,
-    tally: &mut Tally,
+    sums: &mut TableSums,
 ) -> Option<usize> {
     let mut at = 0;
-    let mut expiry = None;
+    let mut expiry = 0;
     if table.leading_expiry {
-        let (value, len) = decode_length(bytes).ok()??;
-        expiry = some_expiry(value);
-        at += len;
+        (expiry, at) = decode_length(bytes).ok()??;
     }
     let mut strings = [RdbString::Raw(&[]); STRINGS];
     let mut lengths = [0; STRINGS];
     let mut element_bytes = 0u64;
     let mut longest = 0;
-    for (string, shown_length) in strings.iter_mut().zip(&mut lengths) {
+    for (index, (string, shown_length)) in strings.iter_mut().zip(&mut lengths).enumerate() {
         let rest = bytes.get(at..)?;
         let header = decode_string_header(rest).ok()??;
         let payload_len = usize::try_from(header.payload_len).ok()?;
@@ -201,36 +262,45 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
             };
         }
         *shown_length = len;
-        longest = len.max(longest);
-        element_bytes = element_bytes.saturating_add(len);
+        if index < payload_strings {
+            longest = len.max(longest);
+            element_bytes = element_bytes.saturating_add(len);
+        }
         at += header.header_len + payload_len;
     }
-    let tail = bytes.get(at..)?;
     let mut score = None;
-    at += match table.tail {
-        Tail::Nothing => 0,
-        Tail::Double => {
-            score = Some(Score::Binary(f64::from_le_bytes(*tail.first_chunk()?)));
-            8
+    match table.tail {
+        Tail::Nothing => {}
+        Tail::BinaryDouble => {
+            let double = *bytes.get(at..)?.first_chunk()?;
+            sums.note_double(double);
+            score = Some(Score::Binary(f64::from_le_bytes(double)));
+            at += 8;
         }
         Tail::Expiry => {
-            expiry = u64::try_from(i64::from_le_bytes(*tail.first_chunk()?)).ok();
-            8
+            let stored = *bytes.get(at..)?.first_chunk()?;
+            sums.note_expiry(stored);
+            expiry = u64::try_from(i64::from_le_bytes(stored)).unwrap_or(0);
+            at += 8;
         }
-        Tail::TextDouble => match *tail.first()? {
-            first @ FIRST_TEXTLESS_DOUBLE.. => {
-                score = Some(Score::Binary(textless_double(first)));
-                1
+        Tail::TextDouble => match *bytes.get(at)? {
+            marker @ NAN_DOUBLE.. => {
+                sums.warnings.insert_if(marker == NAN_DOUBLE, Warning::NotANumber);
+                score = Some(Score::Binary(textless_double(marker)));
+                at += 1;
             }
             len => {
-                score = Some(Score::Text(tail.get(1..=usize::from(len))?));
-                1 + usize::from(len)
+                let text = bytes.get(at + 1..)?.get(..usize::from(len))?;
+                sums.warnings = sums.warnings.union(score_warnings(text));
+                score = Some(Score::Text(text));
+                at += 1 + text.len();
             }
         },
-    };
+    }
     // Only now is the element known to be whole, and shown once.
     if table.leading_expiry {
-        visitor.field_expiry(expiry);
+        sums.largest_expiry = sums.largest_expiry.max(expiry);
+        visitor.field_expiry(some_expiry(expiry));
     }
     if SHOWN {
         for (string, &role) in strings.iter().zip(roles) {
@@ -243,14 +313,26 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
         visitor.lengths(roles, &lengths);
     }
     if matches!(table.tail, Tail::Expiry) {
-        visitor.field_expiry(expiry);
+        visitor.field_expiry(some_expiry(expiry));
     }
-    tally.longest_string_bytes = tally.longest_string_bytes.max(longest);
-    tally.add_element(element_bytes);
+    sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(longest);
+    sums.tally.add_element(element_bytes);
     Some(at)
 }
 
-/// The expiry that a length before a field stands for.
+impl TableSums {
+    #[inline]
+    fn note_double(&mut self, bytes: [u8; 8]) {
+        self.warnings.insert_if(f64::from_le_bytes(bytes).is_nan(), Warning::NotANumber);
+    }
+
+    #[inline]
+    fn note_expiry(&mut self, bytes: [u8; 8]) {
+        self.warnings.insert_if(i64::from_le_bytes(bytes) < -1, Warning::NegativeFieldExpiry);
+    }
+}
+
+/// The expiry that a number stands for.
 #[inline]
 fn some_expiry(stored: u64) -> Option<u64> {
     (stored > 0).then_some(stored)
@@ -258,9 +340,9 @@ fn some_expiry(stored: u64) -> Option<u64> {
 
 /// The double that a length byte of a text double stands for when no text follows.
 #[inline]
-fn textless_double(first: u8) -> f64 {
-    match first {
-        FIRST_TEXTLESS_DOUBLE => f64::NAN,
+fn textless_double(marker: u8) -> f64 {
+    match marker {
+        NAN_DOUBLE => f64::NAN,
         254 => f64::INFINITY,
         _ => f64::NEG_INFINITY,
     }

@@ -1,0 +1,399 @@
+//! One file on several threads, with the result of one.
+//!
+//! The file is cut into ranges. A worker that is to start in the middle looks for a place where records
+//! seem to begin ([`find_and_scan`]) and scans from there. Whether it was right shows at the *stitch*: going
+//! through the ranges from the left, the records up to here end exactly where the next range has started,
+//! or they do not. If not, they are read on from here until they do, or until the range's start is passed
+//! and the range is thrown away. So a wrong guess costs time and never a number.
+//!
+//! What a range cannot know is settled at the stitch: the database and slot of its records before the
+//! first that names one, and the checksum, which is put together from those of the parts. A record that
+//! a range cannot understand without those before it (it uses a template, it changes how keys are measured),
+//! or that is damaged, ends the range before it; the stitch reads that record itself, knowing all.
+
+use rayon::prelude::*;
+use rdb_parser::{Crc64, Error, Event, Flavour, Parser, SliceInput, State, may_begin_key};
+
+use crate::facts::SourceFacts;
+use crate::memory::MemoryGauge;
+use crate::scan::{Context, Halt, Pass, Sink};
+
+/// Bytes read before the rest is split: enough to know who wrote the file.
+const PRELUDE_BYTES: u64 = 64 << 10;
+
+/// Smallest range worth the search for its start.
+const MIN_RANGE_BYTES: u64 = 8 << 20;
+
+/// Bytes in which a start is looked for. A value that is longer than that is read by the range it begins in.
+const SEARCH_BYTES: u64 = 8 << 20;
+
+/// Keys that must follow each other without damage before a start is believed.
+const CHAIN_KEYS: u64 = 8;
+
+/// Bytes scanned before they are summed, while they are still in the cache.
+const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
+
+/// Stands for the slot of the records before, until it is known. No slot has this number.
+const INHERITED_SLOT: u16 = u16::MAX;
+
+/// How a file is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// Into large ranges first and smaller ones later, for so many threads.
+    ForThreads(u64),
+    /// Into ranges of the same length, of which some are scanned at a time.
+    Evenly {
+        /// Length of a range.
+        range_bytes: u64,
+        /// Ranges that are scanned before their parts are taken in.
+        at_a_time: usize,
+    },
+}
+
+/// What becomes of keys that are scanned in parts.
+pub(crate) trait Collector: Sink {
+    /// Takes the keys of a part.
+    type Part: Part;
+
+    fn new_part(&self) -> Self::Part;
+
+    /// Whether it pays to scan what follows in parts, given what was read so far.
+    fn wants_parts(&self, facts: &SourceFacts, here: Inherited) -> bool {
+        let _ = (facts, here);
+        true
+    }
+
+    /// Adds the next part, now that it is known what its records take over from those before.
+    fn absorb(&mut self, part: Self::Part, inherited: Inherited) -> Absorbed;
+}
+
+/// Takes the keys of a part of a file.
+pub(crate) trait Part: Sink + Send {
+    /// Whether [`Collector::absorb`] can correct what a record took over. Otherwise the database and slot
+    /// at the last stitch are assumed.
+    const CAN_BE_CORRECTED: bool;
+
+    /// Forgets all keys.
+    fn clear(&mut self);
+}
+
+/// Outcome of [`Collector::absorb`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absorbed {
+    /// The keys are added.
+    Taken,
+    /// What the part assumed was wrong: its range is to be read again.
+    Refused,
+    /// Nobody wants more.
+    Enough,
+}
+
+/// What records take over from those before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inherited {
+    pub(crate) db: u64,
+    pub(crate) slot: Option<u16>,
+}
+
+impl Inherited {
+    /// The slot that a record of a part really has.
+    pub(crate) fn slot(self, slot: Option<u16>) -> Option<u16> {
+        if slot == Some(INHERITED_SLOT) { self.slot } else { slot }
+    }
+}
+
+/// Scans the RDB data that begins at offset `start` of `bytes` on the threads of the current pool. Facts and
+/// keys are the same as [`scan_source`](crate::scan::scan_source) gives.
+///
+/// # Errors
+///
+/// If the data does not begin as an RDB file.
+pub(crate) fn scan_split<M: MemoryGauge, C: Collector>(
+    bytes: &[u8],
+    start: u64,
+    cut: Cut,
+    context: &Context<'_>,
+    time_ms: i64,
+    end_mark: Option<&[u8; 40]>,
+    collector: &mut C,
+) -> Result<SourceFacts, Error> {
+    let mut stitch = Stitch::<M>::new(bytes, start, context, time_ms)?;
+    let length = bytes.len() as u64;
+    let prelude = match cut {
+        Cut::ForThreads(_) => PRELUDE_BYTES,
+        Cut::Evenly { range_bytes, .. } => PRELUDE_BYTES.min(range_bytes),
+    };
+    let mut halt = stitch.read_to(start.saturating_add(prelude), collector);
+    while halt == Halt::Bound {
+        let here = stitch.parser.position();
+        let ranges = next_ranges(here, length, cut);
+        let Some(&(_, end)) = ranges.last() else { break };
+        // Values in pieces and blobs of records are not for guessing.
+        let split = stitch.parser.flavour() != Flavour::Dragonfly
+            && collector.wants_parts(&stitch.pass.facts, stitch.inherited());
+        if split {
+            halt = stitch.scan_ranges(&ranges, collector);
+        }
+        if halt == Halt::Bound && stitch.parser.position() < end {
+            halt = stitch.read_to(end, collector);
+        }
+    }
+    if halt == Halt::Bound {
+        stitch.read_to(u64::MAX, collector);
+    }
+    Ok(stitch.pass.finish(&mut stitch.parser, context, Some(length), end_mark))
+}
+
+/// The next ranges to be scanned side by side, as pairs of offsets; none at the end.
+fn next_ranges(from: u64, to: u64, cut: Cut) -> Vec<(u64, u64)> {
+    let mut ranges = Vec::new();
+    let mut at = from;
+    while at < to {
+        let len = match cut {
+            Cut::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
+            Cut::Evenly { at_a_time, .. } if ranges.len() >= at_a_time.max(1) => break,
+            Cut::Evenly { range_bytes, .. } => range_bytes.max(1),
+        };
+        let end = at.saturating_add(len).min(to);
+        ranges.push((at, end));
+        at = end;
+    }
+    ranges
+}
+
+/// The pass that knows everything up to where it is.
+struct Stitch<'a, M> {
+    bytes: &'a [u8],
+    context: &'a Context<'a>,
+    parser: Parser<SliceInput<'a>>,
+    pass: Pass<M>,
+}
+
+impl<'a, M: MemoryGauge> Stitch<'a, M> {
+    fn new(bytes: &'a [u8], start: u64, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
+        let parser = Parser::new(SliceInput::starting_at(bytes, start), context.options.parser())?;
+        let pass = Pass::new(&parser, context, time_ms);
+        Ok(Self { bytes, context, parser, pass })
+    }
+
+    /// Reads on to the first place between keys at or behind `bound`.
+    fn read_to(&mut self, bound: u64, collector: &mut impl Collector) -> Halt {
+        self.pass.run(&mut self.parser, self.context, bound, collector)
+    }
+
+    /// What the next record takes over.
+    fn inherited(&self) -> Inherited {
+        let State { db, slot, .. } = self.parser.state();
+        Inherited { db, slot }
+    }
+
+    /// Scans ranges side by side, and takes them in from the left.
+    fn scan_ranges<C: Collector>(&mut self, ranges: &[(u64, u64)], collector: &mut C) -> Halt {
+        let here = self.parser.position();
+        let guess =
+            Guess { bytes: self.bytes, state: self.parser.state(), pass: &self.pass, context: self.context };
+        let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part()).collect();
+        let scans: Vec<Option<RangeScan<C::Part>>> = (ranges.par_iter().zip(empty))
+            .with_max_len(1)
+            // The first range begins where we are, which is no guess.
+            .map(|(&(from, to), mut part)| match from == here {
+                true => guess.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part)),
+                false => guess.find_and_scan(from, to, part),
+            })
+            .collect();
+        for scan in scans.into_iter().flatten() {
+            let halt = self.take_in(scan, collector);
+            if halt != Halt::Bound {
+                return halt;
+            }
+        }
+        Halt::Bound
+    }
+
+    /// Adds a range if it starts where the records up to it end.
+    fn take_in<C: Collector>(&mut self, scan: RangeScan<C::Part>, collector: &mut C) -> Halt {
+        if self.parser.position() < scan.start {
+            let halt = self.read_to(scan.start, collector);
+            if halt != Halt::Bound {
+                return halt;
+            }
+        }
+        // What decides how keys are measured may have changed since the range was scanned.
+        if self.parser.position() != scan.start || !self.pass.facts.agrees_with(&scan.facts) {
+            return Halt::Bound;
+        }
+        let inherited = self.inherited();
+        let absorbed = collector.absorb(scan.part, inherited);
+        if absorbed == Absorbed::Refused {
+            return self.read_to(scan.end, collector);
+        }
+        let sum = match (self.parser.running_checksum(), scan.checksum) {
+            (Some(mut sum), Some(more)) => {
+                sum.append(&more);
+                Some(sum)
+            }
+            _ => None,
+        };
+        let db = if scan.names_db { scan.state.db } else { inherited.db };
+        self.parser.jump(scan.end, db, inherited.slot(scan.state.slot), sum);
+        self.pass.facts.add_counts(scan.facts);
+        if absorbed == Absorbed::Enough || scan.stopped {
+            self.pass.facts.coverage.stop(scan.end);
+            return Halt::Stopped;
+        }
+        Halt::Bound
+    }
+}
+
+/// A range that was scanned from a start that may be wrong.
+struct RangeScan<P> {
+    part: P,
+    start: u64,
+    /// Where its last whole record ends.
+    end: u64,
+    /// What its parser knew there, apart from what the range had to guess.
+    state: State,
+    /// Whether one of its records names a database.
+    names_db: bool,
+    facts: SourceFacts,
+    checksum: Option<Crc64>,
+    /// Whether it was told to stop.
+    stopped: bool,
+}
+
+impl RangeScan<()> {
+    /// The scan with the part that took its keys.
+    fn of<P>(self, part: P) -> RangeScan<P> {
+        let Self { start, end, state, names_db, facts, checksum, stopped, part: () } = self;
+        RangeScan { part, start, end, state, names_db, facts, checksum, stopped }
+    }
+}
+
+/// What scanning a range needs.
+struct Guess<'a, M> {
+    bytes: &'a [u8],
+    state: State,
+    pass: &'a Pass<M>,
+    context: &'a Context<'a>,
+}
+
+impl<M: MemoryGauge> Guess<'_, M> {
+    /// Looks for a start at or behind `from`, and scans from there to the first record boundary at or
+    /// behind `to`.
+    fn find_and_scan<P: Part>(&self, from: u64, to: u64, mut part: P) -> Option<RangeScan<P>> {
+        let limit = to.min(from.saturating_add(SEARCH_BYTES));
+        for at in from..limit {
+            if self.rest(at).is_some_and(|rest| may_begin_key(rest, self.state.header))
+                && let Some(start) = self.start_at(at)
+            {
+                match self.scan_from(start, to, &mut part) {
+                    Ok(scan) => return Some(scan.of(part)),
+                    Err(Broken) => part.clear(),
+                }
+            }
+        }
+        None
+    }
+
+    /// Where a range begins if a record does at `at`: there, or behind that record if bytes before it
+    /// may be prefix opcodes of its.
+    fn start_at(&self, at: u64) -> Option<u64> {
+        let at_byte = usize::try_from(at).ok()?;
+        let before = self.bytes.get(at_byte.saturating_sub(9)..at_byte)?;
+        let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
+        let has_prefix = may_be_prefix.iter().any(|&(distance, opcode)| {
+            before.len().checked_sub(distance).and_then(|i| before.get(i)) == Some(&opcode)
+        });
+        if !has_prefix {
+            return Some(at);
+        }
+        let mut parser = Parser::resume(self.bytes, at, self.state);
+        match parser.next_event() {
+            Ok(Some(Event::Entry(entry))) => Some(entry.span.end),
+            _ => None,
+        }
+    }
+
+    /// Scans from `start`, and gives up if what is there is no chain of records.
+    fn scan_from<P: Part>(&self, start: u64, to: u64, part: &mut P) -> Result<RangeScan<()>, Broken> {
+        let mut state = self.state;
+        if P::CAN_BE_CORRECTED {
+            state.slot = Some(INHERITED_SLOT);
+        }
+        let mut parser = Parser::resume(self.bytes, start, state);
+        let mut pass = self.pass.over_part(&parser, self.context);
+        let mut sums = self.context.options.verify_checksum.then(Crc64::new);
+        let mut summed = start;
+        let mut names_db = false;
+        let mut stopped = false;
+        // As of the last place between keys.
+        let (mut end, mut end_state, mut container_bytes) = (start, state, 0);
+        loop {
+            if parser.is_between_keys() {
+                (end, end_state, container_bytes) =
+                    (parser.position(), parser.state(), parser.container_bytes());
+                if end - summed >= CHECKSUM_STEP_BYTES {
+                    self.sum(&mut sums, summed, end);
+                    summed = end;
+                }
+                if end >= to || stopped {
+                    break;
+                }
+            }
+            match parser.next_event_with(&mut pass.measurer) {
+                Ok(Some(Event::Entry(entry))) => match pass.entry(&entry, self.context, part) {
+                    Some(Halt::Stopped) => stopped = true,
+                    Some(_) => break,
+                    None if pass.facts.coverage.damaged_keys > 0 => return Err(Broken),
+                    None => {}
+                },
+                Ok(Some(
+                    event @ (Event::Aux { .. }
+                    | Event::SelectDb { .. }
+                    | Event::ResizeDb { .. }
+                    | Event::SlotInfo { .. }
+                    | Event::Function { .. }
+                    | Event::ModuleAux { .. }),
+                )) => {
+                    let is_aux = matches!(event, Event::Aux { .. });
+                    if matches!(event, Event::SelectDb { .. }) {
+                        names_db = true;
+                        part.select_db();
+                    }
+                    pass.record(&event);
+                    pass.facts.flavour = parser.flavour();
+                    if !pass.facts.agrees_with(&self.pass.facts) {
+                        break;
+                    }
+                    // It was counted, but what is before it will be read again: nobody writes such files.
+                    if !is_aux && !parser.is_between_keys() {
+                        return Err(Broken);
+                    }
+                }
+                _ => break,
+            }
+        }
+        let broken = end < to && !stopped && pass.facts.keys < CHAIN_KEYS;
+        if broken && parser.position() != self.bytes.len() as u64 {
+            return Err(Broken);
+        }
+        self.sum(&mut sums, summed, end);
+        pass.facts.container_bytes += container_bytes;
+        let facts = pass.facts;
+        Ok(RangeScan { part: (), start, end, state: end_state, names_db, facts, checksum: sums, stopped })
+    }
+
+    fn sum(&self, sums: &mut Option<Crc64>, from: u64, to: u64) {
+        let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+        if let (Some(sums), Some(bytes)) = (sums, range.and_then(|(from, to)| self.bytes.get(from..to))) {
+            sums.update(bytes);
+        }
+    }
+
+    fn rest(&self, at: u64) -> Option<&[u8]> {
+        self.bytes.get(usize::try_from(at).ok()?..)
+    }
+}
+
+/// What looked like a chain of records is none.
+struct Broken;

@@ -1,0 +1,254 @@
+//! One file cut into ranges gives the report of the file read from front to back, whatever is in it.
+
+use proptest::prelude::*;
+use rdb_analysis::json::{self, KeysAs};
+use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
+
+/// The report as JSON: all that anybody sees of it.
+fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
+    let source = Source {
+        path: "f".to_owned(),
+        shard: None,
+        fallback_time_ms: 1_700_000_000_000,
+        data: SourceData::Bytes(file),
+        origin: Origin::default(),
+    };
+    let mut options = Options::default();
+    options.threads = Some(threads);
+    options.top = 5;
+    options.rank = Rank::RdbBytes;
+    options.scan.range_bytes = range_bytes;
+    let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
+    let mut shown = Vec::new();
+    json::write_pretty(&mut shown, &json::report(&outcome.report, KeysAs::Base64)).expect("memory");
+    String::from_utf8(shown).expect("UTF-8")
+}
+
+fn check(file: &[u8]) {
+    let sequential = report(file, 1, None);
+    for threads in [1, 2, 3, 16] {
+        for range_bytes in [1, 300, 1000, 5000, 70_000, 1 << 40] {
+            if range_bytes == 1 && file.len() > 4000 {
+                continue;
+            }
+            let split = report(file, threads, Some(range_bytes));
+            assert_eq!(sequential, split, "{threads} threads, ranges of {range_bytes} bytes");
+        }
+    }
+    assert_eq!(sequential, report(file, 4, None));
+}
+
+/// Writes files of RDB 11, with a checksum.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new() -> Self {
+        let mut file = b"REDIS0011".to_vec();
+        file.extend(b"\xfa\x09redis-ver\x057.2.6\xfa\x05ctime\xc2\x00\x00\x00\x66\xfe\x00\xfb\x40\x10\x03");
+        Self(file)
+    }
+
+    fn string(&mut self, text: &[u8]) {
+        match u32::try_from(text.len()).expect("short") {
+            len @ 0..64 => self.0.push(u8::try_from(len).expect("six bits")),
+            len => {
+                self.0.push(0x80);
+                self.0.extend(len.to_be_bytes());
+            }
+        }
+        self.0.extend(text);
+    }
+
+    fn length(&mut self, len: usize) {
+        self.0.push(0x80);
+        self.0.extend(u32::try_from(len).expect("short").to_be_bytes());
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.0.push(0xff);
+        let mut sum = rdb_parser::Crc64::new();
+        sum.update(&self.0);
+        self.0.extend(sum.value().to_le_bytes());
+        self.0
+    }
+}
+
+/// A record of any kind that moves state or holds keys.
+#[derive(Clone, Debug)]
+enum Record {
+    String(Vec<u8>, Vec<u8>),
+    Set(Vec<u8>, Vec<Vec<u8>>),
+    Hash(Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>),
+    Expiry(i64),
+    Freq(u8),
+    SelectDb(u8),
+    Slot(u8),
+    Aux(&'static [u8], &'static [u8]),
+    Function,
+    /// A hash in a listpack without its terminator: damage to one key.
+    Damaged(Vec<u8>),
+}
+
+fn write(records: &[Record]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    for record in records {
+        match record {
+            Record::String(key, value) => {
+                writer.0.push(0);
+                writer.string(key);
+                writer.string(value);
+            }
+            Record::Set(key, members) => {
+                writer.0.push(2);
+                writer.string(key);
+                writer.length(members.len());
+                members.iter().for_each(|member| writer.string(member));
+            }
+            Record::Hash(key, pairs) => {
+                writer.0.push(4);
+                writer.string(key);
+                writer.length(pairs.len());
+                for (field, value) in pairs {
+                    writer.string(field);
+                    writer.string(value);
+                }
+            }
+            Record::Expiry(ms) => {
+                writer.0.push(0xfc);
+                writer.0.extend(ms.to_le_bytes());
+            }
+            Record::Freq(freq) => writer.0.extend([0xf9, *freq]),
+            Record::SelectDb(db) => writer.0.extend([0xfe, db & 63]),
+            Record::Slot(slot) => writer.0.extend([0xf4, slot & 63, 1, 0]),
+            Record::Aux(name, value) => {
+                writer.0.push(0xfa);
+                writer.string(name);
+                writer.string(value);
+            }
+            Record::Function => {
+                writer.0.push(0xf5);
+                writer.string(b"#!lua name=lib");
+            }
+            Record::Damaged(key) => {
+                writer.0.push(16);
+                writer.string(key);
+                writer.string(b"\x07\x00\x00\x00\x00\x00\x00");
+            }
+        }
+    }
+    writer.finish()
+}
+
+/// Bytes that look like records, opcodes and whole files.
+fn fake_records() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"\x00\x03key\x05value".to_vec()),
+        Just(b"\x00\x01k\x01v".repeat(20)),
+        Just(b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01k\x01v".to_vec()),
+        Just(b"REDIS0011\xfa\x09redis-ver\x058.0.0\xfe\x07".to_vec()),
+        Just(b"\xfe\x09\xfb\x01\x01".to_vec()),
+        Just(b"\xff\x00\x00\x00\x00\x00\x00\x00\x00".to_vec()),
+        Just(b"\x04\x01h\x03\x01a\x01b\x01c\x01d\x01e\x01f".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => "[a-z0-9:]{1,30}".prop_map(String::into_bytes),
+        2 => fake_records(),
+        1 => (0usize..3000).prop_map(|n| vec![b'x'; n]),
+        1 => Just(Vec::new()),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let key = || "[a-z]{1,8}:[0-9]{1,6}".prop_map(String::into_bytes);
+    prop_oneof![
+        12 => (key(), text()).prop_map(|(key, value)| Record::String(key, value)),
+        2 => (text(), text()).prop_map(|(key, value)| Record::String(key, value)),
+        3 => (key(), proptest::collection::vec(text(), 0..20)).prop_map(|(key, members)| Record::Set(key, members)),
+        3 => (key(), proptest::collection::vec((text(), text()), 0..10)).prop_map(|(key, pairs)| Record::Hash(key, pairs)),
+        4 => (1_700_000_000_000..1_900_000_000_000i64).prop_map(Record::Expiry),
+        1 => any::<u8>().prop_map(Record::Freq),
+        1 => any::<u8>().prop_map(Record::SelectDb),
+        1 => any::<u8>().prop_map(Record::Slot),
+        1 => prop_oneof![
+            Just(Record::Aux(b"mvcc-tstamp", b"12345")),
+            Just(Record::Aux(b"lua", b"return 1")),
+            Just(Record::Aux(b"redis-ver", b"6.2.5")),
+            Just(Record::Aux(b"slot-info", b"77,1,0")),
+        ],
+        1 => Just(Record::Function),
+        1 => key().prop_map(Record::Damaged),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_report_does_not_depend_on_how_the_file_is_cut(records in proptest::collection::vec(record(), 0..150)) {
+        check(&write(&records));
+    }
+
+    #[test]
+    fn nor_does_that_of_a_file_that_is_cut_off_or_damaged(
+        records in proptest::collection::vec(record(), 1..80),
+        cut in any::<prop::sample::Index>(),
+        flip in any::<prop::sample::Index>(),
+        to: u8,
+    ) {
+        let file = write(&records);
+        check(&file[..9 + cut.index(file.len() - 8)]);
+        let mut flipped = file;
+        let at = 9 + flip.index(flipped.len() - 9);
+        flipped[at] = to;
+        check(&flipped);
+    }
+}
+
+#[test]
+fn a_value_full_of_records_is_still_one_value() {
+    let inner = b"\x00\x03key\x05value".repeat(5000);
+    let mut records = vec![Record::String(b"first".to_vec(), b"1".to_vec())];
+    records.push(Record::String(b"big".to_vec(), inner));
+    records.extend((0..50).map(|i| Record::String(format!("after:{i}").into_bytes(), b"2".to_vec())));
+    check(&write(&records));
+}
+
+#[test]
+fn databases_and_slots_carry_over_into_later_ranges() {
+    let mut records = Vec::new();
+    for db in 0..5 {
+        records.push(Record::SelectDb(db));
+        for slot in 0..3 {
+            if db % 2 == 1 {
+                records.push(Record::Slot(slot));
+            }
+            records.extend((0..40).map(|i| {
+                Record::String(
+                    format!("{db}:{slot}:{i}").into_bytes(),
+                    vec![b'v'; i * usize::from(slot) % 50],
+                )
+            }));
+        }
+    }
+    check(&write(&records));
+}
+
+#[test]
+fn every_fixture_gives_the_same_report_in_ranges() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/fixtures");
+    for entry in std::fs::read_dir(fixtures).expect("the fixtures are there") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|extension| extension == "rdb") {
+            let file = std::fs::read(&path).expect("readable");
+            let sequential = report(&file, 1, None);
+            for (threads, range_bytes) in [(2, 3000), (3, 100_000), (16, 1 << 20)] {
+                assert_eq!(sequential, report(&file, threads, Some(range_bytes)), "{}", path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Guessing where records begin, for a reader that starts in the middle of a file.
+
+use crate::event::Header;
+use crate::format::{ValueType, opcode};
+use crate::read::{StringHeader, decode_length, decode_string_header};
+
+/// Longest name of a key that a guess takes for one.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// Whether a key with its prefix opcodes may begin at the start of `bytes`: cheap to ask at every byte of a
+/// file, and mostly right to say no.
+///
+/// Looks at the prefix opcodes, the value type, the name, and where the value's end can be told from its first
+/// bytes at the opcode behind it. The format has no marks to find records by, so a yes proves nothing; a true
+/// beginning of a record with an ordinary name is never denied.
+#[inline]
+pub fn may_begin_key(bytes: &[u8], header: Header) -> bool {
+    let Some(&first) = bytes.first() else { return false };
+    // Most bytes of a file are text.
+    first <= MAX_VALUE_TYPE && may_begin_value(bytes, header)
+        || first >= opcode::IDLE && behind_prefix(bytes).is_some_and(|rest| may_begin_value(rest, header))
+}
+
+/// No dialect has a higher type that this crate reads.
+const MAX_VALUE_TYPE: u8 = 64;
+
+/// What follows the prefix opcode at the start of `bytes`, and one more behind it.
+fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
+    for _ in 0..2 {
+        let (&first, after) = rest.split_first()?;
+        rest = match first {
+            opcode::EXPIRE_TIME_MS => after.get(8..)?,
+            opcode::EXPIRE_TIME => after.get(4..)?,
+            opcode::FREQ => after.get(1..)?,
+            opcode::IDLE => after.get(decode_length(after).ok()??.1..)?,
+            _ => break,
+        };
+    }
+    Some(rest)
+}
+
+/// Whether a value type, a name and a value may begin at the start of `bytes`.
+#[inline]
+fn may_begin_value(bytes: &[u8], header: Header) -> bool {
+    let Some((&first, rest)) = bytes.split_first() else { return false };
+    let Some(value_type) = ValueType::from_byte(first, header.dialect, header.version) else { return false };
+    let Some(name) = string(rest) else { return false };
+    let Some(name_len) = payload_len(name).filter(|&len| len <= MAX_KEY_BYTES) else { return false };
+    let Some(value) = rest.get(name.header_len + name_len..) else { return false };
+    match value_type {
+        ValueType::String
+        | ValueType::HashZipmap
+        | ValueType::ListZiplist
+        | ValueType::SetIntset
+        | ValueType::ZsetZiplist
+        | ValueType::HashZiplist
+        | ValueType::HashListpack
+        | ValueType::ZsetListpack
+        | ValueType::SetListpack => {
+            let Some(blob) = string(value) else { return false };
+            let after = payload_len(blob).and_then(|len| value.get(blob.header_len.checked_add(len)?..));
+            match after.map(<[u8]>::first) {
+                Some(Some(&next)) => may_begin_record(next, header),
+                // It ends with the bytes.
+                Some(None) => true,
+                None => false,
+            }
+        }
+        // No length comes first.
+        ValueType::HashExpiry | ValueType::HashListpackExpiry | ValueType::Module => true,
+        // A count of elements, each of which takes a byte at least.
+        _ => matches!(decode_length(value), Ok(Some((count, _))) if count <= value.len() as u64),
+    }
+}
+
+/// Whether a record may begin with `byte`.
+#[inline]
+fn may_begin_record(byte: u8, header: Header) -> bool {
+    byte >= FIRST_OPCODE || ValueType::from_byte(byte, header.dialect, header.version).is_some()
+}
+
+/// The lowest opcode that a file may have between its keys.
+const FIRST_OPCODE: u8 = 242;
+
+#[inline]
+fn string(bytes: &[u8]) -> Option<StringHeader> {
+    decode_string_header(bytes).ok()?
+}
+
+#[inline]
+fn payload_len(header: StringHeader) -> Option<usize> {
+    usize::try_from(header.payload_len).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Dialect;
+
+    const HEADER: Header = Header { dialect: Dialect::Redis, version: 11 };
+
+    #[test]
+    fn true_beginnings_are_never_denied() {
+        for record in [
+            &b"\x00\x03key\x05value\x00"[..],
+            b"\x00\xc0\x07\xc0\x08\xff",
+            b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01k\x01v\xfe",
+            b"\xfd\x01\x02\x03\x04\x00\x01k\x01v\xfc",
+            b"\xf8\x05\x02\x01k\x01\x01m",
+            b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08\xf9\x05\x04\x01k\x01\x01f\x01v",
+            b"\x12\x01k\x01\x02\x07listpac",
+        ] {
+            assert!(may_begin_key(record, HEADER), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn text_and_impossible_lengths_are_denied() {
+        for other in [
+            &b"hello, world"[..],
+            b"",
+            b"\x00",
+            b"\x00\x03ke",
+            b"\x00\x01k\x05value\x63",
+            b"\xff\xff\xff\xff",
+            b"\x02\x01k\x80\xff\xff\xff\xff",
+        ] {
+            assert!(!may_begin_key(other, HEADER), "{other:?}");
+        }
+    }
+}
