@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_analysis::{ScanOptions, for_each_key};
+use rdb_analysis::{KeyView, ScanOptions, render_keys};
+use rdb_parser::ErrorKind;
 
 use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
 use crate::inputs::{Input, open_all};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
-use crate::render::{self, KeyWriter, Row};
+use crate::render::{self, Row, RowFormat, RowWriter};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -25,61 +26,48 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let bar = Bar::new(&args.output, length, !io::stdout().is_terminal());
     let keys_as = args.output.keys_as.keys_as();
 
-    let mut out = render::stdout(args.output.color);
+    let format: Box<dyn RowFormat> = match args.format {
+        KeysFormat::Table => Box::new(render::table::Lines(keys_as)),
+        KeysFormat::Json => Box::new(render::json::Array(keys_as)),
+        KeysFormat::Jsonl => Box::new(render::json::Lines(keys_as)),
+        KeysFormat::Csv => Box::new(render::csv::Rows(keys_as)),
+    };
+    let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;
     let mut ending = if unopened > 0 { Ending::Failed } else { Ending::Clean };
-    {
-        let mut writer: Box<dyn KeyWriter> = match args.format {
-            KeysFormat::Table => Box::new(render::table::Lines::new(&mut out, keys_as)),
-            KeysFormat::Json => Box::new(render::json::Array::new(&mut out, keys_as)),
-            KeysFormat::Jsonl => Box::new(render::json::Lines::new(&mut out, keys_as)),
-            KeysFormat::Csv => Box::new(render::csv::Rows::new(&mut out, keys_as)?),
-        };
-        for input in &mut inputs {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            ending = ending.max(write_keys(input, &options, &bar, stop, messages, writer.as_mut())?);
+    let pool = rdb_analysis::thread_pool(args.input.threads.map(usize::from))?;
+    for input in &mut inputs {
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
-        writer.finish()?;
+        let path = input.path().to_owned();
+        let shard = input.shard().map(str::to_owned);
+        let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
+            let mut scratch = Vec::new();
+            let name = key.key.decode_prefix(usize::MAX, &mut scratch)?;
+            let row = Row {
+                name,
+                key_bytes: key.key.decoded_len(),
+                measure: &key.measure,
+                shard: shard.as_deref(),
+            };
+            render::append(format.as_ref(), row, block).map_err(ErrorKind::Io)
+        };
+        let mut written = Ok(());
+        let emit = |block: &[u8]| {
+            written = writer.write(block);
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let facts = pool.install(|| render_keys(input.source(), &options, &bar, stop, render, emit));
+        written?;
+        ending = ending.max(match facts {
+            Ok(facts) => judge(&path, &facts, messages),
+            Err(failure) => {
+                messages::error(&failure);
+                Ending::Failed
+            }
+        });
     }
+    writer.finish()?;
     bar.finish();
-    render::flush(out)?;
     Ok(ending)
-}
-
-fn write_keys(
-    input: &mut Input,
-    options: &ScanOptions,
-    bar: &Bar,
-    stop: &AtomicBool,
-    messages: &Messages,
-    writer: &mut dyn KeyWriter,
-) -> anyhow::Result<Ending> {
-    let path = input.path().to_owned();
-    let shard = input.shard().map(str::to_owned);
-    let mut scratch = Vec::new();
-    let mut written = Ok(());
-    let facts = for_each_key(input.source(), options, bar, stop, |key| {
-        let name = match key.key.decode_prefix(usize::MAX, &mut scratch) {
-            Ok(name) => name,
-            Err(damage) => return ControlFlow::Continue(Err(damage)),
-        };
-        let row =
-            Row { name, key_bytes: key.key.decoded_len(), measure: &key.measure, shard: shard.as_deref() };
-        match writer.write(row) {
-            Ok(()) => ControlFlow::Continue(Ok(())),
-            Err(error) => {
-                written = Err(error);
-                ControlFlow::Break(())
-            }
-        }
-    });
-    written?;
-    match facts {
-        Ok(facts) => Ok(judge(&path, &facts, messages)),
-        Err(failure) => {
-            messages::error(&failure);
-            Ok(Ending::Failed)
-        }
-    }
 }

@@ -39,12 +39,17 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     }
 
     let keys_as = args.output.keys_as.keys_as();
-    let mut out = render::stdout(args.output.color);
+    let color = args.output.color;
+    let top_keys = |format: &dyn render::RowFormat| {
+        render::top_keys(format, &report, color)?;
+        Ok(ending)
+    };
+    let mut out = render::stdout(color);
     match args.format {
         ScanFormat::Table => render::table::report(&mut out, &report, keys_as)?,
         ScanFormat::Json => render::json::report(&mut out, &report, keys_as)?,
-        ScanFormat::Jsonl => render::top_keys(&mut render::json::Lines::new(&mut out, keys_as), &report)?,
-        ScanFormat::Csv => render::top_keys(&mut render::csv::Rows::new(&mut out, keys_as)?, &report)?,
+        ScanFormat::Jsonl => return top_keys(&render::json::Lines(keys_as)),
+        ScanFormat::Csv => return top_keys(&render::csv::Rows(keys_as)),
         ScanFormat::Dcs => {
             let info = TaskInfo {
                 id: uuid::Uuid::new_v4().to_string(),

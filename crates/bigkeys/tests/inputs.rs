@@ -56,6 +56,21 @@ fn several_files_make_one_report_whatever_the_number_of_threads() {
 }
 
 #[test]
+fn keys_are_in_file_order_whatever_the_number_of_threads() {
+    let files = all_testdata();
+    for format in ["table", "json", "jsonl", "csv"] {
+        let with_threads = |threads: &'static str| {
+            let mut args = vec!["keys", "--format", format, "-j", threads];
+            args.extend(files.iter().map(|file| text(file)));
+            stdout(&args, 0)
+        };
+        let one = with_threads("1");
+        assert!(one == with_threads("2"), "{format}");
+        assert!(one == with_threads("16"), "{format}");
+    }
+}
+
+#[test]
 fn what_is_no_rdb_file_is_named_in_one_line_with_status_2() {
     let (_a, text_file) = written(b"hello, this is no dump");
     let (_b, empty) = written(b"");

@@ -13,7 +13,7 @@ use crate::memory::{Gauge, MemoryGauge, reconcile};
 use crate::report::{Report, SourceReport};
 use crate::scan::{Context, EachKey, ScanOptions, scan_source};
 use crate::source::{Origin, Progress, Source, SourceData, SourceError};
-use crate::split::{Cut, scan_split};
+use crate::split::{Collector, Cut, scan_split};
 
 /// Ranges of a length that the user sets that are scanned before they are put together.
 const RANGES_AT_A_TIME: usize = 64;
@@ -62,7 +62,7 @@ pub fn analyze(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Outcome, rayon::ThreadPoolBuildError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build()?;
+    let pool = thread_pool(options.threads)?;
     let scans: Vec<_> = pool.install(|| {
         let numbered: Vec<_> = sources.into_iter().enumerate().collect();
         numbered
@@ -85,6 +85,15 @@ pub fn analyze(
     Ok(Outcome { report: Report::new(reports, options.rank, total), failures })
 }
 
+/// Threads to scan on: so many, or one per core.
+///
+/// # Errors
+///
+/// If they cannot be started.
+pub fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build()
+}
+
 /// Scans one source into aggregates.
 fn summarize(
     index: usize,
@@ -96,11 +105,12 @@ fn summarize(
     let path = source.path.clone();
     let shard = source.shard.clone();
     let mut summary = Summary::new(options.rank, options.top, index);
-    let facts = if options.scan.memory {
-        scan_on_all_threads::<Gauge>(source, &options.scan, progress, stop, &mut summary)
-    } else {
-        scan_on_all_threads::<()>(source, &options.scan, progress, stop, &mut summary)
+    let threads = rayon::current_num_threads() as u64;
+    let cut = match options.scan.range_bytes {
+        Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),
+        None => (threads > 1).then_some(Cut::ForThreads(threads)),
     };
+    let facts = scan_on_all_threads(source, &options.scan, cut, progress, stop, &mut summary);
     match facts {
         Ok(facts) => {
             let memory = match facts.memory_model {
@@ -113,28 +123,45 @@ fn summarize(
     }
 }
 
-/// Scans one source on all threads of the current pool, as far as it can be split.
-fn scan_on_all_threads<M: MemoryGauge>(
+/// Scans one source, if it can be split and `cut` says how on all threads of the current pool.
+pub(crate) fn scan_on_all_threads(
     source: Source<'_>,
     options: &ScanOptions,
+    cut: Option<Cut>,
     progress: &dyn Progress,
     stop: &AtomicBool,
-    summary: &mut Summary,
+    collector: &mut impl Collector,
 ) -> Result<SourceFacts, rdb_parser::Error> {
-    let threads = rayon::current_num_threads() as u64;
-    let cut = match options.range_bytes {
-        Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),
-        None if threads > 1 => Some(Cut::ForThreads(threads)),
-        None => None,
-    };
+    if options.memory {
+        scan_modelling::<Gauge>(source, options, cut, progress, stop, collector)
+    } else {
+        scan_modelling::<()>(source, options, cut, progress, stop, collector)
+    }
+}
+
+/// The same, with the given model of memory.
+fn scan_modelling<M: MemoryGauge>(
+    source: Source<'_>,
+    options: &ScanOptions,
+    cut: Option<Cut>,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    collector: &mut impl Collector,
+) -> Result<SourceFacts, rdb_parser::Error> {
     let (SourceData::Bytes(bytes), Some(cut)) = (&source.data, cut) else {
-        return scan_source::<M>(source, options, progress, stop, summary);
+        return scan_source::<M>(source, options, progress, stop, collector);
     };
     let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
     let Origin { prefix_bytes, end_mark, .. } = source.origin;
-    let time_ms = source.fallback_time_ms;
-    let end_mark = end_mark.as_ref();
-    let facts = scan_split::<M, _>(bytes, prefix_bytes, cut, &context, time_ms, end_mark, summary)?;
+    let facts = scan_split::<M, _>(
+        bytes,
+        prefix_bytes,
+        cut,
+        &context,
+        source.fallback_time_ms,
+        end_mark.as_ref(),
+        collector,
+    )?;
     Ok(facts.judged_by(source.origin))
 }
 

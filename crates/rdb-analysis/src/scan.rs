@@ -299,7 +299,18 @@ impl<M: MemoryGauge> Pass<M> {
 fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
     // The alarm may be set by a signal handler on this thread while the entry is read.
     compiler_fence(Ordering::SeqCst);
-    guard.alarm().load(Ordering::Relaxed) || entry.key.decoded_len() == 0 && guard.loss().is_some()
+    let alarm = guard.alarm().load(Ordering::Relaxed);
+    (alarm || entry.key.decoded_len() == 0) && is_behind_loss(guard, alarm, entry.span.end)
+}
+
+/// Whether a record that ends at `end` has bytes that were lost. The alarm may have been set by a thread
+/// that reads far behind it.
+#[cold]
+fn is_behind_loss(guard: &dyn Guard, alarm: bool, end: u64) -> bool {
+    match guard.loss() {
+        Some(loss) => loss.offset.is_none_or(|offset| end > offset),
+        None => alarm,
+    }
 }
 
 /// What the watcher has been told.

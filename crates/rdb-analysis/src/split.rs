@@ -11,10 +11,13 @@
 //! a range cannot understand without those before it (it uses a template, it changes how keys are measured),
 //! or that is damaged, ends the range before it; the stitch reads that record itself, knowing all.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
-use rdb_parser::{Crc64, Error, Event, Flavour, Parser, SliceInput, State, may_begin_key};
+use rdb_parser::{Crc64, Error, ErrorKind, Event, Flavour, Parser, RdbString, SliceInput, State, guess_key};
 
 use crate::facts::SourceFacts;
+use crate::measure::KeyView;
 use crate::memory::MemoryGauge;
 use crate::scan::{Context, Halt, Pass, Sink};
 
@@ -32,6 +35,9 @@ const CHAIN_KEYS: u64 = 8;
 
 /// Bytes scanned before they are summed, while they are still in the cache.
 const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
+
+/// Half of the length of a name that no guess is refused for.
+const MIN_LONGEST_NAME: usize = 64;
 
 /// Stands for the slot of the records before, until it is known. No slot has this number.
 const INHERITED_SLOT: u16 = u16::MAX;
@@ -55,7 +61,8 @@ pub(crate) trait Collector: Sink {
     /// Takes the keys of a part.
     type Part: Part;
 
-    fn new_part(&self) -> Self::Part;
+    /// An empty part, for keys behind the place where `here` holds.
+    fn new_part(&self, here: Inherited) -> Self::Part;
 
     /// Whether it pays to scan what follows in parts, given what was read so far.
     fn wants_parts(&self, facts: &SourceFacts, here: Inherited) -> bool {
@@ -123,7 +130,9 @@ pub(crate) fn scan_split<M: MemoryGauge, C: Collector>(
         Cut::ForThreads(_) => PRELUDE_BYTES,
         Cut::Evenly { range_bytes, .. } => PRELUDE_BYTES.min(range_bytes),
     };
-    let mut halt = stitch.read_to(start.saturating_add(prelude), collector);
+    let mut watching = Watching { collector: &mut *collector, shape: stitch.shape };
+    let mut halt = stitch.read_to(start.saturating_add(prelude), &mut watching);
+    stitch.shape = watching.shape;
     while halt == Halt::Bound {
         let here = stitch.parser.position();
         let ranges = next_ranges(here, length, cut);
@@ -167,17 +176,19 @@ struct Stitch<'a, M> {
     context: &'a Context<'a>,
     parser: Parser<SliceInput<'a>>,
     pass: Pass<M>,
+    shape: NameShape,
 }
 
 impl<'a, M: MemoryGauge> Stitch<'a, M> {
     fn new(bytes: &'a [u8], start: u64, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
         let parser = Parser::new(SliceInput::starting_at(bytes, start), context.options.parser())?;
         let pass = Pass::new(&parser, context, time_ms);
-        Ok(Self { bytes, context, parser, pass })
+        let shape = NameShape { printable: true, longest: MIN_LONGEST_NAME };
+        Ok(Self { bytes, context, parser, pass, shape })
     }
 
     /// Reads on to the first place between keys at or behind `bound`.
-    fn read_to(&mut self, bound: u64, collector: &mut impl Collector) -> Halt {
+    fn read_to(&mut self, bound: u64, collector: &mut impl Sink) -> Halt {
         self.pass.run(&mut self.parser, self.context, bound, collector)
     }
 
@@ -190,9 +201,14 @@ impl<'a, M: MemoryGauge> Stitch<'a, M> {
     /// Scans ranges side by side, and takes them in from the left.
     fn scan_ranges<C: Collector>(&mut self, ranges: &[(u64, u64)], collector: &mut C) -> Halt {
         let here = self.parser.position();
-        let guess =
-            Guess { bytes: self.bytes, state: self.parser.state(), pass: &self.pass, context: self.context };
-        let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part()).collect();
+        let guess = Guess {
+            bytes: self.bytes,
+            state: self.parser.state(),
+            pass: &self.pass,
+            context: self.context,
+            shape: self.shape,
+        };
+        let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part(self.inherited())).collect();
         let scans: Vec<Option<RangeScan<C::Part>>> = (ranges.par_iter().zip(empty))
             .with_max_len(1)
             // The first range begins where we are, which is no guess.
@@ -275,6 +291,7 @@ struct Guess<'a, M> {
     state: State,
     pass: &'a Pass<M>,
     context: &'a Context<'a>,
+    shape: NameShape,
 }
 
 impl<M: MemoryGauge> Guess<'_, M> {
@@ -282,14 +299,20 @@ impl<M: MemoryGauge> Guess<'_, M> {
     /// behind `to`.
     fn find_and_scan<P: Part>(&self, from: u64, to: u64, mut part: P) -> Option<RangeScan<P>> {
         let limit = to.min(from.saturating_add(SEARCH_BYTES));
+        let mut in_vain = 0;
         for at in from..limit {
-            if self.rest(at).is_some_and(|rest| may_begin_key(rest, self.state.header))
+            let name = self.rest(at).and_then(|rest| guess_key(rest, self.state.header));
+            if name.is_some_and(|name| self.shape.fits(name))
                 && let Some(start) = self.start_at(at)
             {
                 match self.scan_from(start, to, &mut part) {
                     Ok(scan) => return Some(scan.of(part)),
-                    Err(Broken) => part.clear(),
+                    Err(Broken { bytes }) => in_vain += bytes,
                 }
+                if in_vain > SEARCH_BYTES {
+                    return None;
+                }
+                part.clear();
             }
         }
         None
@@ -344,7 +367,9 @@ impl<M: MemoryGauge> Guess<'_, M> {
                 Ok(Some(Event::Entry(entry))) => match pass.entry(&entry, self.context, part) {
                     Some(Halt::Stopped) => stopped = true,
                     Some(_) => break,
-                    None if pass.facts.coverage.damaged_keys > 0 => return Err(Broken),
+                    None if pass.facts.coverage.damaged_keys > 0 => {
+                        return Err(Broken { bytes: end - start });
+                    }
                     None => {}
                 },
                 Ok(Some(
@@ -367,7 +392,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     }
                     // It was counted, but what is before it will be read again: nobody writes such files.
                     if !is_aux && !parser.is_between_keys() {
-                        return Err(Broken);
+                        return Err(Broken { bytes: parser.position() - start });
                     }
                 }
                 _ => break,
@@ -375,7 +400,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
         }
         let broken = end < to && !stopped && pass.facts.keys < CHAIN_KEYS;
         if broken && parser.position() != self.bytes.len() as u64 {
-            return Err(Broken);
+            return Err(Broken { bytes: parser.position() - start });
         }
         self.sum(&mut sums, summed, end);
         pass.facts.container_bytes += container_bytes;
@@ -396,4 +421,48 @@ impl<M: MemoryGauge> Guess<'_, M> {
 }
 
 /// What looked like a chain of records is none.
-struct Broken;
+struct Broken {
+    /// Bytes that were scanned for nothing.
+    bytes: u64,
+}
+
+/// What the names of a file's keys look like, from those at its beginning. A guess that shows another kind of
+/// name is not followed: inside a collection most guesses are lengths and pieces of elements.
+#[derive(Clone, Copy, Debug)]
+struct NameShape {
+    /// Whether all names are printable.
+    printable: bool,
+    longest: usize,
+}
+
+impl NameShape {
+    fn fits(self, name: &[u8]) -> bool {
+        // A name that is a number has up to four bytes, any bytes.
+        name.len() <= 4
+            || name.len() <= 2 * self.longest && !(self.printable && name.iter().any(u8::is_ascii_control))
+    }
+}
+
+/// Passes keys on, looking at their names.
+struct Watching<'a, C> {
+    collector: &'a mut C,
+    shape: NameShape,
+}
+
+impl<C: Sink> Sink for Watching<'_, C> {
+    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        match key.key {
+            RdbString::Raw(name) => {
+                self.shape.printable &= !name.iter().any(u8::is_ascii_control);
+                self.shape.longest = self.shape.longest.max(name.len());
+            }
+            RdbString::Int(_) => {}
+            _ => self.shape.printable = false,
+        }
+        self.collector.key(now_ms, key)
+    }
+
+    fn select_db(&mut self) {
+        self.collector.select_db();
+    }
+}

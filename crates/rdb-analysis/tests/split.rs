@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
+use std::ops::ControlFlow;
+
+use rdb_analysis::{
+    KeyView, Options, Origin, Rank, ScanOptions, Source, SourceData, analyze, render_keys, thread_pool,
+};
+use rdb_parser::ErrorKind;
 
 /// The report as JSON: all that anybody sees of it.
 fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
@@ -24,7 +29,38 @@ fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
     String::from_utf8(shown).expect("UTF-8")
 }
 
+/// Every key, rendered with all that is known of it.
+fn rows(file: &[u8], threads: usize, range_bytes: Option<u64>) -> Vec<u8> {
+    let source = Source {
+        path: "f".to_owned(),
+        shard: None,
+        fallback_time_ms: 1_700_000_000_000,
+        data: SourceData::Bytes(file),
+        origin: Origin::default(),
+    };
+    let mut options = ScanOptions::default();
+    options.range_bytes = range_bytes;
+    let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
+        let mut scratch = Vec::new();
+        let name = key.key.decode(&mut scratch)?;
+        json::write_compact(block, &json::key_record(name, 0, &key.measure, None, KeysAs::Base64))
+            .map_err(ErrorKind::Io)
+    };
+    let mut all = Vec::new();
+    let emit = |block: &[u8]| {
+        all.extend_from_slice(block);
+        ControlFlow::Continue(())
+    };
+    let pool = thread_pool(Some(threads)).expect("threads");
+    pool.install(|| render_keys(source, &options, &(), &false.into(), render, emit)).expect("an RDB file");
+    all
+}
+
 fn check(file: &[u8]) {
+    let all = rows(file, 1, None);
+    for (threads, range_bytes) in [(2, 300), (16, 1000), (3, 20_000)] {
+        assert!(all == rows(file, threads, Some(range_bytes)), "keys, ranges of {range_bytes} bytes");
+    }
     let sequential = report(file, 1, None);
     for threads in [1, 2, 3, 16] {
         for range_bytes in [1, 300, 1000, 5000, 70_000, 1 << 40] {

@@ -60,7 +60,7 @@ pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outlin
 pub use format::{Dialect, ModuleId, ValueType};
 pub use input::{Input, SliceInput};
 pub use parser::{Options, Parser, State};
-pub use resync::may_begin_key;
+pub use resync::guess_key;
 pub use string::{RdbString, parse_canonical_integer};
 pub use visitor::{Role, Score, StreamId, Visitor};
 pub use warning::{Warning, Warnings};

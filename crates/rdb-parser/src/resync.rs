@@ -7,18 +7,23 @@ use crate::read::{StringHeader, decode_length, decode_string_header};
 /// Longest name of a key that a guess takes for one.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Whether a key with its prefix opcodes may begin at the start of `bytes`: cheap to ask at every byte of a
-/// file, and mostly right to say no.
+/// The name, as it is stored, of the key whose record may begin at the start of `bytes`; `None` if none
+/// does. Cheap to ask at every byte of a file, and mostly right to say no.
 ///
 /// Looks at the prefix opcodes, the value type, the name, and where the value's end can be told from its first
-/// bytes at the opcode behind it. The format has no marks to find records by, so a yes proves nothing; a true
-/// beginning of a record with an ordinary name is never denied.
+/// bytes at the opcode behind it. The format has no marks to find records by, so a name proves nothing; a true
+/// beginning of a record with a name of ordinary length is never denied.
 #[inline]
-pub fn may_begin_key(bytes: &[u8], header: Header) -> bool {
-    let Some(&first) = bytes.first() else { return false };
+pub fn guess_key(bytes: &[u8], header: Header) -> Option<&[u8]> {
+    let first = *bytes.first()?;
     // Most bytes of a file are text.
-    first <= MAX_VALUE_TYPE && may_begin_value(bytes, header)
-        || first >= opcode::IDLE && behind_prefix(bytes).is_some_and(|rest| may_begin_value(rest, header))
+    if first <= MAX_VALUE_TYPE {
+        guess_value(bytes, header)
+    } else if first >= opcode::IDLE {
+        guess_value(behind_prefix(bytes)?, header)
+    } else {
+        None
+    }
 }
 
 /// No dialect has a higher type that this crate reads.
@@ -40,15 +45,15 @@ fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// Whether a value type, a name and a value may begin at the start of `bytes`.
+/// The name between a value type and a value that may begin at the start of `bytes`.
 #[inline]
-fn may_begin_value(bytes: &[u8], header: Header) -> bool {
-    let Some((&first, rest)) = bytes.split_first() else { return false };
-    let Some(value_type) = ValueType::from_byte(first, header.dialect, header.version) else { return false };
-    let Some(name) = string(rest) else { return false };
-    let Some(name_len) = payload_len(name).filter(|&len| len <= MAX_KEY_BYTES) else { return false };
-    let Some(value) = rest.get(name.header_len + name_len..) else { return false };
-    match value_type {
+fn guess_value(bytes: &[u8], header: Header) -> Option<&[u8]> {
+    let (&first, rest) = bytes.split_first()?;
+    let value_type = ValueType::from_byte(first, header.dialect, header.version)?;
+    let name = string(rest)?;
+    let name_len = payload_len(name).filter(|&len| len <= MAX_KEY_BYTES)?;
+    let value = rest.get(name.header_len + name_len..)?;
+    let fits = match value_type {
         ValueType::String
         | ValueType::HashZipmap
         | ValueType::ListZiplist
@@ -58,20 +63,17 @@ fn may_begin_value(bytes: &[u8], header: Header) -> bool {
         | ValueType::HashListpack
         | ValueType::ZsetListpack
         | ValueType::SetListpack => {
-            let Some(blob) = string(value) else { return false };
-            let after = payload_len(blob).and_then(|len| value.get(blob.header_len.checked_add(len)?..));
-            match after.map(<[u8]>::first) {
-                Some(Some(&next)) => may_begin_record(next, header),
-                // It ends with the bytes.
-                Some(None) => true,
-                None => false,
-            }
+            let blob = string(value)?;
+            let after = value.get(blob.header_len.checked_add(payload_len(blob)?)?..)?;
+            // It may end with the bytes.
+            after.first().is_none_or(|&next| may_begin_record(next, header))
         }
         // No length comes first.
         ValueType::HashExpiry | ValueType::HashListpackExpiry | ValueType::Module => true,
         // A count of elements, each of which takes a byte at least.
         _ => matches!(decode_length(value), Ok(Some((count, _))) if count <= value.len() as u64),
-    }
+    };
+    if fits { rest.get(name.header_len..name.header_len + name_len) } else { None }
 }
 
 /// Whether a record may begin with `byte`.
@@ -111,7 +113,7 @@ mod tests {
             b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08\xf9\x05\x04\x01k\x01\x01f\x01v",
             b"\x12\x01k\x01\x02\x07listpac",
         ] {
-            assert!(may_begin_key(record, HEADER), "{record:?}");
+            assert!(guess_key(record, HEADER).is_some(), "{record:?}");
         }
     }
 
@@ -126,7 +128,7 @@ mod tests {
             b"\xff\xff\xff\xff",
             b"\x02\x01k\x80\xff\xff\xff\xff",
         ] {
-            assert!(!may_begin_key(other, HEADER), "{other:?}");
+            assert_eq!(guess_key(other, HEADER), None, "{other:?}");
         }
     }
 }

@@ -1,57 +1,43 @@
 //! CSV with a header. Key names are escaped so that neither a terminal nor a spreadsheet acts on them.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rdb_analysis::json::KeysAs;
 use rdb_parser::escape::Escaped;
 
-use super::{KeyWriter, Row};
+use super::{Row, RowFormat};
+
+/// About what a row takes.
+const ROW_BYTES: usize = 256;
 
 /// One row a key.
-pub(crate) struct Rows<'o> {
-    out: csv::Writer<&'o mut dyn Write>,
-    keys_as: KeysAs,
-}
+pub(crate) struct Rows(pub(crate) KeysAs);
 
-impl<'o> Rows<'o> {
-    pub(crate) fn new(out: &'o mut dyn Write, keys_as: KeysAs) -> io::Result<Self> {
-        let mut out = csv::Writer::from_writer(out);
-        let key = match keys_as {
+impl RowFormat for Rows {
+    fn head(&self) -> Vec<u8> {
+        let key = match self.0 {
             KeysAs::Auto => "key",
             KeysAs::Base64 => "key_b64",
         };
-        out.write_record([
-            "db",
-            key,
-            "type",
-            "encoding",
-            "elements",
-            "value_bytes",
-            "rdb_bytes",
-            "memory_bytes",
-            "largest_element_bytes",
-            "expires_at_ms",
-            "idle_seconds",
-            "freq",
-            "slot",
-            "shard",
-            "offset",
-        ])?;
-        Ok(Self { out, keys_as })
+        format!(
+            "db,{key},type,encoding,elements,value_bytes,rdb_bytes,memory_bytes,largest_element_bytes,\
+             expires_at_ms,idle_seconds,freq,slot,shard,offset\n"
+        )
+        .into_bytes()
     }
-}
 
-impl KeyWriter for Rows<'_> {
-    fn write(&mut self, row: Row<'_>) -> io::Result<()> {
+    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
-        let name = match self.keys_as {
+        let name = match self.0 {
             KeysAs::Auto => Escaped::for_cell(row.name).to_string(),
             KeysAs::Base64 => STANDARD.encode(row.name),
         };
-        self.out.write_record([
+        // `out` is a buffer already.
+        let mut writer = csv::WriterBuilder::new().buffer_capacity(ROW_BYTES).from_writer(out);
+        writer.write_record([
             m.db.to_string(),
             name,
             m.data_type.to_string(),
@@ -68,11 +54,7 @@ impl KeyWriter for Rows<'_> {
             or_empty(row.shard),
             m.offset.to_string(),
         ])?;
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
+        writer.flush()
     }
 }
 

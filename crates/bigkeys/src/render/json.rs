@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use rdb_analysis::Report;
 use rdb_analysis::json::{self, KeysAs};
 
-use super::{KeyWriter, Row};
+use super::{Row, RowFormat};
 
 /// Writes a report.
 pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> io::Result<()> {
@@ -18,51 +18,39 @@ pub(crate) fn object(out: &mut dyn Write, object: &impl serde::Serialize) -> io:
     out.write_all(b"\n")
 }
 
-fn key(out: &mut dyn Write, row: Row<'_>, keys_as: KeysAs) -> io::Result<()> {
-    json::write_compact(out, &json::key_record(row.name, row.key_bytes, row.measure, row.shard, keys_as))
-}
-
 /// One object a line.
-pub(crate) struct Lines<'o> {
-    out: &'o mut dyn Write,
-    keys_as: KeysAs,
-}
+pub(crate) struct Lines(pub(crate) KeysAs);
 
-impl<'o> Lines<'o> {
-    pub(crate) fn new(out: &'o mut dyn Write, keys_as: KeysAs) -> Self {
-        Self { out, keys_as }
-    }
-}
-
-impl KeyWriter for Lines<'_> {
-    fn write(&mut self, row: Row<'_>) -> io::Result<()> {
-        key(self.out, row, self.keys_as)?;
-        self.out.write_all(b"\n")
+impl RowFormat for Lines {
+    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        key(row, self.0, out)?;
+        out.push(b'\n');
+        Ok(())
     }
 }
 
 /// One array.
-pub(crate) struct Array<'o> {
-    out: &'o mut dyn Write,
-    keys_as: KeysAs,
-    before: &'static str,
-}
+pub(crate) struct Array(pub(crate) KeysAs);
 
-impl<'o> Array<'o> {
-    pub(crate) fn new(out: &'o mut dyn Write, keys_as: KeysAs) -> Self {
-        Self { out, keys_as, before: "[\n" }
+impl RowFormat for Array {
+    fn head(&self) -> Vec<u8> {
+        b"[".to_vec()
+    }
+
+    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        out.push(b'\n');
+        key(row, self.0, out)
+    }
+
+    fn separator(&self) -> &'static str {
+        ","
+    }
+
+    fn tail(&self) -> &'static str {
+        "\n]\n"
     }
 }
 
-impl KeyWriter for Array<'_> {
-    fn write(&mut self, row: Row<'_>) -> io::Result<()> {
-        self.out.write_all(self.before.as_bytes())?;
-        self.before = ",\n";
-        key(self.out, row, self.keys_as)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        let end = if self.before == ",\n" { "\n]\n" } else { "[]\n" };
-        self.out.write_all(end.as_bytes())
-    }
+fn key(row: Row<'_>, keys_as: KeysAs, out: &mut Vec<u8>) -> io::Result<()> {
+    json::write_compact(out, &json::key_record(row.name, row.key_bytes, row.measure, row.shard, keys_as))
 }

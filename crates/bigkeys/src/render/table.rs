@@ -12,7 +12,7 @@ use rdb_analysis::json::KeysAs;
 use rdb_analysis::{ExpiryBucket, Group, Rank, Report, SourceReport};
 use rdb_parser::escape::Escaped;
 
-use super::{KeyWriter, Row, memory};
+use super::{Row, RowFormat, memory};
 
 /// Characters of a key's name that a table shows.
 const MAX_NAME_CHARS: usize = 80;
@@ -195,32 +195,22 @@ fn shown_name(name: &[u8], keys_as: KeysAs) -> String {
 }
 
 /// One line a key, in columns of fixed width: all keys are not known in advance.
-pub(crate) struct Lines<'o> {
-    out: &'o mut dyn Write,
-    keys_as: KeysAs,
-    started: bool,
-}
+pub(crate) struct Lines(pub(crate) KeysAs);
 
-impl<'o> Lines<'o> {
-    pub(crate) fn new(out: &'o mut dyn Write, keys_as: KeysAs) -> Self {
-        Self { out, keys_as, started: false }
+impl RowFormat for Lines {
+    fn head(&self) -> Vec<u8> {
+        let heading = format!(
+            "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {:>12} key",
+            "db", "type", "encoding", "elements", "value", "in memory", "in file"
+        );
+        format!("{HEADING}{heading}{HEADING:#}\n").into_bytes()
     }
-}
 
-impl KeyWriter for Lines<'_> {
-    fn write(&mut self, row: Row<'_>) -> io::Result<()> {
-        if !self.started {
-            self.started = true;
-            let heading = format!(
-                "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {:>12} key",
-                "db", "type", "encoding", "elements", "value", "in memory", "in file"
-            );
-            writeln!(self.out, "{HEADING}{heading}{HEADING:#}")?;
-        }
+    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         writeln!(
-            self.out,
+            out,
             "{:>3} {:9} {:10} {:>12} {:>12} {:>12} {:>12} {}",
             m.db,
             m.data_type,
@@ -229,7 +219,7 @@ impl KeyWriter for Lines<'_> {
             or_dash(m.value_bytes.map(|n| BinaryBytes(n).to_string())),
             or_dash(memory::of_key(m)),
             BinaryBytes(m.rdb_bytes).to_string(),
-            shown_name(row.name, self.keys_as)
+            shown_name(row.name, self.0)
         )
     }
 }

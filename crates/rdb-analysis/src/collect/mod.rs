@@ -66,7 +66,7 @@ impl Sink for Summary {
 impl Collector for Summary {
     type Part = SummaryPart;
 
-    fn new_part(&self) -> SummaryPart {
+    fn new_part(&self, _: Inherited) -> SummaryPart {
         SummaryPart { inherited: self.new_like(), own: None }
     }
 

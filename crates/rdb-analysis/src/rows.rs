@@ -1,0 +1,144 @@
+//! Every key of a source as bytes of the caller's making, in file order, made on all threads.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+use rdb_parser::ErrorKind;
+
+use crate::analyze::scan_on_all_threads;
+use crate::facts::SourceFacts;
+use crate::measure::KeyView;
+use crate::scan::{ScanOptions, Sink};
+use crate::source::{Progress, Source, SourceError};
+use crate::split::{Absorbed, Collector, Cut, Inherited, Part};
+
+/// Bytes that are collected before they are passed on.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// Length of the ranges that are rendered side by side. What they come to is kept until it is its turn.
+const RANGE_BYTES: u64 = 512 << 10;
+
+/// Ranges rendered at a time, for each thread.
+const RANGES_PER_THREAD: usize = 4;
+
+/// Bytes a key has in the file on average from which on rendering is not what takes the time.
+const LARGE_KEY_BYTES: u64 = 1024;
+
+/// Renders each key of a source with `render` on the threads of the current pool, and gives the bytes to
+/// `emit`, in file order, until `emit` breaks or `stop` is set.
+///
+/// `render` appends to its buffer, which is empty where a block of keys begins. Memory is bounded: a few
+/// blocks for each thread.
+///
+/// # Errors
+///
+/// If the source does not begin as an RDB file. Damage behind that is in the
+/// [coverage](crate::Coverage); a key that `render` refuses counts as damaged.
+pub fn render_keys(
+    source: Source<'_>,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    render: impl Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
+    emit: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<SourceFacts, SourceError> {
+    let path = source.path.clone();
+    let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
+    let threads = rayon::current_num_threads();
+    let cut = (threads > 1 || options.range_bytes.is_some()).then(|| Cut::Evenly {
+        range_bytes: options.range_bytes.unwrap_or(RANGE_BYTES),
+        at_a_time: RANGES_PER_THREAD * threads,
+    });
+    let facts = scan_on_all_threads(source, options, cut, progress, stop, &mut rendering);
+    let facts = facts.map_err(|error| SourceError { path, error })?;
+    // Whether anybody wants this last block makes no difference any more.
+    let _ = rendering.flush();
+    Ok(facts)
+}
+
+/// Renders keys and passes them on.
+struct Rendering<'r, R, E> {
+    render: &'r R,
+    emit: E,
+    block: Vec<u8>,
+}
+
+impl<R, E: FnMut(&[u8]) -> ControlFlow<()>> Rendering<'_, R, E> {
+    fn flush(&mut self) -> ControlFlow<()> {
+        if self.block.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let passed_on = (self.emit)(&self.block);
+        self.block.clear();
+        passed_on
+    }
+}
+
+impl<R, E> Sink for Rendering<'_, R, E>
+where
+    R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind>,
+    E: FnMut(&[u8]) -> ControlFlow<()>,
+{
+    fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        let rendered = (self.render)(key, &mut self.block);
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        ControlFlow::Continue(rendered)
+    }
+}
+
+impl<'r, R, E> Collector for Rendering<'r, R, E>
+where
+    R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
+    E: FnMut(&[u8]) -> ControlFlow<()>,
+{
+    type Part = Rows<'r, R>;
+
+    fn new_part(&self, here: Inherited) -> Rows<'r, R> {
+        Rows { render: self.render, assumed: here, block: Vec::new() }
+    }
+
+    fn wants_parts(&self, facts: &SourceFacts, here: Inherited) -> bool {
+        // Where slots are named they change all the time, and an assumed one would be wrong.
+        here.slot.is_none() && facts.key_bytes < LARGE_KEY_BYTES.saturating_mul(facts.keys)
+    }
+
+    fn absorb(&mut self, part: Rows<'r, R>, inherited: Inherited) -> Absorbed {
+        if part.assumed != inherited {
+            return Absorbed::Refused;
+        }
+        if self.flush().is_break() {
+            return Absorbed::Enough;
+        }
+        self.block = part.block;
+        if self.flush().is_break() { Absorbed::Enough } else { Absorbed::Taken }
+    }
+}
+
+/// The rendered keys of a part of a file.
+struct Rows<'r, R> {
+    render: &'r R,
+    assumed: Inherited,
+    block: Vec<u8>,
+}
+
+impl<R> Sink for Rows<'_, R>
+where
+    R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind>,
+{
+    fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        ControlFlow::Continue((self.render)(key, &mut self.block))
+    }
+}
+
+impl<R> Part for Rows<'_, R>
+where
+    R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
+{
+    const CAN_BE_CORRECTED: bool = false;
+
+    fn clear(&mut self) {
+        self.block.clear();
+    }
+}
