@@ -152,6 +152,14 @@ impl SourceFacts {
             && self.used_memory_bytes == other.used_memory_bytes
     }
 
+    /// Forgets what is known of the source as a whole, for what `other` knows.
+    pub(crate) fn know_as(&mut self, other: &Self) {
+        self.flavour = other.flavour;
+        self.server_version.clone_from(&other.server_version);
+        self.created_at_s = other.created_at_s;
+        self.used_memory_bytes = other.used_memory_bytes;
+    }
+
     pub(crate) fn learn(&mut self, name: RdbString<'_>, value: RdbString<'_>) {
         let (RdbString::Raw(name), RdbString::Raw(value)) = (name, value) else { return };
         let text = || std::str::from_utf8(value).ok();

@@ -388,6 +388,9 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     pass.record(&event);
                     pass.facts.flavour = parser.flavour();
                     if !pass.facts.agrees_with(&self.pass.facts) {
+                        // The keys so far were measured without knowing this, and must not pass for keys that
+                        // were, should the stitch know it when it comes here.
+                        pass.facts.know_as(&self.pass.facts);
                         break;
                     }
                     // It was counted, but what is before it will be read again: nobody writes such files.
