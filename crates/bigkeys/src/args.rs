@@ -27,6 +27,15 @@ pub(crate) enum Command {
     ///
     /// Exit status: as for scan.
     Keys(KeysArgs),
+    /// Look for everything that is wrong with files
+    ///
+    /// Compares checksums, walks every encoding entry by entry, compares counts with headers and with the
+    /// announced sizes of databases, and prints one line for each thing that is wrong. Memory does not
+    /// depend on the file.
+    ///
+    /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
+    /// 3 an error was found; 130 interrupted.
+    Check(CheckArgs),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +73,19 @@ pub(crate) struct KeysArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl)]
     pub(crate) format: KeysFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub(crate) format: CheckFormat,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -165,6 +187,16 @@ pub(crate) enum KeysFormat {
     Jsonl,
     /// CSV with a header
     Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Table,
+    /// One JSON array of findings, and a summary of each input
+    Json,
+    /// The same, one JSON object a line
+    Jsonl,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

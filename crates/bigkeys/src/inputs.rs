@@ -69,7 +69,7 @@ impl Input {
                 increments.files, increments.bytes
             ));
         }
-        Self { path: found.path.to_string_lossy().into_owned(), shard, notes, opened }
+        Self { path: rdb_source::display_name(&found.path).into_owned(), shard, notes, opened }
     }
 
     /// Length in bytes, if it is known.

@@ -326,3 +326,54 @@ fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_sign
         }
     }
 }
+
+#[test]
+fn check_prints_a_line_for_everything_that_is_wrong() {
+    // An intset that says two entries and has one, between two sound keys, and a wrong checksum.
+    let intset = b"\x0b\x03\xffi\n\x0a\x02\0\0\0\x02\0\0\0\x01\0";
+    let file =
+        [&b"REDIS0009\xfe\x00\xfb\x07\x00\x00\x01a\x01v"[..], intset, b"\x00\x01b\x01v\xff12345678"].concat();
+    let dir = directory(&[("bad.rdb", &file), ("good.rdb", &rdb(5)), ("cut.gz", &gzip(&rdb(5)[..100]))]);
+    let output = run(&["check", "--format", "jsonl", "good.rdb", "bad.rdb", "cut.gz"], &dir);
+    assert_eq!(output.status.code(), Some(3));
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect();
+    let what: Vec<_> = lines
+        .iter()
+        .map(|line| (line["path"].as_str().expect("a path"), line["code"].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        what,
+        [
+            ("good.rdb", "-"),
+            ("bad.rdb", "corrupt"),
+            ("bad.rdb", "resizedb"),
+            ("bad.rdb", "checksum"),
+            ("bad.rdb", "-"),
+            ("cut.gz", "truncated"),
+            ("cut.gz", "-")
+        ]
+    );
+    assert_eq!((&lines[1]["key_b64"], &lines[1]["db"]), (&"/2kK".into(), &0.into()));
+    assert_eq!(
+        (&lines[0]["keys"], &lines[0]["errors"], &lines[0]["complete"]),
+        (&5.into(), &0.into(), &true.into())
+    );
+    assert_eq!(
+        (&lines[4]["keys"], &lines[4]["errors"], &lines[4]["warnings"]),
+        (&2.into(), &2.into(), &1.into())
+    );
+    // For people: one line each, and names that do no harm.
+    let output = run(&["check", "bad.rdb"], &dir);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.contains(r#"key "\xffi\x0a""#), "{text}");
+    let output = run(&["check", "--format", "json", "bad.rdb", "cut.gz"], &dir);
+    let array: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(array.as_array().map(Vec::len), Some(6));
+    assert_eq!(run(&["check", "good.rdb"], &dir).status.code(), Some(0));
+    assert_eq!(run(&["check", "none.rdb"], &dir).status.code(), Some(2));
+}

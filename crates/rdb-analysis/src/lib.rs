@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod analyze;
+mod check;
 mod collect;
 mod encoding;
 mod family;
@@ -30,6 +31,7 @@ mod source;
 mod trailing;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
+pub use check::{Checked, Finding, Severity, check};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
 pub use family::Family;

@@ -13,7 +13,7 @@ use crate::source::{Guard, Origin, Progress, Source, SourceData};
 use crate::trailing::{Trailing, TrailingKind};
 
 /// Bytes between two reports of progress.
-const PROGRESS_BYTES: u64 = 1 << 20;
+pub(crate) const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// How sources are read.
 #[derive(Clone, Debug)]
@@ -236,7 +236,7 @@ fn scan_input<I: Input>(
 /// read as a string with an empty name, of which an honest database has one at most: enough to have
 /// another look at the file.
 #[inline]
-fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
+pub(crate) fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
     // The alarm may be set by a signal handler on this thread while the entry is read.
     compiler_fence(Ordering::SeqCst);
     guard.alarm().load(Ordering::Relaxed) || entry.key.decoded_len() == 0 && guard.loss().is_some()
@@ -255,14 +255,14 @@ fn pass_on(
 
 /// What the watcher has been told.
 #[derive(Default)]
-struct Reported {
-    bytes: u64,
+pub(crate) struct Reported {
+    pub(crate) bytes: u64,
     keys: u64,
 }
 
 impl Reported {
     #[cold]
-    fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
+    pub(crate) fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
         progress.advance(bytes.saturating_sub(self.bytes), keys.saturating_sub(self.keys));
         *self = Self { bytes, keys };
     }
@@ -291,9 +291,9 @@ impl SourceFacts {
     }
 
     /// Adds what `origin` knows better: what was announced, and what was lost on the way.
-    fn judged_by(mut self, origin: Origin<'_>) -> Self {
-        self.notes = origin.notes;
-        if let Some(loss) = origin.guard.and_then(|guard| guard.loss())
+    fn judged_by(mut self, mut origin: Origin<'_>) -> Self {
+        self.notes = std::mem::take(&mut origin.notes);
+        if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
             && !self.coverage.interrupted
             && self.checksum != Some(Checksum::Verified)
         {
@@ -305,15 +305,8 @@ impl SourceFacts {
         }
         if self.coverage.complete {
             let rdb_bytes = self.bytes.saturating_sub(self.trailing_bytes + origin.prefix_bytes);
-            if let Some(announced) = origin.announced_bytes.filter(|&announced| announced != rdb_bytes) {
-                self.notes.push(format!(
-                    "the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"
-                ));
-            }
-            if origin.end_mark.is_some() && self.trailing_kind != Some(TrailingKind::EndMark) {
-                self.notes
-                    .push("the end mark that the sender announced does not follow the RDB data".to_owned());
-            }
+            let broken = origin.broken_promises(rdb_bytes, self.trailing_kind);
+            self.notes.extend(broken);
         }
         self
     }

@@ -17,6 +17,7 @@ mod sniff;
 mod stream;
 mod wrapper;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
@@ -190,21 +191,49 @@ pub fn is_remote(path: &Path) -> bool {
         .is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
+/// `path` as it may be shown: of a URL, without the query, in which a signed one has its signature.
+pub fn display_name(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    match text.find('?') {
+        Some(at) if is_remote(path) => Cow::Owned(text.get(..at).unwrap_or_default().to_owned()),
+        _ => text,
+    }
+}
+
 #[cfg(feature = "remote")]
 fn open_remote(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    let object = remote::open(path.to_str().unwrap_or_default(), stop).map_err(failed)?;
-    let (modified_ms, length) = (object.modified_ms, object.length);
-    let mut opened = open_stream(path, mode, stop, object, modified_ms)?;
-    if let (Data::Stream { length: known, .. }, []) = (&mut opened.data, &opened.compression[..]) {
-        *known = Some(length);
+    let shown = PathBuf::from(display_name(path).into_owned());
+    let failed = |error| OpenError::Io { path: shown.clone(), error };
+    if mode == IoMode::Mmap {
+        return Err(OpenError::NotMappable(shown));
     }
-    Ok(opened)
+    let object = remote::open(path.to_str().unwrap_or_default(), stop).map_err(failed)?;
+    let look = |head| Nature::of(head, |layer| Ok(Box::new(layer))).map(|(nature, _)| nature);
+    let mut nature = look(object.head());
+    // A block of compressed data can be longer than what was looked at.
+    let tells_nothing = nature.as_ref().map_or(true, |nature| {
+        !nature.layers.is_empty() && matches!(nature.content, Content::Empty | Content::Unknown)
+    });
+    if tells_nothing && let Some(head) = object.longer_head().map_err(failed)? {
+        nature = look(head);
+    }
+    let nature = nature.map_err(failed)?;
+    let wrapper = nature.wrapper(&shown)?;
+    let length = nature.layers.is_empty().then_some(object.length);
+    let modified_ms = Some(object.modified_ms);
+    let (layers, stop) = (nature.layers.clone(), Arc::clone(stop));
+    let reader = Lazy::Closed(Box::new(move || {
+        let mut reader = stream::decompress(object.reader()?, &layers, &stop)?;
+        stream::skip(&mut reader, wrapper.prefix_bytes)?;
+        Ok(reader)
+    }));
+    let data = Data::Stream { reader: Box::new(reader), length };
+    Ok(Opened { data, modified_ms, compression: nature.layers, wrapper })
 }
 
 #[cfg(not(feature = "remote"))]
 fn open_remote(path: &Path, _: IoMode, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    Err(OpenError::NoRemote(path.to_owned()))
+    Err(OpenError::NoRemote(PathBuf::from(display_name(path).into_owned())))
 }
 
 /// Opens what can be read only once.
