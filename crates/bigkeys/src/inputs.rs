@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rdb_analysis::{Guard, Loss, Origin, Source, SourceData};
-use rdb_source::{Data, Found, Mapping, Opened};
+use rdb_source::{Data, Found, Mapping, OpenOptions, Opened};
 
 use crate::args::InputArgs;
 use crate::messages::Messages;
@@ -30,6 +30,9 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
             None => named.push((&shard.path, Some(node))),
         }
     }
+    let mut options = OpenOptions::default();
+    options.mode = args.io.mode();
+    options.store.clone_from(&args.store_options);
     let mut inputs = Vec::new();
     let mut failures = 0;
     for (path, shard) in named {
@@ -42,7 +45,7 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
             }
         };
         for found in found {
-            match rdb_source::open(&found.path, args.io.mode(), stop) {
+            match rdb_source::open_with(&found.path, &options, stop) {
                 Ok(opened) => inputs.push(Input::new(&found, shard.clone(), opened)),
                 Err(error) => {
                     messages.error(&error);

@@ -129,6 +129,17 @@ pub enum OpenError {
     NoRemote(PathBuf),
 }
 
+/// How to open an input.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// How to read files.
+    pub mode: IoMode,
+    /// Settings of object stores, by the names of the environment variables that they override, in lower
+    /// case: `aws_endpoint`, `aws_access_key_id`, `azure_storage_account_name`, ...
+    pub store: Vec<(String, String)>,
+}
+
 /// Opens `path`, or standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`)
 /// if the crate is built with the feature `remote`.
 ///
@@ -140,10 +151,20 @@ pub enum OpenError {
 ///
 /// [`OpenError`], if there is nothing there to read, or what is there is known to be something else.
 pub fn open(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    open_with(path, &OpenOptions { mode, ..OpenOptions::default() }, stop)
+}
+
+/// As [`open`], with options.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     let failed = |error| OpenError::Io { path: path.to_owned(), error };
     if is_remote(path) {
-        return open_remote(path, mode, stop);
+        return open_remote(path, options, stop);
     }
+    let mode = options.mode;
     if path == Path::new(STDIN) {
         return open_stream(path, mode, stop, io::stdin(), None);
     }
@@ -201,13 +222,14 @@ pub fn display_name(path: &Path) -> Cow<'_, str> {
 }
 
 #[cfg(feature = "remote")]
-fn open_remote(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+fn open_remote(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     let shown = PathBuf::from(display_name(path).into_owned());
     let failed = |error| OpenError::Io { path: shown.clone(), error };
-    if mode == IoMode::Mmap {
+    if options.mode == IoMode::Mmap {
         return Err(OpenError::NotMappable(shown));
     }
-    let object = remote::open(path.to_str().unwrap_or_default(), stop).map_err(failed)?;
+    let url = path.to_str().unwrap_or_default();
+    let object = remote::open(url, &options.store, stop).map_err(failed)?;
     let look = |head| Nature::of(head, |layer| Ok(Box::new(layer))).map(|(nature, _)| nature);
     let mut nature = look(object.head());
     // A block of compressed data can be longer than what was looked at.
@@ -232,7 +254,7 @@ fn open_remote(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Open
 }
 
 #[cfg(not(feature = "remote"))]
-fn open_remote(path: &Path, _: IoMode, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+fn open_remote(path: &Path, _: &OpenOptions, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     Err(OpenError::NoRemote(PathBuf::from(display_name(path).into_owned())))
 }
 

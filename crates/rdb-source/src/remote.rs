@@ -61,10 +61,10 @@ pub(crate) struct Object {
 }
 
 /// Finds the object at `url` and reads its beginning.
-pub(crate) fn open(url: &str, stop: &Arc<AtomicBool>) -> io::Result<Object> {
+pub(crate) fn open(url: &str, settings: &[(String, String)], stop: &Arc<AtomicBool>) -> io::Result<Object> {
     let url = Url::parse(url).map_err(io::Error::other)?;
     let query = url.query().filter(|query| !query.is_empty()).map(str::to_owned);
-    let (store, path) = store(&url).map_err(|error| explain(&error, query.as_deref()))?;
+    let (store, path) = store(&url, settings).map_err(|error| explain(&error, query.as_deref()))?;
     wait(stop, query.as_deref(), find(&url, store, path, Arc::clone(stop), query.clone()))
 }
 
@@ -216,7 +216,7 @@ impl Read for Download {
 }
 
 /// The store that `url` is in, and the place of the object in it.
-fn store(url: &Url) -> Outcome<(Arc<dyn ObjectStore>, Path)> {
+fn store(url: &Url, settings: &[(String, String)]) -> Outcome<(Arc<dyn ObjectStore>, Path)> {
     // The first call installs it, the others find it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut options: Vec<(String, String)> =
@@ -226,6 +226,7 @@ fn store(url: &Url) -> Outcome<(Arc<dyn ObjectStore>, Path)> {
         let known = VARIABLES.iter().any(|start| name.starts_with(start));
         known.then(|| value.into_string().ok())?.map(|value| (name.to_ascii_lowercase(), value))
     }));
+    options.extend_from_slice(settings);
     // Who names an endpoint without encryption knows what that means.
     let is_plain = |value: &str| value.starts_with("http://");
     if url.scheme() == "http"
