@@ -47,9 +47,9 @@ pub(crate) struct ScanArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
 
-    /// The measure by which keys are big [default: rdb_bytes; for dcs: bytes of strings, elements of others]
+    /// The measure by which keys are big [default: `rdb_bytes`; for dcs: bytes of strings, elements of others]
     ///
-    /// value_bytes implies --deep.
+    /// `value_bytes` implies --deep.
     #[arg(long, value_name = "MEASURE")]
     pub(crate) by: Option<By>,
 
@@ -122,7 +122,7 @@ pub(crate) struct InputArgs {
     #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option)]
     pub(crate) store_options: Vec<(String, String)>,
 
-    /// Look inside packed values, so that value_bytes and largest_element_bytes are known for all
+    /// Look inside packed values, so that `value_bytes` and `largest_element_bytes` are known for all
     /// collections but streams
     #[arg(long)]
     pub(crate) deep: bool,

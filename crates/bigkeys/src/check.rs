@@ -16,12 +16,12 @@ use serde::Serialize;
 use crate::Ending;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages::Messages;
+use crate::messages;
 use crate::progress::Bar;
 use crate::render;
 
-pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> anyhow::Result<Ending> {
+    let (mut inputs, unopened) = open_all(&args.input, stop);
     let mut options = ScanOptions::default();
     options.verify_checksum = !args.input.no_checksum;
     let length = inputs.iter().map(Input::length).sum();
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages)
                 });
             }
             Err(failure) => {
-                messages.error(&failure);
+                messages::error(&failure);
                 ending = ending.max(Ending::Failed);
             }
         }

@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdb_analysis::{Guard, Loss, Origin, Source, SourceData};
 use rdb_source::{Data, Found, Mapping, OpenOptions, Opened};
 
 use crate::args::InputArgs;
-use crate::messages::Messages;
+use crate::messages;
 
 /// An opened input.
 pub(crate) struct Input {
@@ -20,7 +20,7 @@ pub(crate) struct Input {
 }
 
 /// Opens every input. One that cannot be opened is reported and counted, and does not hide the others.
-pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> (Vec<Input>, usize) {
+pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>, usize) {
     let mut named: Vec<(&Path, Option<String>)> =
         args.inputs.iter().map(|path| (path.as_path(), None)).collect();
     for shard in &args.shards {
@@ -39,7 +39,7 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
         let found = match rdb_source::expand(path, args.recursive) {
             Ok(found) => found,
             Err(error) => {
-                messages.error(&error);
+                messages::error(&error);
                 failures += 1;
                 continue;
             }
@@ -47,8 +47,9 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
         for found in found {
             match rdb_source::open_with(&found.path, &options, stop) {
                 Ok(opened) => inputs.push(Input::new(&found, shard.clone(), opened)),
+                Err(_) if stop.load(Ordering::Relaxed) => return (inputs, failures + 1),
                 Err(error) => {
-                    messages.error(&error);
+                    messages::error(&error);
                     failures += 1;
                 }
             }

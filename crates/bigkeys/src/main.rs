@@ -57,14 +57,16 @@ fn main() -> ExitCode {
     let outcome = stop_on_signal(&stop).and_then(|()| match &cli.command {
         Command::Scan(args) => scan::run(args, &stop, &messages),
         Command::Keys(args) => keys::run(args, &stop, &messages),
-        Command::Check(args) => check::run(args, &stop, &messages),
+        Command::Check(args) => check::run(args, &stop),
     });
     match outcome {
+        // An input that the user did not wait for is no failure.
+        Ok(Ending::Failed) if stop.load(Ordering::Relaxed) => Ending::Interrupted.into(),
         Ok(ending) => ending.into(),
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            messages.error(&format_args!("{error:#}"));
+            messages::error(&format_args!("{error:#}"));
             Ending::Failed.into()
         }
     }

@@ -10,13 +10,13 @@ use rdb_analysis::{Options, Rank, SourceFacts, analyze};
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+    let (mut inputs, unopened) = open_all(&args.input, stop);
     let options = options(args);
     let length = inputs.iter().map(Input::length).sum();
     let bar = Bar::new(&args.output, length, true);
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
 
     let report = outcome.report;
     for failure in &outcome.failures {
-        messages.error(failure);
+        messages::error(failure);
     }
     let failed = unopened + outcome.failures.len() > 0;
     let mut ending = if failed { Ending::Failed } else { Ending::Clean };

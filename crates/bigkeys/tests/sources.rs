@@ -374,6 +374,13 @@ fn check_prints_a_line_for_everything_that_is_wrong() {
     let output = run(&["check", "--format", "json", "bad.rdb", "cut.gz"], &dir);
     let array: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(array.as_array().map(Vec::len), Some(6));
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/check.schema.json");
+    let schema: Value =
+        serde_json::from_slice(&fs::read(schema).expect("the schema is there")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    for object in lines.iter().chain(array.as_array().into_iter().flatten()) {
+        schema.validate(object).unwrap_or_else(|error| panic!("{object}: {error}"));
+    }
     assert_eq!(run(&["check", "good.rdb"], &dir).status.code(), Some(0));
     assert_eq!(run(&["check", "none.rdb"], &dir).status.code(), Some(2));
 }

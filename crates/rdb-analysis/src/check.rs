@@ -2,13 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_parser::{
-    Checksum, Error, ErrorKind, Event, Input, Parser, RdbString, Role, SliceInput, ValueType, Visitor, Window,
-};
+use rdb_parser::{Checksum, Entry, Error, ErrorKind, Event, Input, Parser, SliceInput, Visitor, Window};
 
-use crate::scan::{PROGRESS_BYTES, Reported, ScanOptions, is_lost};
-use crate::source::{Origin, Progress, Source, SourceData, SourceError};
+use crate::scan::{ScanOptions, is_lost};
+use crate::source::{Guard, Origin, Progress, Source, SourceData, SourceError};
 use crate::trailing::Trailing;
+
+/// Bytes of a key's name that a finding shows.
+const KEY_BYTES: usize = 128;
+
+/// Bytes between two reports of progress.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// Something that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +89,7 @@ pub fn check(
     let start = origin.prefix_bytes;
     let checked = match data {
         SourceData::Bytes(bytes) => {
-            let input = SliceInput::starting_at(bytes, usize::try_from(start).unwrap_or(usize::MAX));
-            check_input(input, &origin, options, progress, stop, report)
+            check_input(SliceInput::starting_at(bytes, start), &origin, options, progress, stop, report)
         }
         SourceData::Reader { reader, length } => {
             check_input(Window::starting_at(reader, start, length), &origin, options, progress, stop, report)
@@ -105,16 +108,14 @@ fn check_input<I: Input>(
 ) -> Result<Checked, Error> {
     let mut parser_options = rdb_parser::Options::default();
     parser_options.verify_checksum = options.verify_checksum;
-    parser_options.max_blob_bytes = options.max_blob_bytes;
     let mut parser = Parser::new(input, parser_options)?;
-    let mut ledger = Ledger { checked: Checked::default(), report };
-    let mut walk = Walk::default();
+    let mut ledger = Ledger { checked: Checked::default(), report, scratch: Vec::new() };
     let mut hint = Hint::default();
-    let mut reported = Reported::default();
+    let mut told = (parser.position(), 0);
     let mut db = 0;
 
     loop {
-        let event = match parser.next_event_with(&mut walk) {
+        let event = match parser.next_event_with(&mut Walk) {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(error) => {
@@ -136,22 +137,11 @@ fn check_input<I: Input>(
                 hint.keys += 1;
                 hint.expires += u64::from(entry.meta.expires_at_ms.is_some());
                 ledger.checked.keys += 1;
-                if walk.bad_score {
-                    let mut key = Vec::new();
-                    let name = entry.key.decode(&mut key).ok().map(<[u8]>::to_vec);
-                    ledger.warn("score", entry.span.start, Some(db), name, "a score is not a number");
-                } else if let Err(kind) = entry.key.decode(&mut walk.scratch) {
-                    ledger.error(
-                        code(&kind),
-                        entry.span.start,
-                        Some(db),
-                        None,
-                        format!("{kind}, in the name of a key"),
-                    );
-                }
+                ledger.look_at_key(&entry);
                 let end = entry.span.end;
-                if end - reported.bytes >= PROGRESS_BYTES {
-                    reported.report(progress, end, ledger.checked.keys);
+                if end.saturating_sub(told.0) >= PROGRESS_BYTES {
+                    progress.advance(end - told.0, ledger.checked.keys - told.1);
+                    told = (end, ledger.checked.keys);
                 }
                 if stop.load(Ordering::Relaxed) {
                     ledger.checked.interrupted = true;
@@ -161,6 +151,9 @@ fn check_input<I: Input>(
             Event::SelectDb { db: next } => {
                 hint.settle(db, parser.position(), &mut ledger);
                 db = next;
+            }
+            Event::Warning { warning, offset } => {
+                ledger.warn(warning.name(), offset, None, None, warning.to_string());
             }
             Event::ResizeDb { keys, expires } => hint.announced = Some((keys, expires)),
             Event::End { checksum } => {
@@ -183,13 +176,13 @@ fn check_input<I: Input>(
         }
     }
 
-    if let Some(loss) = origin.guard.as_deref().and_then(crate::source::Guard::loss)
+    if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
         && ledger.checked.checksum != Some(Checksum::Verified)
     {
         ledger.error("lost", loss.offset.unwrap_or(parser.position()), None, None, loss.reason);
     }
     ledger.checked.bytes = parser.position();
-    reported.report(progress, parser.position(), ledger.checked.keys);
+    progress.advance(ledger.checked.bytes.saturating_sub(told.0), ledger.checked.keys - told.1);
     Ok(ledger.checked)
 }
 
@@ -197,6 +190,7 @@ fn check_input<I: Input>(
 struct Ledger<F> {
     checked: Checked,
     report: F,
+    scratch: Vec<u8>,
 }
 
 impl<F: FnMut(&Finding)> Ledger<F> {
@@ -204,6 +198,22 @@ impl<F: FnMut(&Finding)> Ledger<F> {
         let key = error.key().map(<[u8]>::to_vec);
         let db = key.is_some().then_some(db);
         self.error(code(error.kind()), error.offset(), db, key, error.message());
+    }
+
+    /// Passes on what the parser finds odd about a key, and sees whether its name can be read.
+    fn look_at_key(&mut self, entry: &Entry<'_>) {
+        let (offset, db) = (entry.span.start, Some(entry.db));
+        match entry.key.decode(&mut self.scratch) {
+            // A name that is too long to be held is no damage.
+            Ok(_) | Err(ErrorKind::Limit(_)) => {}
+            Err(kind) => {
+                self.error(code(&kind), offset, db, None, format!("{kind}, in the name of a key"));
+            }
+        }
+        for warning in entry.warnings.iter() {
+            let key = entry.key.decode_prefix(KEY_BYTES, &mut self.scratch).ok().map(<[u8]>::to_vec);
+            self.warn(warning.name(), offset, db, key, warning.to_string());
+        }
     }
 
     fn error(
@@ -289,26 +299,10 @@ impl Hint {
     }
 }
 
-/// Has every encoding walked, and looks at what the parser takes as it comes.
-#[derive(Default)]
-struct Walk {
-    bad_score: bool,
-    scratch: Vec<u8>,
-}
+/// Has every encoding walked.
+struct Walk;
 
 impl Visitor for Walk {
-    fn begin(&mut self, _: ValueType, _: Option<u64>) {
-        self.bad_score = false;
-    }
-
-    fn string(&mut self, role: Role, string: RdbString<'_>) {
-        if role == Role::Score {
-            let text = string.decode(&mut self.scratch).ok().and_then(|text| std::str::from_utf8(text).ok());
-            let score: Option<f64> = text.and_then(|text| text.parse().ok());
-            self.bad_score |= score.is_none_or(f64::is_nan);
-        }
-    }
-
     fn wants_packed(&self) -> bool {
         true
     }
@@ -378,6 +372,6 @@ mod tests {
         // A sorted set as a listpack of "a" and "b".
         let zset = b"\x11\x01z\x0d\x0d\0\0\0\x02\0\x81a\x02\x81b\x02\xff";
         let file = [b"REDIS0003", &zset[..], b"\xff"].concat();
-        assert_eq!(codes(&file), [("score", 9)]);
+        assert_eq!(codes(&file), [("unreadable_score", 9)]);
     }
 }

@@ -1,6 +1,6 @@
 //! Sizes, counts, top lists and groups of the keys in RDB files.
 //!
-//! [`analyze`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
+//! [`analyze()`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
 //! key of one source with its [`Measure`]. Both read a value once, by its length prefixes, and hold
 //! only what they report. Neither opens files nor prints: a source is bytes or a reader, and
 //! [`json`] writes the documented JSON to any writer.
@@ -29,6 +29,7 @@ mod report;
 mod scan;
 mod source;
 mod trailing;
+mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
@@ -40,3 +41,4 @@ pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceR
 pub use scan::{Coverage, ScanOptions, SourceFacts};
 pub use source::{Guard, Loss, Origin, Progress, Source, SourceData, SourceError};
 pub use trailing::TrailingKind;
+pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -11,9 +11,10 @@ use crate::family::Family;
 use crate::measure::{KeyView, Measurer};
 use crate::source::{Guard, Origin, Progress, Source, SourceData};
 use crate::trailing::{Trailing, TrailingKind};
+use crate::warnings::WarningLog;
 
 /// Bytes between two reports of progress.
-pub(crate) const PROGRESS_BYTES: u64 = 1 << 20;
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// How sources are read.
 #[derive(Clone, Debug)]
@@ -24,17 +25,11 @@ pub struct ScanOptions {
     pub deep: bool,
     /// Compare checksums.
     pub verify_checksum: bool,
-    /// See [`rdb_parser::Options::max_blob_bytes`].
-    pub max_blob_bytes: u64,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self {
-            deep: false,
-            verify_checksum: true,
-            max_blob_bytes: rdb_parser::limits::DEFAULT_MAX_BLOB_BYTES,
-        }
+        Self { deep: false, verify_checksum: true }
     }
 }
 
@@ -74,6 +69,8 @@ pub struct SourceFacts {
     pub checksum: Option<Checksum>,
     /// How much of the source was read.
     pub coverage: Coverage,
+    /// What was irregular, although it could be read.
+    pub warnings: WarningLog,
 }
 
 /// How much of a source was read, and why not all of it.
@@ -118,7 +115,7 @@ pub(crate) fn scan_source(
     let start = source.origin.prefix_bytes;
     let facts = match source.data {
         SourceData::Bytes(bytes) => {
-            let input = SliceInput::starting_at(bytes, usize::try_from(start).unwrap_or(usize::MAX));
+            let input = SliceInput::starting_at(bytes, start);
             scan_input(input, &given, options, progress, stop, sink)
         }
         SourceData::Reader { reader, length } => {
@@ -147,7 +144,6 @@ fn scan_input<I: Input>(
 ) -> Result<SourceFacts, Error> {
     let mut parser_options = rdb_parser::Options::default();
     parser_options.verify_checksum = options.verify_checksum;
-    parser_options.max_blob_bytes = options.max_blob_bytes;
     let mut parser = Parser::new(input, parser_options)?;
     let mut measurer = Measurer::new(Family::from_header(parser.header()), options.deep);
     let mut facts = SourceFacts::new(parser.header());
@@ -171,6 +167,7 @@ fn scan_input<I: Input>(
                 if given.guard.is_some_and(|guard| is_lost(guard, &entry)) {
                     break;
                 }
+                facts.warnings.observe_entry(&entry);
                 let outcome = pass_on(&entry, &measurer, time_ms, &mut sink);
                 let end = entry.span.end;
                 match outcome {
@@ -209,6 +206,10 @@ fn scan_input<I: Input>(
             }
             Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
             Event::Function { .. } => facts.functions += 1,
+            Event::Warning { warning, offset } => {
+                facts.warnings.observe(warning, offset);
+                facts.flavour = parser.flavour();
+            }
             Event::End { checksum } => {
                 facts.checksum = Some(checksum);
                 let mut trailing = Trailing::default();
@@ -255,14 +256,14 @@ fn pass_on(
 
 /// What the watcher has been told.
 #[derive(Default)]
-pub(crate) struct Reported {
-    pub(crate) bytes: u64,
+struct Reported {
+    bytes: u64,
     keys: u64,
 }
 
 impl Reported {
     #[cold]
-    pub(crate) fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
+    fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
         progress.advance(bytes.saturating_sub(self.bytes), keys.saturating_sub(self.keys));
         *self = Self { bytes, keys };
     }
@@ -287,13 +288,14 @@ impl SourceFacts {
             functions: 0,
             checksum: None,
             coverage: Coverage::default(),
+            warnings: WarningLog::default(),
         }
     }
 
     /// Adds what `origin` knows better: what was announced, and what was lost on the way.
-    fn judged_by(mut self, mut origin: Origin<'_>) -> Self {
-        self.notes = std::mem::take(&mut origin.notes);
-        if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
+    fn judged_by(mut self, origin: Origin<'_>) -> Self {
+        self.notes = origin.notes;
+        if let Some(loss) = origin.guard.and_then(|guard| guard.loss())
             && !self.coverage.interrupted
             && self.checksum != Some(Checksum::Verified)
         {
@@ -305,8 +307,15 @@ impl SourceFacts {
         }
         if self.coverage.complete {
             let rdb_bytes = self.bytes.saturating_sub(self.trailing_bytes + origin.prefix_bytes);
-            let broken = origin.broken_promises(rdb_bytes, self.trailing_kind);
-            self.notes.extend(broken);
+            if let Some(announced) = origin.announced_bytes.filter(|&announced| announced != rdb_bytes) {
+                self.notes.push(format!(
+                    "the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"
+                ));
+            }
+            if origin.end_mark.is_some() && self.trailing_kind != Some(TrailingKind::EndMark) {
+                self.notes
+                    .push("the end mark that the sender announced does not follow the RDB data".to_owned());
+            }
         }
         self
     }

@@ -169,7 +169,7 @@ impl<R: Read> Input for Window<R> {
     #[inline]
     fn pin(&mut self, n: u64, what: &'static str) -> Result<()> {
         self.pinned.clear();
-        self.pass(n, what, |pinned, piece| pinned.extend_from_slice(piece))
+        self.pass(n, what, Vec::extend_from_slice)
     }
 
     #[inline]

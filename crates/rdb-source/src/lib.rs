@@ -3,8 +3,8 @@
 //!
 //! [`expand`] says which inputs a name stands for. [`open`] gives bytes or a reader, both of which
 //! `rdb-parser` takes: a regular file is mapped, anything else is read, and what data is, its first
-//! bytes tell and never its name. This crate holds the only `unsafe` code of the workspace, [`map`], and
-//! says there what it accepts.
+//! bytes tell and never its name. This crate holds the only `unsafe` code of the workspace, in `map.rs`,
+//! and says there what it accepts.
 
 mod decompress;
 mod discover;

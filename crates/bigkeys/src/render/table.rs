@@ -138,7 +138,7 @@ fn share(part: u64, whole: u64) -> String {
 fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|name| Cell::new(name)));
+    table.set_header(columns.iter().map(Cell::new));
     table
 }
 
