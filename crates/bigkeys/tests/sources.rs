@@ -276,7 +276,7 @@ fn what_is_something_else_is_named_in_one_line() {
 
 /// Runs `bigkeys keys` on a file of `keys` keys, cuts the file to `cut` bytes while the program is
 /// stuck in the middle because nobody reads what it prints, and lets it go on.
-fn cut_while_read(keys: usize, cut: u64, io: &str) -> (Output, u64) {
+fn cut_while_read(keys: usize, cut: usize, io: &str) -> Output {
     let dir = directory(&[("big.rdb", &rdb(keys))]);
     let path = dir.path().join("big.rdb");
     let mut child = bigkeys()
@@ -290,12 +290,12 @@ fn cut_while_read(keys: usize, cut: u64, io: &str) -> (Output, u64) {
     let mut stdout = child.stdout.take().expect("a pipe");
     let mut first = [0];
     stdout.read_exact(&mut first).expect("there is output");
-    truncate(&path, cut);
+    truncate(&path, cut as u64);
     let mut rest = first.to_vec();
     stdout.read_to_end(&mut rest).expect("reads");
     let mut output = child.wait_with_output().expect("ends");
     output.stdout = rest;
-    (output, cut)
+    output
 }
 
 fn truncate(path: &Path, bytes: u64) {
@@ -306,10 +306,10 @@ fn truncate(path: &Path, bytes: u64) {
 fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_signal() {
     const KEYS: usize = 90_000;
     // On the border of a page, in the middle of one, and in the last one.
-    let whole = (PREAMBLE_BYTES + KEYS * KEY_BYTES + 1) as u64;
+    let whole = PREAMBLE_BYTES + KEYS * KEY_BYTES + 1;
     for (io, cut) in [("mmap", 2 << 20), ("auto", (2 << 20) + 1234), ("mmap", whole - 500), ("read", 2 << 20)]
     {
-        let (output, cut) = cut_while_read(KEYS, cut, io);
+        let output = cut_while_read(KEYS, cut, io);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{io} {cut}: {:?} {said}", output.status);
         if io != "read" {
@@ -318,7 +318,7 @@ fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_sign
         let lines: Vec<_> =
             output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
         // Every key in front of the cut, at most the one under it, and none made of zeros.
-        let before = (cut as usize - PREAMBLE_BYTES) / KEY_BYTES;
+        let before = (cut - PREAMBLE_BYTES) / KEY_BYTES;
         assert!((before..=before + 1).contains(&lines.len()), "{io} {cut}: {} lines, {before}", lines.len());
         for (i, line) in lines.iter().enumerate().take(before) {
             let key: Value = serde_json::from_slice(line).expect("an object");
