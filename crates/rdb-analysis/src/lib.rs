@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod analyze;
+mod check;
 mod collect;
 mod encoding;
 mod facts;
@@ -34,6 +35,7 @@ mod trailing;
 mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key, thread_pool};
+pub use check::{Checked, Finding, Severity, check};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
 pub use facts::{Coverage, SourceFacts};
