@@ -53,7 +53,10 @@ fn prefix() -> Vec<u8> {
     [&[0xfc][..], &1_700_000_000_000i64.to_le_bytes(), &[220, 3, 0, 0, 0, 9, 0, 0, 0]].concat()
 }
 
-fn value_types() -> Vec<(u8, ValueType, Option<u64>, Option<u64>, Vec<u8>)> {
+/// A type byte, what it is, elements and value bytes, and a value.
+type Sample = (u8, ValueType, Option<u64>, Option<u64>, Vec<u8>);
+
+fn value_types() -> Vec<Sample> {
     let double = 0.5f64.to_le_bytes();
     let bloom_head = [&[0][..], &double, &double, &[1, 2, 9, 2]].concat();
     vec![

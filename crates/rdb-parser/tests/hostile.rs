@@ -230,7 +230,7 @@ fn case_11_more_elements_than_fit() {
 #[test]
 fn case_12_a_pipe_does_not_tell_its_length() {
     for value_type in [1, 2, 3, 4, 5, 14, 15, 18, 22, 24, 28] {
-        let body = key(value_type, "k", [&long_len(1 << 60)[..], &[1; 300_000]].concat());
+        let body = key(value_type, "k", [&long_len(1 << 60)[..], &vec![1; 300_000]].concat());
         let bytes = [b"REDIS0014", &body[..]].concat();
         let lines = trace(Window::new(&bytes[..], None), true);
         assert!(lines.iter().any(|line| line.starts_with("error")), "{value_type}");

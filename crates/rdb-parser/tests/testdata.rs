@@ -17,8 +17,8 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
 }
 
-fn expiring(record: Vec<u8>) -> Vec<u8> {
-    [&[0xfc][..], &1_900_000_000_000i64.to_le_bytes(), &record].concat()
+fn expiring(record: impl AsRef<[u8]>) -> Vec<u8> {
+    [&[0xfc][..], &1_900_000_000_000i64.to_le_bytes(), record.as_ref()].concat()
 }
 
 fn plain_records() -> Vec<u8> {
@@ -122,6 +122,7 @@ fn zstd(content: &[u8]) -> Vec<u8> {
     [&[201][..], &string(zstd::bulk::compress(content, 2).expect("in memory"))].concat()
 }
 
+#[allow(clippy::too_many_lines, reason = "a list")]
 /// Name, content, and whether the content is the same whatever the version of a compressor.
 fn files() -> Vec<(&'static str, Vec<u8>, bool)> {
     let text_scores = key(
