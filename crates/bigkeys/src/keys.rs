@@ -10,13 +10,13 @@ use rdb_analysis::{ScanOptions, for_each_key};
 use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::{self, KeyWriter, Row};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+    let (mut inputs, unopened) = open_all(&args.input, stop);
     let mut options = ScanOptions::default();
     options.deep = args.input.deep;
     options.verify_checksum = !args.input.no_checksum;
@@ -77,7 +77,7 @@ fn write_keys(
     match facts {
         Ok(facts) => Ok(judge(&path, &facts, messages)),
         Err(failure) => {
-            messages.error(&failure);
+            messages::error(&failure);
             Ok(Ending::Failed)
         }
     }

@@ -154,11 +154,7 @@ fn string(family: Family, facts: &Facts<'_>) -> Encoding {
         Family::Redis6_2 | Family::Redis7_0 | Family::Redis7_2 | Family::Redis7_4 | Family::Valkey8_0 => {
             value_bytes <= MAX_EMBEDDED_STRING_BYTES
         }
-        Family::Redis8_2 => {
-            value_bytes <= MAX_EMBEDDED_STRING_BYTES
-                && embedded_bytes(16, 3, facts.key_bytes, value_bytes, facts.has_expiry) <= 64
-        }
-        Family::Valkey8_1 => {
+        Family::Redis8_2 | Family::Valkey8_1 => {
             value_bytes <= MAX_EMBEDDED_STRING_BYTES
                 && embedded_bytes(16, 3, facts.key_bytes, value_bytes, facts.has_expiry) <= 64
         }

@@ -1,7 +1,7 @@
 //! The JSON that the program promises: see `docs/schema/`.
 //!
 //! Field names and order are set here and in the types that derive [`Serialize`] for this purpose
-//! ([`Group`](crate::Group) and what holds it). A key that is UTF-8 is in `key`; any other is in
+//! ([`Group`] and what holds it). A key that is UTF-8 is in `key`; any other is in
 //! `key_b64`. Strings are written so that they are harmless on a terminal, too.
 
 use std::io::{self, Write};
@@ -18,6 +18,7 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 use crate::collect::Group;
 use crate::measure::{DataType, Measure};
 use crate::report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
+use crate::trailing::TrailingKind;
 use crate::warnings::WarningGroup;
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
@@ -174,6 +175,8 @@ struct SourceJson<'a> {
     key_bytes: u64,
     container_bytes: u64,
     trailing_bytes: u64,
+    trailing_kind: Option<&'static str>,
+    notes: &'a [String],
     checksum: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum_stored: Option<String>,
@@ -229,6 +232,8 @@ fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
         key_bytes: facts.key_bytes,
         container_bytes: facts.container_bytes,
         trailing_bytes: facts.trailing_bytes,
+        trailing_kind: facts.trailing_kind.map(TrailingKind::name),
+        notes: &facts.notes,
         checksum: facts.checksum_name(),
         checksum_stored: sums.map(|(stored, _)| format!("{stored:016x}")),
         checksum_computed: sums.map(|(_, computed)| format!("{computed:016x}")),

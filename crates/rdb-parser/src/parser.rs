@@ -129,7 +129,34 @@ pub(crate) enum Record {
     End(Checksum),
 }
 
+/// What a parser knows between two records of a file, so that another can [go on](Parser::resume) there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// Magic and version of the file.
+    pub header: Header,
+    /// The kind of server, as far as it is known.
+    pub flavour: Flavour,
+    /// The logical database.
+    pub db: u64,
+    /// The slot, if the file has said one.
+    pub slot: Option<u16>,
+}
+
 impl<'a> Parser<SliceInput<'a>> {
+    /// A parser that starts in the middle of a file: at `offset`, where a record begins, knowing `state`.
+    ///
+    /// A checksum it compares is over the bytes from `offset` on; whoever knows that of the bytes before
+    /// can [combine](crate::crc64_combine) the two.
+    #[allow(clippy::needless_pass_by_value, reason = "options may come to own something")]
+    pub fn resume(bytes: &'a [u8], offset: u64, state: State, options: Options) -> Self {
+        let mut input = SliceInput::starting_at(bytes, offset);
+        if options.verify_checksum {
+            input.start_checksum();
+        }
+        Self::with_state(input, state)
+    }
+
     /// A parser of a file in memory or mapped, with default options.
     ///
     /// # Errors
@@ -178,14 +205,20 @@ impl<I: Input> Parser<I> {
             Dialect::Valkey => Flavour::Valkey,
             Dialect::Dragonfly => Flavour::Dragonfly,
         };
+        // Whatever stands before the header belongs to no key either.
+        let container_bytes = input.position();
+        Self { container_bytes, ..Self::with_state(input, State { header, flavour, db: 0, slot: None }) }
+    }
+
+    fn with_state(input: I, state: State) -> Self {
         Self {
-            container_bytes: input.position(),
+            container_bytes: 0,
             input,
-            header,
-            dialect: header.dialect,
-            flavour,
-            db: 0,
-            slot: None,
+            header: state.header,
+            dialect: state.flavour.dialect(state.header.dialect),
+            flavour: state.flavour,
+            db: state.db,
+            slot: state.slot,
             prefix: Prefix::default(),
             finished: false,
             detour: false,
@@ -193,6 +226,24 @@ impl<I: Input> Parser<I> {
             meta: Default::default(),
             rare: Rare::default(),
         }
+    }
+
+    /// What is known at this point of the file.
+    pub fn state(&self) -> State {
+        State { header: self.header, flavour: self.flavour, db: self.db, slot: self.slot }
+    }
+
+    /// Whether the [state](Self::state) is all that matters for what follows: no opcode was read that
+    /// belongs to a key yet to come, no hash template, no piece of a value that goes on, and no part of
+    /// a compressed blob. Only then can another parser [go on](Parser::resume) here.
+    pub fn is_between_keys(&self) -> bool {
+        self.prefix.start.is_none() && self.rare.is_irrelevant()
+    }
+
+    /// CRC-64 of what was read, from the start of the file or from where the parser resumed. `None` if
+    /// checksums are not compared.
+    pub fn checksum(&mut self) -> Option<u64> {
+        self.input.checksum()
     }
 
     /// The magic and version of the file.
@@ -224,14 +275,25 @@ impl<I: Input> Parser<I> {
     ///
     /// [`ErrorKind::Io`].
     pub fn skip_trailing(&mut self) -> Result<u64> {
+        self.show_trailing(|_| {})
+    }
+
+    /// As [`skip_trailing`](Self::skip_trailing), giving every piece to `show`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn show_trailing(&mut self, mut show: impl FnMut(&[u8])) -> Result<u64> {
         let mut bytes = 0;
         loop {
-            let held = self.input.peek(1)?.len();
-            if held == 0 {
+            let held = self.input.peek(1)?;
+            let n = held.len();
+            if n == 0 {
                 return Ok(bytes);
             }
-            self.input.consume(held);
-            bytes += held as u64;
+            show(held);
+            self.input.consume(n);
+            bytes += n as u64;
         }
     }
 
@@ -502,9 +564,7 @@ impl<I: Input> Parser<I> {
         match name.decoded.as_slice() {
             b"df-ver" => {
                 self.flavour = Flavour::Dragonfly;
-                if self.header.dialect == Dialect::Redis {
-                    self.dialect = Dialect::Dragonfly;
-                }
+                self.dialect = self.flavour.dialect(self.header.dialect);
             }
             b"valkey-ver" => self.flavour = Flavour::Valkey,
             b"mvcc-tstamp" | b"repl-masters" => self.flavour = Flavour::KeyDb,
@@ -531,6 +591,7 @@ impl MetaString {
 
 /// Reads `REDIS` and four digits, or `VALKEY` and three.
 fn read_header<I: Input>(input: &mut I) -> Result<Header> {
+    let start = input.position();
     let shown = input.peek(HEADER_BYTES)?;
     let (dialect, digits) =
         if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"REDIS")) {
@@ -543,11 +604,11 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || b"VALKEY".starts_with(shown)
                 || shown.starts_with(b"VALKEY"))
         {
-            return Err(Error::truncated("the header", shown.len() as u64));
+            return Err(Error::truncated("the header", start + shown.len() as u64));
         } else if ValkeyEnvelope::detect(shown).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), 0));
+            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), start));
         } else {
-            return Err(Error::new(ErrorKind::BadMagic, 0));
+            return Err(Error::new(ErrorKind::BadMagic, start));
         };
     let lowest = match dialect {
         Dialect::Redis | Dialect::Dragonfly => 1,
@@ -561,6 +622,6 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
             input.consume(HEADER_BYTES);
             Ok(Header { dialect, version })
         }
-        _ => Err(Error::new(ErrorKind::BadVersion, HEADER_BYTES as u64 - digits.len() as u64)),
+        _ => Err(Error::new(ErrorKind::BadVersion, start + (HEADER_BYTES - digits.len()) as u64)),
     }
 }

@@ -35,6 +35,11 @@ pub(crate) struct Rare {
 }
 
 impl Rare {
+    /// Whether nothing of it matters for the records to come.
+    pub(crate) fn is_irrelevant(&self) -> bool {
+        self.templates.is_empty() && self.chunks.is_irrelevant() && self.blob.is_none()
+    }
+
     /// Takes over the warnings of the parser of the blob at `offset`.
     pub(crate) fn take_notices(&mut self, of_blob: &mut Self, offset: u64) {
         self.notices.extend(of_blob.notices.drain(..).map(|(warning, _)| (warning, offset)));
@@ -111,7 +116,7 @@ impl<I: Input> Parser<I> {
     fn read_template(&mut self, start: u64) -> Result<()> {
         self.note(Warning::ProvisionalHashTemplate, start);
         let id = self.input.read_length("a template id")?;
-        let fields = self.input.read_count(1, "a number of template fields")?;
+        let fields = self.input.read_count(1, "template fields")?;
         for _ in 0..fields {
             self.input.skip_string("a template field")?;
             self.input.checkpoint();
@@ -143,7 +148,7 @@ impl<I: Input> Parser<I> {
         if name.decoded_len != JOB_NAME_BYTES {
             return Err(Error::corrupt("slot import", "its name has not 40 bytes", start));
         }
-        let ranges = self.input.read_count(2, "a number of slot ranges")?;
+        let ranges = self.input.read_count(2, "slot ranges")?;
         for _ in 0..ranges {
             let at = self.input.position();
             let first = self.input.read_length("a slot range")?;

@@ -223,7 +223,7 @@ fn case_11_more_elements_than_fit() {
         [(1, 40), (2, 40), (4, 20), (5, 6), (3, 20), (18, 20), (14, 40), (15, 3), (28, 14)]
     {
         let error = error_of("REDIS0015", key(value_type, "k", [&len(count)[..], &[0; 12]].concat()));
-        assert!(matches!(error.kind(), ErrorKind::BadLength(_)), "{value_type} {error}");
+        assert!(matches!(error.kind(), ErrorKind::Truncated(_)), "{value_type} {error}");
     }
 }
 

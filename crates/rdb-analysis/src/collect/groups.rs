@@ -161,7 +161,7 @@ impl DbCells {
 
 /// Stands for the module types that were not told apart: all bits set but the version, which no real
 /// name gives.
-const OTHER_MODULES: ModuleId = ModuleId(u64::MAX & !1023);
+const OTHER_MODULES: ModuleId = ModuleId(!1023);
 
 /// The sums of a report.
 #[derive(Debug, Default)]
@@ -199,7 +199,7 @@ impl Groups {
         });
     }
 
-    pub(crate) fn merge(mut self, other: Self) -> Self {
+    pub(crate) fn merge(mut self, other: &Self) -> Self {
         for (db, cells) in &other.dbs {
             for (data_type, encoding, cell) in cells.cells() {
                 self.db(*db).cell(data_type, encoding).merge(cell);

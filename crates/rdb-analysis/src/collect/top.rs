@@ -33,11 +33,10 @@ impl Rank {
     #[inline]
     pub fn of(self, measure: &Measure) -> Option<u64> {
         match self {
-            Self::Elements => measure.elements,
             Self::ValueBytes => measure.value_bytes,
             Self::RdbBytes => Some(measure.rdb_bytes),
             Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
-            Self::Natural => measure.elements,
+            Self::Elements | Self::Natural => measure.elements,
         }
     }
 

@@ -59,7 +59,7 @@ impl<I: Input> Parser<I> {
         const MIN_NODE_BYTES: u64 = 20;
         self.input.skip_string("a vector index")?;
         self.input.read_length("a vector index")?;
-        for _ in 0..self.input.read_count(MIN_NODE_BYTES, "a number of vectors")? {
+        for _ in 0..self.input.read_count(MIN_NODE_BYTES, "vectors")? {
             self.input.skip(12, "a vector")?;
             let level = u32::from_le_bytes(self.input.read_array("a vector's level")?);
             for _ in 0..=level {
@@ -74,7 +74,7 @@ impl<I: Input> Parser<I> {
     fn skip_document_index(&mut self) -> Result<()> {
         self.input.read_length("a shard's number")?;
         self.input.skip_string("an index's name")?;
-        for _ in 0..self.input.read_count(2, "a number of documents")? {
+        for _ in 0..self.input.read_count(2, "documents")? {
             self.input.skip_string("a document's key")?;
             self.input.read_length("a document's id")?;
             self.input.checkpoint();

@@ -184,7 +184,7 @@ pub(crate) mod tests {
         for encoded_len in [16_383u64, 2_097_151] {
             let text = vec![b'x'; usize::try_from(encoded_len).expect("fits") - 5];
             for less in [0, 1] {
-                let blob = build(&[text.clone()], |len| backlen_bytes(len) - less);
+                let blob = build(std::slice::from_ref(&text), |len| backlen_bytes(len) - less);
                 assert_eq!(entries(Packed::Listpack, &blob).expect("valid")[0].len(), text.len());
             }
         }

@@ -25,7 +25,7 @@ const MIN_CELL_BYTES: u64 = 3;
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Type 28: the number of cells, a flag, the insert index if it is set, then the cells.
     pub(super) fn array(&mut self) -> Result<Outline> {
-        let cells = self.input.read_count(MIN_CELL_BYTES, "a number of array cells")?;
+        let cells = self.input.read_count(MIN_CELL_BYTES, "array cells")?;
         self.visitor.begin(ValueType::Array, Some(cells));
         let at = self.input.position();
         match self.input.read_length("an array's flag")? {
@@ -72,14 +72,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         /// A name, a count, and one field with its value.
         const MIN_PATH_BYTES: u64 = 4;
         self.warnings.insert(Warning::ProvisionalHashPaths);
-        let paths = self.input.read_count(MIN_PATH_BYTES, "a number of hash paths")?;
+        let paths = self.input.read_count(MIN_PATH_BYTES, "hash paths")?;
         self.visitor.begin(ValueType::HashPathsValkey, None);
         let mut sums = TableSums::default();
         let mut total = 0u64;
         for _ in 0..paths {
             self.input.skip_string("a hash path")?;
             let at = self.input.position();
-            let fields = self.input.read_count(2, "a number of fields")?;
+            let fields = self.input.read_count(2, "fields")?;
             if fields == 0 {
                 self.contain(Error::corrupt("hash of paths", "a path without fields", at))?;
             }
@@ -107,7 +107,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.input.skip_string("a script")?;
         self.input.skip(16, "a script's times")?;
         for _ in 0..2 {
-            let strings = self.input.read_count(1, "a number of script arguments")?;
+            let strings = self.input.read_count(1, "script arguments")?;
             for _ in 0..strings {
                 self.input.skip_string("a script's argument")?;
                 self.input.checkpoint();

@@ -19,7 +19,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// listpack or one item (version 2).
     pub(super) fn quicklist(&mut self, value_type: ValueType, packed: Packed) -> Result<Outline> {
         let has_containers = value_type == ValueType::ListQuicklist2;
-        let nodes = self.input.read_count(1 + u64::from(has_containers), "a number of list nodes")?;
+        let nodes = self.input.read_count(1 + u64::from(has_containers), "the nodes of a list")?;
         self.visitor.begin(value_type, None);
         let mut sums = ListSums::default();
         for _ in 0..nodes {

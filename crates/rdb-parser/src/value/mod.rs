@@ -51,7 +51,7 @@ pub(crate) struct Walker<'p, I, V> {
 
 /// Running sums over the elements of a value.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_field_names, reason = "sizes carry their unit")]
+#[allow(clippy::struct_field_names, reason = "sizes carry their unit in the name")]
 pub(crate) struct Tally {
     value_bytes: u64,
     largest_element_bytes: u64,

@@ -116,7 +116,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let width = self.input.read_length("a sketch's width")?;
         let depth = self.input.read_length("a sketch's depth")?;
         self.input.skip(8, "a sketch's decay")?;
-        for _ in 0..self.input.read_count(2, "a number of items kept")? {
+        for _ in 0..self.input.read_count(2, "items kept")? {
             self.input.skip_string("an item kept")?;
             self.input.read_length("an item's count")?;
             self.input.checkpoint();

@@ -80,7 +80,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// Reads the number of nodes.
     pub(crate) fn stream_nodes(&mut self) -> Result<u64> {
-        self.input.read_count(MIN_NODE_BYTES, "a number of stream nodes")
+        self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")
     }
 
     /// Passes over a node: its ID and its listpack, which is walked if the visitor wants that.
@@ -122,7 +122,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..if layer >= Layer::Redis7_0 { 7 } else { 2 } {
             self.input.read_length("a stream's ids")?;
         }
-        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "a number of consumer groups")?;
+        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "the consumer groups of a stream")?;
         for _ in 0..shape.groups {
             self.stream_group(layer, &mut shape)?;
         }
@@ -152,7 +152,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..if layer >= Layer::Redis7_0 { 3 } else { 2 } {
             self.input.read_length("a consumer group's position")?;
         }
-        let pending = self.input.read_count(MIN_PENDING_BYTES, "a number of pending entries")?;
+        let pending = self.input.read_count(MIN_PENDING_BYTES, "pending entries")?;
         for _ in 0..pending {
             self.input.skip(RAW_ID_BYTES + 8, "a pending entry")?;
             self.input.read_length("a pending entry")?;
@@ -160,7 +160,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
         let consumers = self.input.read_count(
             MIN_CONSUMER_BYTES + 8 * u64::from(layer >= Layer::Redis7_2),
-            "a number of consumers",
+            "the consumers of a group",
         )?;
         for _ in 0..consumers {
             self.input.skip_string("a consumer's name")?;
@@ -191,11 +191,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..2 {
             self.input.read_length("a stream's settings")?;
         }
-        let producers = self.input.read_count(MIN_PRODUCER_BYTES, "a number of stream producers")?;
+        let producers = self.input.read_count(MIN_PRODUCER_BYTES, "stream producers")?;
         for _ in 0..producers {
             self.warnings.insert(Warning::ProvisionalStream);
             self.input.skip_string("a producer's name")?;
-            for _ in 0..self.input.read_count(MIN_PRODUCED_BYTES, "a number of producer entries")? {
+            for _ in 0..self.input.read_count(MIN_PRODUCED_BYTES, "producer entries")? {
                 self.input.skip_string("a producer's entry")?;
                 self.input.read_length("a producer's entry")?;
                 self.input.read_length("a producer's entry")?;

@@ -96,7 +96,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         roles: &'static [Role; STRINGS],
         payload: usize,
     ) -> Result<(Outline, TableSums)> {
-        let count = self.input.read_count(table.min_element_bytes(STRINGS), "a number of elements")?;
+        let count =
+            self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
         let mut sums = TableSums::default();
         let mut left = count;

@@ -46,6 +46,11 @@ impl Templates {
         }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     fn fields(&self, id: u64) -> Option<u64> {
         self.fields.get(&id).copied()
     }
@@ -97,9 +102,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// One string for each field.
     fn template_values(&mut self, fields: u64) -> Result<Outline> {
-        let at = self.input.position();
-        if self.input.remaining().is_some_and(|left| fields > left) {
-            return Err(Error::new(ErrorKind::BadLength("a number of template values"), at));
+        if let Some(left) = self.input.remaining()
+            && fields > left
+        {
+            return Err(Error::truncated("template values", self.input.position().saturating_add(left)));
         }
         let mut tally = Tally::default();
         for _ in 0..fields {
@@ -118,7 +124,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let fields = match self.input.read_length("a hash template")? {
             FIELDS_IN_LISTPACK => self.packed_string(Packed::Listpack, Shape::FIELD)?.elements,
             FIELDS_ONE_BY_ONE => {
-                let fields = self.input.read_count(1, "a number of template fields")?;
+                let fields = self.input.read_count(1, "template fields")?;
                 for _ in 0..fields {
                     self.show_string(Role::Field, "a template field")?;
                     self.input.checkpoint();
