@@ -29,6 +29,15 @@ pub(crate) enum Command {
     ///
     /// Exit status: as for scan.
     Keys(KeysArgs),
+    /// Look for everything that is wrong with files
+    ///
+    /// Compares checksums, walks every encoding entry by entry, compares counts with headers and with the
+    /// announced sizes of databases, and prints one line for each thing that is wrong. Memory does not
+    /// depend on the file.
+    ///
+    /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
+    /// 3 an error was found; 130 interrupted.
+    Check(CheckArgs),
 }
 
 #[derive(Debug, Args)]
@@ -79,8 +88,22 @@ pub(crate) struct KeysArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub(crate) format: CheckFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InputArgs {
-    /// RDB files, directories and patterns such as 'backup/*.rdb'; - is standard input
+    /// RDB files, directories, patterns such as 'backup/*.rdb', and URLs (s3, gs, az, http, https); - is
+    /// standard input
     ///
     /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
     /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read.
@@ -98,6 +121,15 @@ pub(crate) struct InputArgs {
     /// How to read files: auto maps regular files and reads everything else
     #[arg(long, value_enum, default_value_t = Io::Auto)]
     pub(crate) io: Io,
+
+    /// A setting of the object store that s3://, gs://, az:// or http(s):// inputs are in
+    ///
+    /// NAME is that of an environment variable, which it overrides, such as AWS_ENDPOINT, AWS_REGION,
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SKIP_SIGNATURE or
+    /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments: better keep secrets in
+    /// the environment.
+    #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option)]
+    pub(crate) store_options: Vec<(String, String)>,
 
     /// Look inside packed values, so that `value_bytes` and `largest_element_bytes` are known for all
     /// collections but streams
@@ -179,6 +211,16 @@ pub(crate) enum KeysFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Table,
+    /// One JSON array of findings, and a summary of each input
+    Json,
+    /// The same, one JSON object a line
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Names {
     Auto,
     Base64,
@@ -241,6 +283,11 @@ fn parse_shard(text: &str) -> Result<Shard, String> {
         return Err("the file is missing after =".to_owned());
     }
     Ok(Shard { node, path: PathBuf::from(path) })
+}
+
+fn parse_store_option(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_ascii_lowercase(), value.to_owned()))
 }
 
 #[cfg(test)]

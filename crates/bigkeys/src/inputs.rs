@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdb_analysis::{Guard, Loss, Origin, Source, SourceData};
-use rdb_source::{Data, Found, Mapping, Opened};
+use rdb_source::{Data, Found, Mapping, OpenOptions, Opened};
 
 use crate::args::InputArgs;
 use crate::messages;
@@ -30,6 +30,9 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>,
             None => named.push((&shard.path, Some(node))),
         }
     }
+    let mut options = OpenOptions::default();
+    options.mode = args.io.mode();
+    options.store.clone_from(&args.store_options);
     let mut inputs = Vec::new();
     let mut failures = 0;
     for (path, shard) in named {
@@ -42,8 +45,9 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>,
             }
         };
         for found in found {
-            match rdb_source::open(&found.path, args.io.mode(), stop) {
+            match rdb_source::open_with(&found.path, &options, stop) {
                 Ok(opened) => inputs.push(Input::new(&found, shard.clone(), opened)),
+                Err(_) if stop.load(Ordering::Relaxed) => return (inputs, failures + 1),
                 Err(error) => {
                     messages::error(&error);
                     failures += 1;
@@ -69,7 +73,7 @@ impl Input {
                 increments.files, increments.bytes
             ));
         }
-        Self { path: found.path.to_string_lossy().into_owned(), shard, notes, opened }
+        Self { path: rdb_source::display_name(&found.path).into_owned(), shard, notes, opened }
     }
 
     /// Length in bytes, if it is known.

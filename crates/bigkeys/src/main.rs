@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod inputs;
 mod keys;
 mod memory_args;
@@ -50,14 +51,18 @@ fn main() -> ExitCode {
     let quiet = match &cli.command {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,
+        Command::Check(args) => args.output.quiet,
     };
     let messages = Messages { quiet };
     let stop = Arc::new(AtomicBool::new(false));
     let outcome = stop_on_signal(&stop).and_then(|()| match &cli.command {
         Command::Scan(args) => scan::run(args, &stop, &messages),
         Command::Keys(args) => keys::run(args, &stop, &messages),
+        Command::Check(args) => check::run(args, &stop),
     });
     match outcome {
+        // An input that the user did not wait for is no failure.
+        Ok(Ending::Failed) if stop.load(Ordering::Relaxed) => Ending::Interrupted.into(),
         Ok(ending) => ending.into(),
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

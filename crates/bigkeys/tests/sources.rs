@@ -276,7 +276,7 @@ fn what_is_something_else_is_named_in_one_line() {
 
 /// Runs `bigkeys keys` on a file of `keys` keys, cuts the file to `cut` bytes while the program is
 /// stuck in the middle because nobody reads what it prints, and lets it go on.
-fn cut_while_read(keys: usize, cut: u64, io: &str) -> (Output, u64) {
+fn cut_while_read(keys: usize, cut: usize, io: &str) -> Output {
     let dir = directory(&[("big.rdb", &rdb(keys))]);
     let path = dir.path().join("big.rdb");
     let mut child = bigkeys()
@@ -290,12 +290,12 @@ fn cut_while_read(keys: usize, cut: u64, io: &str) -> (Output, u64) {
     let mut stdout = child.stdout.take().expect("a pipe");
     let mut first = [0];
     stdout.read_exact(&mut first).expect("there is output");
-    truncate(&path, cut);
+    truncate(&path, cut as u64);
     let mut rest = first.to_vec();
     stdout.read_to_end(&mut rest).expect("reads");
     let mut output = child.wait_with_output().expect("ends");
     output.stdout = rest;
-    (output, cut)
+    output
 }
 
 fn truncate(path: &Path, bytes: u64) {
@@ -306,10 +306,10 @@ fn truncate(path: &Path, bytes: u64) {
 fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_signal() {
     const KEYS: usize = 90_000;
     // On the border of a page, in the middle of one, and in the last one.
-    let whole = (PREAMBLE_BYTES + KEYS * KEY_BYTES + 1) as u64;
+    let whole = PREAMBLE_BYTES + KEYS * KEY_BYTES + 1;
     for (io, cut) in [("mmap", 2 << 20), ("auto", (2 << 20) + 1234), ("mmap", whole - 500), ("read", 2 << 20)]
     {
-        let (output, cut) = cut_while_read(KEYS, cut, io);
+        let output = cut_while_read(KEYS, cut, io);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{io} {cut}: {:?} {said}", output.status);
         if io != "read" {
@@ -318,11 +318,69 @@ fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_sign
         let lines: Vec<_> =
             output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
         // Every key in front of the cut, at most the one under it, and none made of zeros.
-        let before = (cut as usize - PREAMBLE_BYTES) / KEY_BYTES;
+        let before = (cut - PREAMBLE_BYTES) / KEY_BYTES;
         assert!((before..=before + 1).contains(&lines.len()), "{io} {cut}: {} lines, {before}", lines.len());
         for (i, line) in lines.iter().enumerate().take(before) {
             let key: Value = serde_json::from_slice(line).expect("an object");
             assert_eq!(key["key"], format!("key:{i:05}"));
         }
     }
+}
+
+#[test]
+fn check_prints_a_line_for_everything_that_is_wrong() {
+    // An intset that says two entries and has one, between two sound keys, and a wrong checksum.
+    let intset = b"\x0b\x03\xffi\n\x0a\x02\0\0\0\x02\0\0\0\x01\0";
+    let file =
+        [&b"REDIS0009\xfe\x00\xfb\x07\x00\x00\x01a\x01v"[..], intset, b"\x00\x01b\x01v\xff12345678"].concat();
+    let dir = directory(&[("bad.rdb", &file), ("good.rdb", &rdb(5)), ("cut.gz", &gzip(&rdb(5)[..100]))]);
+    let output = run(&["check", "--format", "jsonl", "good.rdb", "bad.rdb", "cut.gz"], &dir);
+    assert_eq!(output.status.code(), Some(3));
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect();
+    let what: Vec<_> = lines
+        .iter()
+        .map(|line| (line["path"].as_str().expect("a path"), line["code"].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        what,
+        [
+            ("good.rdb", "-"),
+            ("bad.rdb", "corrupt"),
+            ("bad.rdb", "resizedb"),
+            ("bad.rdb", "checksum"),
+            ("bad.rdb", "-"),
+            ("cut.gz", "truncated"),
+            ("cut.gz", "-")
+        ]
+    );
+    assert_eq!((&lines[1]["key_b64"], &lines[1]["db"]), (&"/2kK".into(), &0.into()));
+    assert_eq!(
+        (&lines[0]["keys"], &lines[0]["errors"], &lines[0]["complete"]),
+        (&5.into(), &0.into(), &true.into())
+    );
+    assert_eq!(
+        (&lines[4]["keys"], &lines[4]["errors"], &lines[4]["warnings"]),
+        (&2.into(), &2.into(), &1.into())
+    );
+    // For people: one line each, and names that do no harm.
+    let output = run(&["check", "bad.rdb"], &dir);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.contains(r#"key "\xffi\x0a""#), "{text}");
+    let output = run(&["check", "--format", "json", "bad.rdb", "cut.gz"], &dir);
+    let array: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(array.as_array().map(Vec::len), Some(6));
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/check.schema.json");
+    let schema: Value =
+        serde_json::from_slice(&fs::read(schema).expect("the schema is there")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    for object in lines.iter().chain(array.as_array().into_iter().flatten()) {
+        schema.validate(object).unwrap_or_else(|error| panic!("{object}: {error}"));
+    }
+    assert_eq!(run(&["check", "good.rdb"], &dir).status.code(), Some(0));
+    assert_eq!(run(&["check", "none.rdb"], &dir).status.code(), Some(2));
 }

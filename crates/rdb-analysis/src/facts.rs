@@ -6,7 +6,7 @@ use rdb_parser::{Checksum, Error, ErrorKind, Flavour, Header, RdbString};
 
 use crate::assume::Rules;
 use crate::memory::MemoryModel;
-use crate::source::Origin;
+use crate::source::{Guard, Origin};
 use crate::trailing::TrailingKind;
 use crate::warnings::WarningLog;
 
@@ -96,9 +96,9 @@ impl SourceFacts {
     }
 
     /// Adds what `origin` knows better: what was announced, and what was lost on the way.
-    pub(crate) fn judged_by(mut self, origin: Origin<'_>) -> Self {
-        self.notes = origin.notes;
-        if let Some(loss) = origin.guard.and_then(|guard| guard.loss())
+    pub(crate) fn judged_by(mut self, mut origin: Origin<'_>) -> Self {
+        self.notes = std::mem::take(&mut origin.notes);
+        if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
             && !self.coverage.interrupted
             && self.checksum != Some(Checksum::Verified)
         {
@@ -110,15 +110,7 @@ impl SourceFacts {
         }
         if self.coverage.complete {
             let rdb_bytes = self.bytes.saturating_sub(self.trailing_bytes + origin.prefix_bytes);
-            if let Some(announced) = origin.announced_bytes.filter(|&announced| announced != rdb_bytes) {
-                self.notes.push(format!(
-                    "the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"
-                ));
-            }
-            if origin.end_mark.is_some() && self.trailing_kind != Some(TrailingKind::EndMark) {
-                self.notes
-                    .push("the end mark that the sender announced does not follow the RDB data".to_owned());
-            }
+            self.notes.extend(origin.broken_promises(rdb_bytes, self.trailing_kind));
         }
         self
     }

@@ -20,6 +20,7 @@
 
 mod analyze;
 mod assume;
+mod check;
 mod collect;
 mod encoding;
 mod facts;
@@ -37,6 +38,7 @@ mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key, thread_pool};
 pub use assume::{Assumptions, Limits, ServerVersion};
+pub use check::{Checked, Finding, Severity, check};
 pub use collect::{ExpiryBucket, Group, Rank};
 pub use encoding::Encoding;
 pub use facts::{Coverage, SourceFacts};

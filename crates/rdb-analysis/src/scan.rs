@@ -296,7 +296,7 @@ impl<M: MemoryGauge> Pass<M> {
 /// read as a string with an empty name, of which an honest database has one at most: enough to have
 /// another look at the file.
 #[inline]
-fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
+pub(crate) fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
     // The alarm may be set by a signal handler on this thread while the entry is read.
     compiler_fence(Ordering::SeqCst);
     let alarm = guard.alarm().load(Ordering::Relaxed);

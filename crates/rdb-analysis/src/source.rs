@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use rdb_parser::Error;
 
+use crate::trailing::TrailingKind;
+
 /// The bytes of one RDB file and what is known of it from outside.
 #[derive(Debug)]
 pub struct Source<'a> {
@@ -37,6 +39,21 @@ pub struct Origin<'a> {
     pub notes: Vec<String>,
     /// Knows whether the bytes can still be believed.
     pub guard: Option<Box<dyn Guard + 'a>>,
+}
+
+impl Origin<'_> {
+    /// What the sender of RDB data announced and did not keep, a sentence each: `rdb_bytes` came, and what is
+    /// behind them looks like `trailing`.
+    pub(crate) fn broken_promises(&self, rdb_bytes: u64, trailing: Option<TrailingKind>) -> Vec<String> {
+        let mut broken = Vec::new();
+        if let Some(announced) = self.announced_bytes.filter(|&announced| announced != rdb_bytes) {
+            broken.push(format!("the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"));
+        }
+        if self.end_mark.is_some() && trailing != Some(TrailingKind::EndMark) {
+            broken.push("the end mark that the sender announced does not follow the RDB data".to_owned());
+        }
+        broken
+    }
 }
 
 /// Watches over bytes that somebody else may take away, above all those of a mapped file.

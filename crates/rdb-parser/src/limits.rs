@@ -27,7 +27,7 @@ pub const MAX_HASH_TEMPLATES: usize = 1 << 19;
 pub const MAX_DRAGONFLY_BLOB_BYTES: u64 = 16 << 20;
 
 /// Largest content of such a blob, in bytes decompressed. It is not held.
-pub const MAX_DRAGONFLY_CONTENT_BYTES: u64 = 4 << 30;
+pub const MAX_DRAGONFLY_CONTENT_BYTES: u64 = 1 << 30;
 
 /// Largest distance over which the zstd data of a blob may refer back, in bytes.
 pub const MAX_ZSTD_WINDOW_BYTES: u64 = 16 << 20;

@@ -224,7 +224,7 @@ impl<I: Input> Parser<I> {
             container_bytes: 0,
             input,
             header: state.header,
-            dialect: state.header.dialect,
+            dialect: state.flavour.dialect(state.header.dialect),
             flavour: state.flavour,
             db: state.db,
             slot: state.slot,
@@ -242,10 +242,11 @@ impl<I: Input> Parser<I> {
         State { header: self.header, flavour: self.flavour, db: self.db, slot: self.slot }
     }
 
-    /// Whether no opcode was read that belongs to a key yet to come: only then can another parser
-    /// [go on](Parser::resume) here.
+    /// Whether the [state](Self::state) is all that matters for what follows: no opcode was read that
+    /// belongs to a key yet to come, no hash template, no piece of a value that goes on, and no part of
+    /// a compressed blob. Only then can another parser [go on](Parser::resume) here.
     pub fn is_between_keys(&self) -> bool {
-        self.prefix.start.is_none()
+        self.prefix.start.is_none() && self.rare.is_irrelevant()
     }
 
     /// The magic and version of the file.
@@ -566,9 +567,7 @@ impl<I: Input> Parser<I> {
         match name.decoded.as_slice() {
             b"df-ver" => {
                 self.flavour = Flavour::Dragonfly;
-                if self.header.dialect == Dialect::Redis {
-                    self.dialect = Dialect::Dragonfly;
-                }
+                self.dialect = self.flavour.dialect(self.header.dialect);
             }
             b"valkey-ver" => self.flavour = Flavour::Valkey,
             b"mvcc-tstamp" | b"repl-masters" => self.flavour = Flavour::KeyDb,

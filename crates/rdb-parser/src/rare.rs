@@ -35,6 +35,11 @@ pub(crate) struct Rare {
 }
 
 impl Rare {
+    /// Whether nothing of it matters for the records to come.
+    pub(crate) fn is_irrelevant(&self) -> bool {
+        self.templates.is_empty() && self.chunks.is_irrelevant() && self.blob.is_none()
+    }
+
     /// Takes over the warnings of the parser of the blob at `offset`.
     pub(crate) fn take_notices(&mut self, of_blob: &mut Self, offset: u64) {
         self.notices.extend(of_blob.notices.drain(..).map(|(warning, _)| (warning, offset)));

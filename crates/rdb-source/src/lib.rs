@@ -11,10 +11,13 @@ mod discover;
 mod head;
 mod map;
 mod prefetch;
+#[cfg(feature = "remote")]
+mod remote;
 mod sniff;
 mod stream;
 mod wrapper;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
@@ -126,6 +129,17 @@ pub enum OpenError {
     NoRemote(PathBuf),
 }
 
+/// How to open an input.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// How to read files.
+    pub mode: IoMode,
+    /// Settings of object stores, by the names of the environment variables that they override, in lower
+    /// case: `aws_endpoint`, `aws_access_key_id`, `azure_storage_account_name`, ...
+    pub store: Vec<(String, String)>,
+}
+
 /// Opens `path`, or standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`)
 /// if the crate is built with the feature `remote`.
 ///
@@ -137,10 +151,20 @@ pub enum OpenError {
 ///
 /// [`OpenError`], if there is nothing there to read, or what is there is known to be something else.
 pub fn open(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    open_with(path, &OpenOptions { mode, ..OpenOptions::default() }, stop)
+}
+
+/// As [`open`], with options.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     let failed = |error| OpenError::Io { path: path.to_owned(), error };
     if is_remote(path) {
-        return open_remote(path, mode, stop);
+        return open_remote(path, options, stop);
     }
+    let mode = options.mode;
     if path == Path::new(STDIN) {
         return open_stream(path, mode, stop, io::stdin(), None);
     }
@@ -188,21 +212,50 @@ pub fn is_remote(path: &Path) -> bool {
         .is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
-#[cfg(feature = "remote")]
-fn open_remote(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    let object = remote::open(path.to_str().unwrap_or_default(), stop).map_err(failed)?;
-    let (modified_ms, length) = (object.modified_ms, object.length);
-    let mut opened = open_stream(path, mode, stop, object, modified_ms)?;
-    if let (Data::Stream { length: known, .. }, []) = (&mut opened.data, &opened.compression[..]) {
-        *known = Some(length);
+/// `path` as it may be shown: of a URL, without the query, in which a signed one has its signature.
+pub fn display_name(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    match text.find('?') {
+        Some(at) if is_remote(path) => Cow::Owned(text.get(..at).unwrap_or_default().to_owned()),
+        _ => text,
     }
-    Ok(opened)
+}
+
+#[cfg(feature = "remote")]
+fn open_remote(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    let shown = PathBuf::from(display_name(path).into_owned());
+    let failed = |error| OpenError::Io { path: shown.clone(), error };
+    if options.mode == IoMode::Mmap {
+        return Err(OpenError::NotMappable(shown));
+    }
+    let url = path.to_str().unwrap_or_default();
+    let object = remote::open(url, &options.store, stop).map_err(failed)?;
+    let look = |head| Nature::of(head, |layer| Ok(Box::new(layer))).map(|(nature, _)| nature);
+    let mut nature = look(object.head());
+    // A block of compressed data can be longer than what was looked at.
+    let tells_nothing = nature.as_ref().map_or(true, |nature| {
+        !nature.layers.is_empty() && matches!(nature.content, Content::Empty | Content::Unknown)
+    });
+    if tells_nothing && let Some(head) = object.longer_head().map_err(failed)? {
+        nature = look(head);
+    }
+    let nature = nature.map_err(failed)?;
+    let wrapper = nature.wrapper(&shown)?;
+    let length = nature.layers.is_empty().then_some(object.length);
+    let modified_ms = Some(object.modified_ms);
+    let (layers, stop) = (nature.layers.clone(), Arc::clone(stop));
+    let reader = Lazy::Closed(Box::new(move || {
+        let mut reader = stream::decompress(object.reader()?, &layers, &stop)?;
+        stream::skip(&mut reader, wrapper.prefix_bytes)?;
+        Ok(reader)
+    }));
+    let data = Data::Stream { reader: Box::new(reader), length };
+    Ok(Opened { data, modified_ms, compression: nature.layers, wrapper })
 }
 
 #[cfg(not(feature = "remote"))]
-fn open_remote(path: &Path, _: IoMode, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    Err(OpenError::NoRemote(path.to_owned()))
+fn open_remote(path: &Path, _: &OpenOptions, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    Err(OpenError::NoRemote(PathBuf::from(display_name(path).into_owned())))
 }
 
 /// Opens what can be read only once.

@@ -191,7 +191,11 @@ impl Blob {
 
     /// Those of all that was not read.
     fn rest_bytes(&mut self) -> u64 {
-        self.share(u64::MAX)
+        self.parser.rare.surroundings.as_mut().map_or(0, |surroundings| {
+            let rest = surroundings.stored - surroundings.stored_until(surroundings.given);
+            surroundings.given = surroundings.content;
+            rest
+        })
     }
 }
 

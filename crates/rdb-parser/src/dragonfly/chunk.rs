@@ -76,6 +76,11 @@ impl Chunks {
         self.open.values().map(|value| value.span.start).min()
     }
 
+    /// Whether no piece to come depends on those read.
+    pub(crate) fn is_irrelevant(&self) -> bool {
+        self.open.is_empty() && !self.broken
+    }
+
     /// Refuses all pieces from here on, if a piece may have been lost.
     pub(crate) fn break_off(&mut self) {
         self.broken = true;

@@ -81,7 +81,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for _ in 0..3 {
             self.input.read_length("a Bloom filter")?;
         }
-        self.input.read_count(2, "filters")
+        // Not bounded by what is left: that may be a piece of the value.
+        self.input.read_length("a number of filters")
     }
 
     /// Six parameters; returns the number of filters.
@@ -90,7 +91,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.read_length("a cuckoo filter")?;
         }
         let at = self.input.position();
-        match self.input.read_count(1, "filters")? {
+        match self.input.read_length("a number of filters")? {
             0 => Err(Error::corrupt("cuckoo filter", "it has no filters", at)),
             filters => Ok(filters),
         }

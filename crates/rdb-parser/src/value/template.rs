@@ -46,6 +46,11 @@ impl Templates {
         }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     fn fields(&self, id: u64) -> Option<u64> {
         self.fields.get(&id).copied()
     }
@@ -97,9 +102,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// One string for each field.
     fn template_values(&mut self, fields: u64) -> Result<Outline> {
-        let at = self.input.position();
-        if self.input.remaining().is_some_and(|left| fields > left) {
-            return Err(Error::new(ErrorKind::BadLength("a number of template values"), at));
+        if let Some(left) = self.input.remaining()
+            && fields > left
+        {
+            return Err(Error::truncated("template values", self.input.position().saturating_add(left)));
         }
         let mut tally = Tally::default();
         for _ in 0..fields {
