@@ -9,6 +9,8 @@ mod messages;
 mod progress;
 mod render;
 mod scan;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::io;
 use std::process::ExitCode;
@@ -49,13 +51,18 @@ fn main() -> ExitCode {
     let quiet = match &cli.command {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,
+        #[cfg(feature = "server")]
+        Command::Serve(_) => false,
     };
     let messages = Messages { quiet };
     let stop = Arc::new(AtomicBool::new(false));
-    let outcome = stop_on_signal(&stop).and_then(|()| match &cli.command {
-        Command::Scan(args) => scan::run(args, &stop, &messages),
-        Command::Keys(args) => keys::run(args, &stop, &messages),
-    });
+    let outcome = match &cli.command {
+        Command::Scan(args) => stop_on_signal(&stop).and_then(|()| scan::run(args, &stop, &messages)),
+        Command::Keys(args) => stop_on_signal(&stop).and_then(|()| keys::run(args, &stop, &messages)),
+        // Has signal handlers of its own.
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(args),
+    };
     match outcome {
         Ok(ending) => ending.into(),
         // Whoever read our output has had enough of it.
