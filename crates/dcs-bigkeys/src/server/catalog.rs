@@ -205,10 +205,8 @@ fn newest(directory: &Path, pattern: &str) -> Result<PathBuf, BackupError> {
             best = best.max(Some(candidate));
         }
     }
-    best.map(|(_, path)| path).ok_or_else(|| BackupError::NoMatch {
-        directory: directory.to_owned(),
-        pattern: pattern.to_owned(),
-    })
+    best.map(|(_, path)| path)
+        .ok_or_else(|| BackupError::NoMatch { directory: directory.to_owned(), pattern: pattern.to_owned() })
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any bytes and `?` for one. Takes time
@@ -303,7 +301,8 @@ mod tests {
     #[test]
     fn the_newest_of_several_backups_counts() {
         let dir = tempfile::tempdir().expect("a directory");
-        for (name, seconds) in [("dump-1.rdb", 30), ("dump-2.rdb", 10), ("other.rdb", 50), ("dump-3.rdb", 30)] {
+        for (name, seconds) in [("dump-1.rdb", 30), ("dump-2.rdb", 10), ("other.rdb", 50), ("dump-3.rdb", 30)]
+        {
             let file = fs::File::create(dir.path().join(name)).expect("created");
             file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).expect("set");
         }

@@ -290,9 +290,7 @@ fn parse(text: &str, base: &Path) -> Result<Config, Wrong> {
     Ok(Config {
         listen: server.listen,
         database: base.join(server.database.unwrap_or_else(|| PathBuf::from("bigkeys.db"))),
-        tls: server
-            .tls
-            .map(|tls| Tls { certificate: base.join(tls.certificate), key: base.join(tls.key) }),
+        tls: server.tls.map(|tls| Tls { certificate: base.join(tls.certificate), key: base.join(tls.key) }),
         workers: *server.workers.get_ref(),
         scan_threads: server.scan_threads.map(|threads| usize::from(threads.into_inner())),
         max_scan: Duration::from_secs(server.max_scan_seconds),
@@ -313,19 +311,18 @@ fn directory(root: &Spanned<PathBuf>, base: &Path) -> Result<PathBuf, Wrong> {
     }
 }
 
-fn scope(
-    name: String,
-    projects: Option<&Vec<Spanned<String>>>,
-    read_only: bool,
-) -> Result<Scope, Wrong> {
-    let projects = projects.map(|list| list.iter().map(project).collect::<Result<Vec<_>, _>>()).transpose()?;
+fn scope(name: String, projects: Option<&Vec<Spanned<String>>>, read_only: bool) -> Result<Scope, Wrong> {
+    let projects =
+        projects.map(|list| list.iter().map(project).collect::<Result<Vec<_>, _>>()).transpose()?;
     Ok(Scope { name, projects, read_only })
 }
 
 fn project(project: &Spanned<String>) -> Result<String, Wrong> {
     match id::normalize(project.get_ref()) {
         Some(id) => Ok(id),
-        None => wrong(project, "a project's id is 32 hexadecimal digits, with or without the dashes of a UUID"),
+        None => {
+            wrong(project, "a project's id is 32 hexadecimal digits, with or without the dashes of a UUID")
+        }
     }
 }
 
@@ -382,7 +379,10 @@ fn instances(sections: &[Spanned<InstanceSection>], base: &Path) -> Result<Vec<I
     for section in sections {
         let instance = section.get_ref();
         let Some(key) = id::normalize(instance.id.get_ref()) else {
-            return wrong(&instance.id, "an instance's id is 32 hexadecimal digits, with or without the dashes of a UUID");
+            return wrong(
+                &instance.id,
+                "an instance's id is 32 hexadecimal digits, with or without the dashes of a UUID",
+            );
         };
         let id = instance.id.get_ref().clone();
         if !seen.insert(key.clone()) {
@@ -413,7 +413,9 @@ fn shard(section: &Spanned<ShardSection>, instance: &str, index: usize, base: &P
         None => None,
         Some(text) => match text.get_ref().parse() {
             Ok(address) => Some(address),
-            Err(_) => return wrong(text, "address must be an IP address and a port, such as \"10.0.0.1:6379\""),
+            Err(_) => {
+                return wrong(text, "address must be an IP address and a port, such as \"10.0.0.1:6379\"");
+            }
         },
     };
     let backup = match (&shard.file, &shard.glob) {
@@ -485,19 +487,29 @@ mod tests {
             ("x = ", "line 1"),
             ("[[tokens]]\nname = \"a\"\nsha256 = \"12\"", "line 3: sha256 must be the 64"),
             ("[[access_keys]]\naccess_key = \"a\"", "line 1: an access key needs either"),
-            ("[[access_keys]]\naccess_key = \"a\"\nsecret_key_env = \"NO SUCH\"", "line 3: the environment has no"),
+            (
+                "[[access_keys]]\naccess_key = \"a\"\nsecret_key_env = \"NO SUCH\"",
+                "line 3: the environment has no",
+            ),
             (&format!("[[instances]]\nid = \"x\"\n{shard}"), "line 2: an instance's id is 32"),
             (&format!("[[instances]]\nid = \"{ID}\"\n{shard}"), "line 1: instances need roots"),
             (
-                &format!("roots = [\"backups\"]\n[[instances]]\nid = \"{ID}\"\n{shard}[[instances]]\nid = \"{}\"\n{shard}", ID.replace('-', "")),
-                "line 6: the instance 5560df16cebf447395c4d1b573c16e79 is there twice",
+                &format!(
+                    "roots = [\"backups\"]\n[[instances]]\nid = \"{ID}\"\n{shard}[[instances]]\nid = \"{}\"\n{shard}",
+                    ID.replace('-', "")
+                ),
+                "line 7: the instance 5560df16cebf447395c4d1b573c16e79 is there twice",
             ),
             (
-                &format!("[[instances]]\nid = \"{ID}\"\nkind = \"single\"\nshards = [{{ glob = \"*/a.rdb\" }}]"),
+                &format!(
+                    "[[instances]]\nid = \"{ID}\"\nkind = \"single\"\nshards = [{{ glob = \"*/a.rdb\" }}]"
+                ),
                 "line 4: only the last part",
             ),
             (
-                &format!("[[instances]]\nid = \"{ID}\"\nkind = \"cluster\"\nshards = [\n{{ file = \"a\", address = \"host:1\" }}]"),
+                &format!(
+                    "[[instances]]\nid = \"{ID}\"\nkind = \"cluster\"\nshards = [\n{{ file = \"a\", address = \"host:1\" }}]"
+                ),
                 "line 5: address must be",
             ),
         ] {

@@ -67,6 +67,7 @@ errors! {
         "Incorrect IAM authentication information: x-sdk-date is missing, not signed, malformed or more than 15 minutes off";
     SIGNATURE_SCHEME = UNAUTHORIZED "APIG.0301"
         "Incorrect IAM authentication information: unsupported algorithm, SDK-HMAC-SHA256 is served";
+    FORBIDDEN = FORBIDDEN "DCS.2003" "This role does not have the permission to perform this operation.";
     READ_ONLY = FORBIDDEN "DCS.3002" "This tenant has read permission only and cannot perform this operation.";
     NO_INSTANCE = NOT_FOUND "DCS.3022" "This DCS instance does not exist.";
     URL = NOT_FOUND "DCS.4001" "The requested URL does not exist.";

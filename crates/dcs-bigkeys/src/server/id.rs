@@ -40,7 +40,8 @@ mod tests {
         let simple = "5560df16cebf447395c4d1b573c16e79";
         assert_eq!(normalize(simple).as_deref(), Some(simple));
         assert_eq!(normalize("5560DF16-cebf-4473-95c4-d1b573c16e79").as_deref(), Some(simple));
-        for wrong in ["", "5560df16", "{project_id}", "5560df16-cebf447395c4-d1b573c16e79--", &"g".repeat(32)] {
+        for wrong in ["", "5560df16", "{project_id}", "5560df16-cebf447395c4-d1b573c16e79--", &"g".repeat(32)]
+        {
             assert_eq!(normalize(wrong), None, "{wrong}");
         }
     }

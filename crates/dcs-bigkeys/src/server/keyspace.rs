@@ -128,10 +128,9 @@ impl Keyspace {
             total.bytes = total.bytes.saturating_add(of_type.sum.bytes);
             total.keys += of_type.sum.keys;
             let key_type = data_type.to_string();
-            result.type_bytes.push(OfflineTypeBytes {
-                key_type: key_type.clone(),
-                bytes: signed(of_type.sum.bytes),
-            });
+            result
+                .type_bytes
+                .push(OfflineTypeBytes { key_type: key_type.clone(), bytes: signed(of_type.sum.bytes) });
             result
                 .type_num
                 .push(OfflineTypeNum { key_type: key_type.clone(), num: signed(of_type.sum.keys) });

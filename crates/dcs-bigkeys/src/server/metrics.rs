@@ -129,7 +129,8 @@ impl Metrics {
         let _ = writeln!(out, "# HELP bigkeys_requests_total Requests by method and status.");
         let _ = writeln!(out, "# TYPE bigkeys_requests_total counter");
         for ((method, status), count) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let _ = writeln!(out, "bigkeys_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");
+            let _ =
+                writeln!(out, "bigkeys_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");
         }
         self.request_seconds.write(&mut out, "bigkeys_request_seconds", "Time to answer a request.");
         self.scan_seconds.write(&mut out, "bigkeys_scan_seconds", "Time of a scan.");

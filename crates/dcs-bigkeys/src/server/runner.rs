@@ -15,8 +15,7 @@ use super::catalog::Catalog;
 use super::metrics::Metrics;
 use super::scan::{self, Limits, Outcome};
 use super::store::{
-    Begun, Ending, Family, Handler, Shutdown, StoreError, StoreResult, TaskRow, TaskStore, Work,
-    ended,
+    Begun, Ending, Family, Handler, Shutdown, StoreError, StoreResult, TaskRow, TaskStore, Work, ended,
 };
 
 /// How long after a failure of the store a worker tries again.
@@ -116,7 +115,9 @@ impl Runner {
         };
         let bytes = running.bytes.load(Ordering::Relaxed);
         match &ending.failure {
-            None => tracing::info!(task = id, bytes, seconds = began.elapsed().as_secs_f64(), "scan succeeded"),
+            None => {
+                tracing::info!(task = id, bytes, seconds = began.elapsed().as_secs_f64(), "scan succeeded")
+            }
             Some(reason) => tracing::warn!(task = id, bytes, reason, "scan failed"),
         }
         if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await.is_some() {

@@ -112,14 +112,11 @@ fn try_offline(
     let shard = shard.ok_or("the node is no longer configured")?;
     let mut opened = open(catalog, instance, shard, limits, running)?;
     let mut keyspace = Keyspace::default();
-    let facts = rdb_analysis::for_each_key(
-        opened.source(),
-        &ScanOptions::default(),
-        running,
-        &running.stop,
-        |key| std::ops::ControlFlow::Continue(keyspace.observe(key)),
-    )
-    .map_err(|error| error.to_string())?;
+    let facts =
+        rdb_analysis::for_each_key(opened.source(), &ScanOptions::default(), running, &running.stop, |key| {
+            std::ops::ControlFlow::Continue(keyspace.observe(key))
+        })
+        .map_err(|error| error.to_string())?;
     if facts.coverage.interrupted {
         return Ok(Outcome::Interrupted);
     }

@@ -145,8 +145,15 @@ fn parse_date(text: &str) -> Option<Timestamp> {
         return None;
     }
     let small = |range| digits(range).and_then(|number| i8::try_from(number).ok());
-    let date =
-        DateTime::new(digits(0..4)?, small(4..6)?, small(6..8)?, small(9..11)?, small(11..13)?, small(13..15)?, 0);
+    let date = DateTime::new(
+        digits(0..4)?,
+        small(4..6)?,
+        small(6..8)?,
+        small(9..11)?,
+        small(11..13)?,
+        small(13..15)?,
+        0,
+    );
     TimeZone::UTC.to_timestamp(date.ok()?).ok()
 }
 
@@ -167,11 +174,7 @@ fn body_hashes(request: Request<'_>) -> Result<Vec<String>, Refusal> {
     }
 }
 
-fn canonical_request(
-    request: Request<'_>,
-    signed_headers: &str,
-    body_hash: &str,
-) -> Result<String, Refusal> {
+fn canonical_request(request: Request<'_>, signed_headers: &str, body_hash: &str) -> Result<String, Refusal> {
     let mut text = String::with_capacity(512);
     text.push_str(request.method);
     text.push('\n');
@@ -268,7 +271,9 @@ pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
 fn push_encoded(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(*byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(*byte))
+            }
             _ => {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "%{byte:02X}");

@@ -1,13 +1,14 @@
 //! What every operation checks before its own work, in the order of the contract: the URL and the method were
 //! matched by the router; then who asks, the project, the instance.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -55,6 +56,9 @@ impl FromRequest<Arc<App>> for Authenticated {
         let params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| ApiError::URL)?;
         let params: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let credentials = app.credentials();
+        if credentials.is_open() && !is_local(&parts.headers) {
+            return Err(ApiError::FORBIDDEN);
+        }
         if !credentials.is_open() && !has_credential(&parts.headers) {
             return Err(ApiError::NO_TOKEN);
         }
@@ -71,6 +75,21 @@ impl FromRequest<Arc<App>> for Authenticated {
         let query = parts.uri.query().unwrap_or_default().to_owned();
         Ok(Self { scope, params, query, body })
     }
+}
+
+/// Whether a request came to us under a name of this machine and from no page of another site. Without
+/// credentials a page in a browser of this machine could reach us otherwise, by a name that is made to
+/// mean loopback.
+fn is_local(headers: &HeaderMap) -> bool {
+    let is_local_name = |authority: &str| {
+        let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        let host = host.map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    host.is_none_or(is_local_name)
+        && origin.is_none_or(|origin| origin.split_once("://").map(|(_, authority)| authority) == host)
 }
 
 fn signed<'a>(parts: &'a Parts, body: &'a [u8]) -> signature::Request<'a> {
@@ -218,5 +237,40 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         Self::INTERNAL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_credentials_only_this_machine_is_answered() {
+        let headers = |host: &str, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("a value"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().expect("a value"));
+            }
+            headers
+        };
+        for (host, origin) in [
+            ("127.0.0.1:8635", None),
+            ("localhost", None),
+            ("[::1]:80", None),
+            ("[::1]", None),
+            ("localhost:8635", Some("http://localhost:8635")),
+        ] {
+            assert!(is_local(&headers(host, origin)), "{host} {origin:?}");
+        }
+        for (host, origin) in [
+            ("evil.example:8635", None),
+            ("10.0.0.1:8635", None),
+            ("127.0.0.1:8635", Some("https://evil.example")),
+            ("127.0.0.1:8635", Some("null")),
+            ("localhost:8635", Some("http://localhost:80")),
+        ] {
+            assert!(!is_local(&headers(host, origin)), "{host} {origin:?}");
+        }
     }
 }

@@ -9,11 +9,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio_rustls::rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -91,13 +91,11 @@ pub(crate) async fn answer(
             let _permit = permit;
             match tls {
                 None => connection(stream, peer, router, watcher).await,
-                Some(tls) => {
-                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
-                        Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
-                    }
-                }
+                Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+                    Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
+                },
             }
         });
     }

@@ -53,11 +53,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(
-        runner: Arc<Runner>,
-        credentials: Credentials,
-        requests_per_second: u32,
-    ) -> Arc<Self> {
+    pub(crate) fn new(runner: Arc<Runner>, credentials: Credentials, requests_per_second: u32) -> Arc<Self> {
         Arc::new(Self {
             store: Arc::clone(&runner.store),
             catalog: Arc::clone(&runner.catalog),

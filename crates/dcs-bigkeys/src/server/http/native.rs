@@ -192,10 +192,7 @@ pub(crate) async fn report(
     Ok(([(header::CONTENT_TYPE, "application/json")], report).into_response())
 }
 
-async fn find(
-    app: &App,
-    request: &Authenticated,
-) -> Result<(Instance, TaskRow, Option<String>), ApiError> {
+async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<String>), ApiError> {
     let id = id::task(request.param("task")).ok_or(ApiError::TASK_ID)?;
     let (row, report) = app.store.report(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     let instance = app.catalog.find(&row.instance).filter(|instance| request.may_see(instance));

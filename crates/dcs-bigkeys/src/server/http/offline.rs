@@ -19,14 +19,12 @@ use crate::server::store::{Deleted, Family, NewTask, Submitted};
 #[utoipa::path(post, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis", tag = "offline",
     params(("project_id" = String, Path), ("instance_id" = String, Path)), request_body = OfflineRequest,
     responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn create(
-    State(app): State<Arc<App>>,
-    call: Call,
-) -> Result<Json<OfflineTaskId>, ApiError> {
+pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
     let object = call.object()?;
-    let node = object.get("node_id").and_then(Value::as_str).filter(|node| {
-        call.instance.shards.iter().any(|shard| shard.node_id == **node)
-    });
+    let node = object
+        .get("node_id")
+        .and_then(Value::as_str)
+        .filter(|node| call.instance.shards.iter().any(|shard| shard.node_id == **node));
     let node = node.ok_or(ApiError::parameter("node_id"))?;
     // Backups have no ids here: the newest is what there is.
     if object.get("backup_id").is_some_and(|id| !id.is_null()) {
@@ -107,10 +105,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json
 #[utoipa::path(delete, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis/{task_id}", tag = "offline",
     params(("project_id" = String, Path), ("instance_id" = String, Path), ("task_id" = String, Path)),
     responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    call: Call,
-) -> Result<Json<OfflineTaskId>, ApiError> {
+pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
     let id = call.task()?;
     match app.store.delete(Family::Offline, &call.instance.key, &id).await? {
         Deleted::Task(row, _) => Ok(Json(OfflineTaskId { task_id: row.id })),

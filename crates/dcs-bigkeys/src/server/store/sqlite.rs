@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::prelude::{BackendExt as _, Data, TaskBuilder, WorkerBuilder};
 use apalis::layers::WorkerBuilderExt as _;
+use apalis::prelude::{BackendExt as _, Data, TaskBuilder, WorkerBuilder};
 use apalis_sqlite::{Config, SqliteStorage};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::Notify;
 
 use super::{
-    Begun, Deleted, Ending, Family, Handler, MAX_ATTEMPTS, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, Shutdown,
-    StoreError, StoreResult, Submitted, TaskRow, TaskStore, ended,
+    Begun, Deleted, Ending, Family, Handler, MAX_ATTEMPTS, MAX_TASKS_PER_INSTANCE, NewTask, Schedule,
+    Shutdown, StoreError, StoreResult, Submitted, TaskRow, TaskStore, ended,
 };
 use crate::body::{ScanType, Status};
 use crate::server::id;
@@ -72,9 +72,6 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT)
-        };
         let writer = pool(1).connect_with(options.clone()).await?;
         migrate(&writer).await?;
         // Not apalis' own set-up, which turns `synchronous` off.
@@ -92,11 +89,10 @@ impl SqliteStore {
         let mut tx = self.begin_write().await?;
         sqlx::query("DELETE FROM Jobs WHERE job_type = ?").bind(QUEUE).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM Workers WHERE worker_type = ?").bind(QUEUE).execute(&mut *tx).await?;
-        let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM task WHERE status IN ('waiting', 'running') ORDER BY seq",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
+        let ids: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM task WHERE status IN ('waiting', 'running') ORDER BY seq")
+                .fetch_all(&mut *tx)
+                .await?;
         for id in &ids {
             enqueue(&mut tx, id).await?;
         }
@@ -163,6 +159,21 @@ impl SqliteStore {
             failure: None,
         }))
     }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(BUSY_TIMEOUT)
+        // When the disk is full, the database ends a transaction by itself; sqlx (0.9.0) does not notice and can
+        // never begin another on that connection. Such a connection is closed.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Behind the roll-back that is under way.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 /// Takes the lock beside the database.
@@ -323,7 +334,9 @@ impl TaskStore for SqliteStore {
             let Some(row) = row else { return Ok(Begun::Nothing) };
             if row.try_get::<i64, _>("attempts")? > MAX_ATTEMPTS {
                 let ending = Ending {
-                    failure: Some(format!("the worker ended {MAX_ATTEMPTS} times while it scanned the backup")),
+                    failure: Some(format!(
+                        "the worker ended {MAX_ATTEMPTS} times while it scanned the backup"
+                    )),
                     ..Ending::default()
                 };
                 finish(&mut tx, id, &ending, now).await?;
@@ -338,10 +351,12 @@ impl TaskStore for SqliteStore {
 
     fn give_back<'a>(&'a self, id: &'a str) -> StoreResult<'a, ()> {
         Box::pin(async move {
-            sqlx::query("UPDATE task SET attempts = max(attempts - 1, 0) WHERE id = ? AND status = 'running'")
-                .bind(id)
-                .execute(&self.writer)
-                .await?;
+            sqlx::query(
+                "UPDATE task SET attempts = max(attempts - 1, 0) WHERE id = ? AND status = 'running'",
+            )
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
             Ok(())
         })
     }
@@ -366,8 +381,7 @@ impl TaskStore for SqliteStore {
 
     fn schedules(&self) -> StoreResult<'_, Vec<Schedule>> {
         Box::pin(async move {
-            let rows =
-                sqlx::query("SELECT * FROM autoscan WHERE enabled").fetch_all(&self.readers).await?;
+            let rows = sqlx::query("SELECT * FROM autoscan WHERE enabled").fetch_all(&self.readers).await?;
             rows.iter().map(schedule).collect()
         })
     }
