@@ -1,4 +1,4 @@
-//! Adapter to Huawei Cloud DCS: the result of an analysis as that cloud's *BigkeysBody* JSON, and, behind the
+//! Adapter to Huawei Cloud DCS: the result of an analysis as that cloud's `BigkeysBody` JSON, and, behind the
 //! feature `server`, its HTTP API over backup files.
 //!
 //! [`Task`] and [`BigkeysBody`] mirror the contract; [`Task::finished`] makes one from a

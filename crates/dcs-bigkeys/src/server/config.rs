@@ -333,13 +333,13 @@ fn access_keys(sections: &[Spanned<AccessKeySection>]) -> Result<HashMap<String,
         let name = key.access_key.get_ref();
         let secret = match (&key.secret_key, &key.secret_key_env) {
             (Some(secret), None) => secret.clone(),
-            (None, Some(variable)) => match std::env::var(variable.get_ref()) {
-                Ok(secret) => secret,
-                Err(_) => {
+            (None, Some(variable)) => {
+                let Ok(secret) = std::env::var(variable.get_ref()) else {
                     let text = format!("the environment has no variable {}", variable.get_ref());
                     return wrong(variable, text);
-                }
-            },
+                };
+                secret
+            }
             _ => return wrong(section, "an access key needs either secret_key or secret_key_env"),
         };
         if name.is_empty() || secret.is_empty() {

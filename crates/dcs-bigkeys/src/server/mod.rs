@@ -67,7 +67,7 @@ pub struct ServeOptions {
 #[non_exhaustive]
 pub enum ServeError {
     /// The configuration.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// It would answer everybody on the network.
     #[error(
@@ -102,7 +102,7 @@ pub enum ServeError {
         error: std::io::Error,
     },
     /// Anything else of the system.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 

@@ -93,8 +93,7 @@ impl Runner {
 
     async fn run(&self, id: &str, running: &Arc<Running>) {
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let begun = self.retry(|| self.store.begin(id, Timestamp::now())).await;
-        let task = match begun {
+        let task = match self.retry(|| self.store.begin(id, Timestamp::now())).await {
             Some(Begun::Work(task)) => task,
             Some(Begun::GivenUp) => {
                 tracing::error!(task = id, "given up, it ended its worker too often");
@@ -116,7 +115,7 @@ impl Runner {
         let bytes = running.bytes.load(Ordering::Relaxed);
         match &ending.failure {
             None => {
-                tracing::info!(task = id, bytes, seconds = began.elapsed().as_secs_f64(), "scan succeeded")
+                tracing::info!(task = id, bytes, seconds = began.elapsed().as_secs_f64(), "scan succeeded");
             }
             Some(reason) => tracing::warn!(task = id, bytes, reason, "scan failed"),
         }

@@ -35,11 +35,11 @@ pub(crate) enum Outcome {
 }
 
 /// An opened backup.
-struct Opened {
+struct OpenBackup {
     path: PathBuf,
     before: Metadata,
     shard: Option<String>,
-    opened: rdb_source::Opened,
+    input: rdb_source::Opened,
 }
 
 /// The big-key analysis of all shards.
@@ -76,7 +76,7 @@ fn try_bigkeys(
     options.top = MAX_KEYS_PER_TYPE;
     options.rank = Rank::Natural;
     options.threads = limits.threads;
-    let sources = opened.iter_mut().map(Opened::source).collect();
+    let sources = opened.iter_mut().map(OpenBackup::source).collect();
     let outcome = rdb_analysis::analyze(sources, &options, running, &running.stop)
         .map_err(|error| format!("the scan cannot start: {error}"))?;
     let report = outcome.report;
@@ -135,29 +135,29 @@ fn open(
     shard: &Shard,
     limits: &Limits,
     running: &Running,
-) -> Result<Opened, String> {
+) -> Result<OpenBackup, String> {
     let path = catalog.backup(shard, limits.max_backup_bytes).map_err(|error| error.to_string())?;
     let before = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     // Read and not mapped: a backup that is cut short under us must fail its task and not end the service,
     // and what is read does not count as our memory.
-    let opened = rdb_source::open(&path, IoMode::Read, &Arc::clone(&running.stop))
+    let input = rdb_source::open(&path, IoMode::Read, &Arc::clone(&running.stop))
         .map_err(|error| error.to_string())?;
     running.total_bytes.fetch_add(before.len(), Ordering::Relaxed);
     let shard = shard.address.filter(|_| instance.is_cluster).map(|address| address.to_string());
-    Ok(Opened { path, before, shard, opened })
+    Ok(OpenBackup { path, before, shard, input })
 }
 
-impl Opened {
+impl OpenBackup {
     fn source(&mut self) -> Source<'_> {
         Source {
             // Reports are answered to clients, who need not know our directories.
             path: file_name(&self.path),
             shard: self.shard.clone(),
             fallback_time_ms: self
-                .opened
+                .input
                 .modified_ms
                 .unwrap_or_else(|| jiff::Timestamp::now().as_millisecond()),
-            data: match &mut self.opened.data {
+            data: match &mut self.input.data {
                 Data::Mapped(mapping) => SourceData::Bytes(mapping),
                 Data::Stream { reader, length } => {
                     let reader: &mut (dyn std::io::Read + Send) = reader.as_mut();

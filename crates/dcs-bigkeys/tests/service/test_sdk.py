@@ -134,7 +134,7 @@ class SdkTest(unittest.TestCase):
         self.assertEqual((before.instance_id, before.enable_auto_scan, before.schedule_at, before.updated_at), (CLUSTER, False, [], None))
         answer = update(AutoscanConfigRequest(True, ["21:00", "03:30"]))
         self.assertRegex(answer.updated_at, TIME)
-        self.assertEqual(show().to_dict(), answer.to_dict())
+        self.assertEqual(show().to_json_object(), answer.to_json_object())
         self.assertEqual((answer.enable_auto_scan, answer.schedule_at), (True, ["21:00", "03:30"]))
         self.assertEqual(update(AutoscanConfigRequest(False, [])).schedule_at, [])
         for body in (AutoscanConfigRequest(True, ["24:00"]), AutoscanConfigRequest(True, ["9:00"]), AutoscanConfigRequest(True, []), AutoscanConfigRequest(True, [7])):

@@ -272,7 +272,7 @@ fn push_encoded(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             _ => {
                 // Writing to a string cannot fail.
