@@ -66,19 +66,33 @@ impl Catalog {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All instances.
-    pub(crate) fn list(&self) -> Vec<Instance> {
-        self.refresh();
+    /// All instances, of a directory of backups as of now.
+    pub(crate) async fn list(self: &Arc<Self>) -> Vec<Instance> {
+        self.refresh_aside().await;
         self.state().instances.clone()
     }
 
-    /// The instance with this [key](Instance::key).
-    pub(crate) fn find(&self, key: &str) -> Option<Instance> {
-        let known = |state: &State| state.instances.iter().find(|instance| instance.key == key).cloned();
-        known(&self.state()).or_else(|| {
-            self.refresh();
-            known(&self.state())
-        })
+    /// The instance with this [key](Instance::key), as of the last listing.
+    pub(crate) fn known(&self, key: &str) -> Option<Instance> {
+        self.state().instances.iter().find(|instance| instance.key == key).cloned()
+    }
+
+    /// The instance with this [key](Instance::key), as of now.
+    pub(crate) async fn find(self: &Arc<Self>, key: &str) -> Option<Instance> {
+        if let Some(instance) = self.known(key) {
+            return Some(instance);
+        }
+        self.refresh_aside().await;
+        self.known(key)
+    }
+
+    /// Refreshes on a thread that may block: file systems may be slow.
+    async fn refresh_aside(self: &Arc<Self>) {
+        if self.state().directory.is_some() {
+            let catalog = Arc::clone(self);
+            // A panic there has been logged, and the last listing is still good.
+            let _ = tokio::task::spawn_blocking(move || catalog.refresh()).await;
+        }
     }
 
     /// Lists a directory of backups again, if the last listing is old.
@@ -294,7 +308,7 @@ mod tests {
         let large = catalog.backup(&shard(Backup::File(inside.join("a.rdb"))), Some(8));
         assert!(matches!(large, Err(BackupError::TooLarge { bytes: 9, .. })));
         let catalog = Catalog::new(Instances::Directory(inside)).expect("loads");
-        let names: Vec<_> = catalog.list().into_iter().map(|instance| instance.name).collect();
+        let names: Vec<_> = catalog.state().instances.iter().map(|instance| instance.name.clone()).collect();
         assert_eq!(names, ["a.rdb"]);
     }
 
@@ -310,16 +324,17 @@ mod tests {
         assert!(matches!(newest(dir.path(), "none*"), Err(BackupError::NoMatch { .. })));
     }
 
-    #[test]
-    fn a_directory_of_backups_is_listed_again_when_something_new_is_asked_for() {
+    #[tokio::test]
+    async fn a_directory_of_backups_is_listed_again_when_something_new_is_asked_for() {
         let dir = tempfile::tempdir().expect("a directory");
         let catalog = Catalog::new(Instances::Directory(dir.path().to_owned())).expect("loads");
+        let catalog = Arc::new(catalog);
         fs::write(dir.path().join("new.rdb"), b"").expect("written");
         fs::write(dir.path().join("no backup"), b"").expect("written");
         fs::write(dir.path().join("snapshot"), b"REDIS0011").expect("written");
         *catalog.listed_at.lock().expect("sound") -= LISTING_AGE;
-        let names: Vec<_> = catalog.list().into_iter().map(|instance| instance.name).collect();
+        let names: Vec<_> = catalog.list().await.into_iter().map(|instance| instance.name).collect();
         assert_eq!(names, ["new.rdb", "snapshot"]);
-        assert!(catalog.find(&id::derive("new.rdb").replace('-', "")).is_some());
+        assert!(catalog.find(&id::derive("new.rdb").replace('-', "")).await.is_some());
     }
 }

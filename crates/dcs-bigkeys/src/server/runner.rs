@@ -21,6 +21,9 @@ use super::store::{
 /// How long after a failure of the store a worker tries again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
+/// Why a cancelled task failed.
+const CANCELLED: &str = "it was cancelled";
+
 /// A scan at work.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
@@ -28,6 +31,7 @@ pub(crate) struct Running {
     pub(crate) total_bytes: AtomicU64,
     pub(crate) keys: AtomicU64,
     pub(crate) stop: Arc<AtomicBool>,
+    cancelled: AtomicBool,
 }
 
 impl rdb_analysis::Progress for Running {
@@ -71,6 +75,17 @@ impl Runner {
     /// The scan of a task, if it is at work here.
     pub(crate) fn running(&self, id: &str) -> Option<Arc<Running>> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Fails an unfinished task because somebody wants no more of it. One that is at work ends soon after.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<(), StoreError> {
+        if let Some(running) = self.running(id) {
+            running.cancelled.store(true, Ordering::Relaxed);
+            running.stop.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        let ending = Ending { failure: Some(CANCELLED.to_owned()), ..Ending::default() };
+        self.store.finish(id, &ending, Timestamp::now()).await
     }
 
     /// Waits until nothing is at work.
@@ -126,7 +141,7 @@ impl Runner {
 
     /// Scans on a thread that may block, until it is done, the time is up or the service ends.
     async fn scan(&self, task: &TaskRow, running: &Arc<Running>) -> Outcome {
-        let Some(instance) = self.catalog.find(&task.instance) else {
+        let Some(instance) = self.catalog.known(&task.instance) else {
             return failed("the instance is no longer configured");
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
@@ -149,6 +164,7 @@ impl Runner {
             }
         };
         match done {
+            Ok(Outcome::Interrupted) if running.cancelled.load(Ordering::Relaxed) => failed(CANCELLED),
             Ok(Outcome::Interrupted) if timed_out => {
                 failed(&format!("the scan took longer than {} s", self.limits.max_time.as_secs()))
             }

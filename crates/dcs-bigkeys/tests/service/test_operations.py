@@ -126,6 +126,24 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual(self.ended(task_id, SLOW)["status"], "failed")
         self.assertEqual(self.failure(task_id), "the scan took longer than 1 s")
 
+    def test_a_cancelled_task_is_failed_and_the_next_can_start(self):
+        harness.slow_rdb(self.service.backups / "slow.rdb", 20_000_000)
+        self.start()
+        task_id = self.create(SLOW)
+        self.until_running(task_id)
+        began = time.monotonic()
+        self.assertEqual(self.service.json("POST", f"/api/v1/tasks/{task_id}/cancel")[0], 200)
+        self.assertEqual(self.ended(task_id, SLOW)["status"], "failed")
+        self.assertLess(time.monotonic() - began, 2)
+        self.assertEqual(self.failure(task_id), "it was cancelled")
+        self.assertEqual(self.service.error("POST", f"/api/v1/tasks/{task_id}/cancel"), (400, "DCS.4957"))
+        # One that waits behind another instance's.
+        self.service.write("single-1.rdb", harness.rdb([(0, b"k", b"v")]))
+        self.until_running(self.create(SLOW))
+        waiting = self.create(SINGLE)
+        self.assertEqual(self.service.json("POST", f"/api/v1/tasks/{waiting}/cancel")[1]["status"], "failed")
+        self.assertEqual(self.ended(waiting, SINGLE)["status"], "failed")
+
     def test_a_locked_database_is_answered_with_an_internal_error_and_heals(self):
         self.service.write("single-1.rdb", harness.rdb([(0, b"k", b"v")]))
         self.start()

@@ -35,11 +35,15 @@ class PageTest(unittest.TestCase):
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
     def rows(self, table):
-        return [row.text for row in self.find(f"#{table} tbody tr")]
+        # In one step: the page replaces its rows.
+        return self.browser.execute_script("return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map(row => row.innerText)", table)
+
+    def press(self, table, row):
+        self.browser.execute_script("document.querySelectorAll(`#${arguments[0]} tbody tr`)[arguments[1]].querySelector('button').click()", table, row)
 
     def open(self, name):
-        row = next(row for row in self.find("#instances tbody tr") if row.text.startswith(name))
-        row.find_element(By.TAG_NAME, "button").click()
+        rows = self.rows("instances")
+        self.press("instances", next(index for index, row in enumerate(rows) if row.startswith(name)))
         self.until(lambda: self.find("#chosen-name")[0].text == name)
 
     def test_a_person_starts_an_analysis_and_reads_its_result(self):
@@ -51,7 +55,7 @@ class PageTest(unittest.TestCase):
         self.open("single")
         self.find("#start")[0].click()
         self.until(lambda: any("success" in row for row in self.rows("tasks")))
-        self.find("#tasks button")[0].click()
+        self.press("tasks", 0)
         self.until(lambda: len(self.rows("keys")) == 2)
         self.assertIn(HOSTILE.decode(), self.rows("keys")[0])
         self.assertIn("2 keys, 3 elements", self.find("#totals")[0].text)
@@ -64,7 +68,8 @@ class PageTest(unittest.TestCase):
         self.until(lambda: any("failed: broken.rdb" in row for row in self.rows("tasks")))
         # What the server refuses on purpose is logged by the browser; anything else is a mistake of the page.
         for entry in self.browser.get_log("browser"):
-            self.assertIn("401", entry["message"], entry)
+            if entry["level"] in ("WARNING", "SEVERE"):
+                self.assertIn("401", entry["message"], entry)
 
 
 if __name__ == "__main__":

@@ -284,7 +284,7 @@ class SdkTest(unittest.TestCase):
         self.assertEqual(self.service.error("GET", "/metrics", token=None), (401, "DCS.1003"))
         self.assertIn(b"bigkeys_scans_succeeded_total", self.service.request("GET", "/metrics")[2])
         paths = self.service.json("GET", "/api/v1/openapi.json", token=None)[1]["paths"]
-        self.assertEqual(len(paths), 14)
+        self.assertEqual(len(paths), 15)
 
     def test_secrets_are_not_logged(self):
         self.list()

@@ -117,7 +117,7 @@ impl FromRequest<Arc<App>> for Call {
         let request = Authenticated::from_request(request, app).await?;
         let project = project(request.param("project"), &request.scope)?;
         let key = id::normalize(request.param("instance")).ok_or(ApiError::INSTANCE_ID)?;
-        let instance = app.catalog.find(&key).ok_or(ApiError::NO_INSTANCE)?;
+        let instance = app.catalog.find(&key).await.ok_or(ApiError::NO_INSTANCE)?;
         if instance.project.as_ref().is_some_and(|of| *of != project) {
             return Err(ApiError::NO_INSTANCE);
         }
@@ -142,9 +142,10 @@ impl Authenticated {
     }
 
     /// The instance with the id in the path, if the sender may see it.
-    pub(crate) fn instance(&self, app: &App) -> Result<Instance, ApiError> {
+    pub(crate) async fn instance(&self, app: &App) -> Result<Instance, ApiError> {
         let key = id::normalize(self.param("instance")).ok_or(ApiError::INSTANCE_ID)?;
-        app.catalog.find(&key).filter(|instance| self.may_see(instance)).ok_or(ApiError::NO_INSTANCE)
+        let instance = app.catalog.find(&key).await;
+        instance.filter(|instance| self.may_see(instance)).ok_or(ApiError::NO_INSTANCE)
     }
 
     pub(crate) fn may_see(&self, instance: &Instance) -> bool {

@@ -101,6 +101,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/instances/{instance}/tasks", get(native::tasks).post(native::create))
         .route("/api/v1/tasks/{task}", get(native::task))
         .route("/api/v1/tasks/{task}/report", get(native::report))
+        .route("/api/v1/tasks/{task}/cancel", post(native::cancel))
         .fallback(|| async { ApiError::URL })
         .method_not_allowed_fallback(|| async { ApiError::METHOD })
         .layer(middleware::from_fn_with_state(Arc::clone(&app), observe))

@@ -121,7 +121,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, _: Authenticated) -> Re
 #[utoipa::path(get, path = "/api/v1/instances", tag = "native",
     responses((status = 200, body = InstanceList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticated) -> Json<InstanceList> {
-    let instances = app.catalog.list().into_iter().filter(|instance| request.may_see(instance));
+    let instances = app.catalog.list().await.into_iter().filter(|instance| request.may_see(instance));
     let instances = instances.map(|instance| InstanceInfo {
         kind: if instance.is_cluster { "cluster" } else { "single" },
         nodes: instance
@@ -146,7 +146,7 @@ pub(crate) async fn tasks(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Json<TaskInfoList>, ApiError> {
-    let instance = request.instance(&app)?;
+    let instance = request.instance(&app).await?;
     let mut tasks = Vec::new();
     for family in [Family::Bigkeys, Family::Offline] {
         let (_, rows) = app.store.list(family, &instance.key, None, 0, MAX_TASKS_PER_INSTANCE).await?;
@@ -163,7 +163,7 @@ pub(crate) async fn create(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Json<TaskInfo>, ApiError> {
-    let instance = request.instance(&app)?;
+    let instance = request.instance(&app).await?;
     request.expect_no_body()?;
     let row = submit(&app, &instance).await?;
     Ok(Json(info(&app, &instance, row)))
@@ -192,10 +192,26 @@ pub(crate) async fn report(
     Ok(([(header::CONTENT_TYPE, "application/json")], report).into_response())
 }
 
+/// Cancel an unfinished task. It fails soon after.
+#[utoipa::path(post, path = "/api/v1/tasks/{task_id}/cancel", tag = "native", params(("task_id" = String, Path)),
+    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<TaskInfo>, ApiError> {
+    let (instance, row, _) = find(&app, &request).await?;
+    if row.is_finished() {
+        return Err(ApiError::TASK_STATE);
+    }
+    app.runner.cancel(&row.id).await?;
+    let (row, _) = app.store.report(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    Ok(Json(info(&app, &instance, row)))
+}
+
 async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<String>), ApiError> {
     let id = id::task(request.param("task")).ok_or(ApiError::TASK_ID)?;
     let (row, report) = app.store.report(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
-    let instance = app.catalog.find(&row.instance).filter(|instance| request.may_see(instance));
+    let instance = app.catalog.find(&row.instance).await.filter(|instance| request.may_see(instance));
     Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, report))
 }
 

@@ -32,6 +32,7 @@ use super::{bigkeys, native, offline};
         native::create,
         native::task,
         native::report,
+        native::cancel,
     )
 )]
 struct Description;
