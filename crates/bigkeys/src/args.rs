@@ -85,9 +85,9 @@ pub(crate) struct ScanArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
 
-    /// The measure by which keys are big [default: rdb_bytes; for dcs: bytes of strings, elements of others]
+    /// The measure by which keys are big [default: `rdb_bytes`; for dcs: bytes of strings, elements of others]
     ///
-    /// value_bytes implies --deep.
+    /// `value_bytes` implies --deep.
     #[arg(long, value_name = "MEASURE")]
     pub(crate) by: Option<By>,
 
@@ -118,7 +118,10 @@ pub(crate) struct KeysArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
-    /// RDB files; - is standard input
+    /// RDB files, directories and patterns such as 'backup/*.rdb'; - is standard input
+    ///
+    /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
+    /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read.
     #[arg(value_name = "INPUT", required_unless_present = "shards")]
     pub(crate) inputs: Vec<PathBuf>,
 
@@ -126,11 +129,15 @@ pub(crate) struct InputArgs {
     #[arg(long = "shard", id = "shards", value_name = "IP:PORT=FILE", value_parser = parse_shard)]
     pub(crate) shards: Vec<Shard>,
 
+    /// Look for files in directories below those named, too
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
     /// How to read files: auto maps regular files and reads everything else
     #[arg(long, value_enum, default_value_t = Io::Auto)]
     pub(crate) io: Io,
 
-    /// Look inside packed values, so that value_bytes and largest_element_bytes are known for all
+    /// Look inside packed values, so that `value_bytes` and `largest_element_bytes` are known for all
     /// collections but streams
     #[arg(long)]
     pub(crate) deep: bool,

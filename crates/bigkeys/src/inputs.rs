@@ -1,25 +1,26 @@
 //! Opening what the user named.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rdb_analysis::{Source, SourceData};
-use rdb_source::{Data, Opened};
+use rdb_analysis::{Guard, Loss, Origin, Source, SourceData};
+use rdb_source::{Data, Found, Mapping, Opened};
 
 use crate::args::InputArgs;
-use crate::messages::Messages;
+use crate::messages;
 
 /// An opened input.
 pub(crate) struct Input {
     path: String,
     shard: Option<String>,
+    notes: Vec<String>,
     opened: Opened,
 }
 
 /// Opens every input. One that cannot be opened is reported and counted, and does not hide the others.
-pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> (Vec<Input>, usize) {
+pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>, usize) {
     let mut named: Vec<(&Path, Option<String>)> =
         args.inputs.iter().map(|path| (path.as_path(), None)).collect();
     for shard in &args.shards {
@@ -32,11 +33,21 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
     let mut inputs = Vec::new();
     let mut failures = 0;
     for (path, shard) in named {
-        match rdb_source::open(path, args.io.mode(), stop) {
-            Ok(opened) => inputs.push(Input { path: path.to_string_lossy().into_owned(), shard, opened }),
+        let found = match rdb_source::expand(path, args.recursive) {
+            Ok(found) => found,
             Err(error) => {
-                messages.error(&error);
+                messages::error(&error);
                 failures += 1;
+                continue;
+            }
+        };
+        for found in found {
+            match rdb_source::open(&found.path, args.io.mode(), stop) {
+                Ok(opened) => inputs.push(Input::new(&found, shard.clone(), opened)),
+                Err(error) => {
+                    messages::error(&error);
+                    failures += 1;
+                }
             }
         }
     }
@@ -44,6 +55,23 @@ pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Mess
 }
 
 impl Input {
+    fn new(found: &Found, shard: Option<String>, opened: Opened) -> Self {
+        let mut notes = Vec::new();
+        if !opened.compression.is_empty() {
+            let names: Vec<_> = opened.compression.iter().map(|format| format.name()).collect();
+            let names = names.join(", in it ");
+            notes.push(format!("decompressed ({names}); offsets are those in the decompressed data"));
+        }
+        if let Some(increments) = found.increments.filter(|increments| increments.files > 0) {
+            notes.push(format!(
+                "this is the base of an append-only file; {} incremental files of {} bytes were not read, so \
+                 what was written since its last rewrite is missing",
+                increments.files, increments.bytes
+            ));
+        }
+        Self { path: found.path.to_string_lossy().into_owned(), shard, notes, opened }
+    }
+
     /// Length in bytes, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
         match &self.opened.data {
@@ -60,20 +88,47 @@ impl Input {
         self.shard.as_deref()
     }
 
-    /// The input as the analysis wants it. A stream can be read once only.
+    /// The input as the analysis wants it. A stream can be read once only, and is closed when the
+    /// analysis is done with it.
     pub(crate) fn source(&mut self) -> Source<'_> {
         let now_ms = || jiff::Timestamp::now().as_millisecond();
+        let wrapper = &self.opened.wrapper;
+        let mut origin = Origin {
+            prefix_bytes: wrapper.prefix_bytes,
+            end_mark: wrapper.mark,
+            announced_bytes: wrapper.announced_bytes,
+            notes: self.notes.clone(),
+            guard: None,
+        };
+        let data = match &mut self.opened.data {
+            Data::Mapped(mapping) => {
+                origin.guard = Some(Box::new(MappedGuard(mapping)));
+                SourceData::Bytes(mapping)
+            }
+            Data::Stream { reader, length } => {
+                let nothing: Box<dyn Read + Send> = Box::new(io::empty());
+                SourceData::Reader { reader: std::mem::replace(reader, nothing), length: *length }
+            }
+        };
         Source {
             path: self.path.clone(),
             shard: self.shard.clone(),
             fallback_time_ms: self.opened.modified_ms.unwrap_or_else(now_ms),
-            data: match &mut self.opened.data {
-                Data::Mapped(mapping) => SourceData::Bytes(mapping),
-                Data::Stream { reader, length } => {
-                    let reader: &mut (dyn Read + Send) = reader.as_mut();
-                    SourceData::Reader { reader: Box::new(reader), length: *length }
-                }
-            },
+            data,
+            origin,
         }
+    }
+}
+
+/// Watches over a mapped file.
+struct MappedGuard<'a>(&'a Mapping);
+
+impl Guard for MappedGuard<'_> {
+    fn alarm(&self) -> &AtomicBool {
+        self.0.alarm()
+    }
+
+    fn loss(&self) -> Option<Loss> {
+        self.0.loss().map(|loss| Loss { offset: loss.offset, reason: loss.reason })
     }
 }

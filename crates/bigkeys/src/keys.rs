@@ -10,13 +10,13 @@ use rdb_analysis::{ScanOptions, for_each_key};
 use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::{self, KeyWriter, Row};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+    let (mut inputs, unopened) = open_all(&args.input, stop);
     let mut options = ScanOptions::default();
     options.deep = args.input.deep;
     options.verify_checksum = !args.input.no_checksum;
@@ -59,11 +59,12 @@ fn write_keys(
     let mut scratch = Vec::new();
     let mut written = Ok(());
     let facts = for_each_key(input.source(), options, bar, stop, |key| {
-        let name = match key.key.decode(&mut scratch) {
+        let name = match key.key.decode_prefix(usize::MAX, &mut scratch) {
             Ok(name) => name,
             Err(damage) => return ControlFlow::Continue(Err(damage)),
         };
-        let row = Row { name, key_bytes: name.len() as u64, measure: &key.measure, shard: shard.as_deref() };
+        let row =
+            Row { name, key_bytes: key.key.decoded_len(), measure: &key.measure, shard: shard.as_deref() };
         match writer.write(row) {
             Ok(()) => ControlFlow::Continue(Ok(())),
             Err(error) => {
@@ -76,7 +77,7 @@ fn write_keys(
     match facts {
         Ok(facts) => Ok(judge(&path, &facts, messages)),
         Err(failure) => {
-            messages.error(&failure);
+            messages::error(&failure);
             Ok(Ending::Failed)
         }
     }

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            messages.error(&format_args!("{error:#}"));
+            messages::error(&format_args!("{error:#}"));
             Ending::Failed.into()
         }
     }

@@ -5,21 +5,22 @@ use std::io::Write as _;
 
 use rdb_parser::escape::Escaped;
 
-/// Says things on standard error.
+/// Says what is wrong with what was done, unless the user wants to hear of errors only.
 pub(crate) struct Messages {
     pub(crate) quiet: bool,
 }
 
 impl Messages {
-    pub(crate) fn error(&self, message: &impl Display) {
-        say("error", message);
-    }
-
     pub(crate) fn warning(&self, message: &impl Display) {
         if !self.quiet {
             say("warning", message);
         }
     }
+}
+
+/// Says why something asked for is not done.
+pub(crate) fn error(message: &impl Display) {
+    say("error", message);
 }
 
 fn say(kind: &str, message: &impl Display) {

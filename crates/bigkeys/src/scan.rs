@@ -10,13 +10,13 @@ use rdb_analysis::{Options, Rank, SourceFacts, analyze};
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages);
+    let (mut inputs, unopened) = open_all(&args.input, stop);
     let options = options(args);
     let length = inputs.iter().map(Input::length).sum();
     let bar = Bar::new(&args.output, length, true);
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
 
     let report = outcome.report;
     for failure in &outcome.failures {
-        messages.error(failure);
+        messages::error(failure);
     }
     let failed = unopened + outcome.failures.len() > 0;
     let mut ending = if failed { Ending::Failed } else { Ending::Clean };
@@ -82,6 +82,16 @@ pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> End
     if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {
         messages.warning(&format_args!(
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"
+        ));
+    }
+    for note in &facts.notes {
+        messages.warning(&format_args!("{path}: {note}"));
+    }
+    if let Some(kind) = facts.trailing_kind.filter(|kind| kind.may_hold_data()) {
+        messages.warning(&format_args!(
+            "{path}: {} bytes follow the RDB data: {}",
+            facts.trailing_bytes,
+            kind.describe()
         ));
     }
     let coverage = &facts.coverage;

@@ -1,7 +1,7 @@
 //! The JSON against the contract's own examples.
 
 use dcs_bigkeys::{DcsTime, KeyType, MAX_KEYS_PER_TYPE, Status, Task, TaskInfo, Unit};
-use rdb_analysis::{Options, Rank, Source, SourceData, analyze};
+use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
 use serde_json::{Value, json};
 
 /// The example of the details operation, with the nulls that the raw form of other examples has.
@@ -93,6 +93,7 @@ fn task(file: &[u8], shard: Option<&str>) -> Task {
         shard: shard.map(str::to_owned),
         fallback_time_ms: 0,
         data: SourceData::Bytes(file),
+        origin: Origin::default(),
     };
     let mut options = Options::default();
     options.rank = Rank::Natural;

@@ -12,7 +12,7 @@ use crate::report::{Report, SourceReport};
 use crate::scan::{ScanOptions, SourceFacts, scan_source};
 use crate::source::{Progress, Source, SourceError};
 
-/// How [`analyze`] works.
+/// How [`analyze()`] works.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -32,7 +32,7 @@ impl Default for Options {
     }
 }
 
-/// What [`analyze`] gives.
+/// What [`analyze()`] gives.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {

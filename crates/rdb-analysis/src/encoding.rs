@@ -60,11 +60,13 @@ pub enum Encoding {
     Skiplist,
     /// `stream`
     Stream,
+    /// Not known: the server's name for it has not been seen.
+    Unknown,
 }
 
 impl Encoding {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Int,
         Self::Embstr,
         Self::Raw,
@@ -78,6 +80,7 @@ impl Encoding {
         Self::Hashtable,
         Self::Skiplist,
         Self::Stream,
+        Self::Unknown,
     ];
 
     /// The name that the server answers.
@@ -96,6 +99,7 @@ impl Encoding {
             Self::Hashtable => "hashtable",
             Self::Skiplist => "skiplist",
             Self::Stream => "stream",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -110,6 +114,7 @@ impl Encoding {
             DataType::Hash => hash(family, facts),
             DataType::Stream => Self::Stream,
             DataType::Module(_) => Self::Raw,
+            _ => Self::Unknown,
         }
     }
 }
@@ -149,11 +154,7 @@ fn string(family: Family, facts: &Facts<'_>) -> Encoding {
         Family::Redis6_2 | Family::Redis7_0 | Family::Redis7_2 | Family::Redis7_4 | Family::Valkey8_0 => {
             value_bytes <= MAX_EMBEDDED_STRING_BYTES
         }
-        Family::Redis8_2 => {
-            value_bytes <= MAX_EMBEDDED_STRING_BYTES
-                && embedded_bytes(16, 3, facts.key_bytes, value_bytes, facts.has_expiry) <= 64
-        }
-        Family::Valkey8_1 => {
+        Family::Redis8_2 | Family::Valkey8_1 => {
             value_bytes <= MAX_EMBEDDED_STRING_BYTES
                 && embedded_bytes(16, 3, facts.key_bytes, value_bytes, facts.has_expiry) <= 64
         }
@@ -234,6 +235,9 @@ fn zset(family: Family, outline: &Outline) -> Encoding {
 }
 
 fn hash(family: Family, facts: &Facts<'_>) -> Encoding {
+    if is_templated(facts.value_type) {
+        return Encoding::Unknown;
+    }
     if facts.value_type == ValueType::HashExpiryValkey || !fits(facts.outline, MAX_HASH_LISTPACK_ENTRIES) {
         return Encoding::Hashtable;
     }
@@ -245,6 +249,18 @@ fn hash(family: Family, facts: &Facts<'_>) -> Encoding {
         | ValueType::HashListpackExpiryPreRelease => Encoding::Listpackex,
         _ => compact(family),
     }
+}
+
+/// Whether a hash refers to a template. What the server calls that has not been seen.
+fn is_templated(value_type: ValueType) -> bool {
+    matches!(
+        value_type,
+        ValueType::HashTemplate
+            | ValueType::HashTemplateRef
+            | ValueType::HashTemplateArray
+            | ValueType::HashTemplateArrayRef
+            | ValueType::HashPathsValkey
+    )
 }
 
 /// Whether a collection stays or becomes packed on loading: a packed one is judged by its number of

@@ -1,7 +1,7 @@
 //! The JSON that the program promises: see `docs/schema/`.
 //!
 //! Field names and order are set here and in the types that derive [`Serialize`] for this purpose
-//! ([`Group`](crate::Group) and what holds it). A key that is UTF-8 is in `key`; any other is in
+//! ([`Group`] and what holds it). A key that is UTF-8 is in `key`; any other is in
 //! `key_b64`. Strings are written so that they are harmless on a terminal, too.
 
 use std::io::{self, Write};
@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rdb_parser::Checksum;
 use rdb_parser::escape::is_unprintable;
+use rdb_parser::{Checksum, Warning};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
@@ -18,6 +18,8 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 use crate::collect::Group;
 use crate::measure::{DataType, Measure};
 use crate::report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
+use crate::trailing::TrailingKind;
+use crate::warnings::WarningGroup;
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -86,7 +88,7 @@ pub fn report(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
     ReportJson {
         schema_version: SCHEMA_VERSION,
         tool: ToolJson { name: "bigkeys", version: env!("CARGO_PKG_VERSION") },
-        sources: report.sources.iter().map(source).collect(),
+        sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
         totals: report.totals,
         by_type: &report.by_type,
         by_db: &report.by_db,
@@ -173,12 +175,32 @@ struct SourceJson<'a> {
     key_bytes: u64,
     container_bytes: u64,
     trailing_bytes: u64,
+    trailing_kind: Option<&'static str>,
+    notes: &'a [String],
     checksum: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum_stored: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum_computed: Option<String>,
     coverage: CoverageJson<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct WarningJson<'a> {
+    kind: &'static str,
+    message: String,
+    provisional: bool,
+    count: u64,
+    examples: Vec<WarningExampleJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct WarningExampleJson<'a> {
+    offset: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    key: Option<NameJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -189,7 +211,7 @@ struct CoverageJson<'a> {
     damaged_keys: u64,
 }
 
-fn source(source: &SourceReport) -> SourceJson<'_> {
+fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
     let facts = &source.facts;
     let sums = match facts.checksum {
         Some(Checksum::Mismatch { stored, computed }) => Some((stored, computed)),
@@ -210,6 +232,8 @@ fn source(source: &SourceReport) -> SourceJson<'_> {
         key_bytes: facts.key_bytes,
         container_bytes: facts.container_bytes,
         trailing_bytes: facts.trailing_bytes,
+        trailing_kind: facts.trailing_kind.map(TrailingKind::name),
+        notes: &facts.notes,
         checksum: facts.checksum_name(),
         checksum_stored: sums.map(|(stored, _)| format!("{stored:016x}")),
         checksum_computed: sums.map(|(_, computed)| format!("{computed:016x}")),
@@ -219,6 +243,21 @@ fn source(source: &SourceReport) -> SourceJson<'_> {
             reason: facts.coverage.reason.as_deref(),
             damaged_keys: facts.coverage.damaged_keys,
         },
+        warnings: facts.warnings.iter().map(|(kind, group)| warning(kind, group, keys_as)).collect(),
+    }
+}
+
+fn warning(kind: Warning, group: &WarningGroup, keys_as: KeysAs) -> WarningJson<'_> {
+    let examples = group.examples.iter().map(|example| WarningExampleJson {
+        offset: example.offset,
+        key: example.key.as_deref().map(|name| NameJson { name, keys_as }),
+    });
+    WarningJson {
+        kind: kind.name(),
+        message: kind.to_string(),
+        provisional: kind.is_provisional(),
+        count: group.count,
+        examples: examples.collect(),
     }
 }
 

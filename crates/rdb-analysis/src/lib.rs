@@ -1,15 +1,15 @@
 //! Sizes, counts, top lists and groups of the keys in RDB files.
 //!
-//! [`analyze`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
+//! [`analyze()`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
 //! key of one source with its [`Measure`]. Both read a value once, by its length prefixes, and hold
 //! only what they report. Neither opens files nor prints: a source is bytes or a reader, and
 //! [`json`] writes the documented JSON to any writer.
 //!
 //! ```
-//! use rdb_analysis::{Options, Source, SourceData, analyze};
+//! use rdb_analysis::{Options, Origin, Source, SourceData, analyze};
 //!
 //! let file = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff";
-//! let source = Source { path: "dump.rdb".to_owned(), shard: None, fallback_time_ms: 0, data: SourceData::Bytes(file) };
+//! let source = Source { path: "dump.rdb".to_owned(), shard: None, fallback_time_ms: 0, data: SourceData::Bytes(file), origin: Origin::default() };
 //! let outcome = analyze(vec![source], &Options::default(), &(), &false.into())?;
 //! assert_eq!(outcome.report.totals.keys, 1);
 //! assert_eq!(outcome.report.totals.elements, 2);
@@ -27,6 +27,8 @@ mod measure;
 mod report;
 mod scan;
 mod source;
+mod trailing;
+mod warnings;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key};
 pub use collect::{ExpiryBucket, Group, Rank};
@@ -35,4 +37,6 @@ pub use family::Family;
 pub use measure::{DataType, KeyView, Measure};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 pub use scan::{Coverage, ScanOptions, SourceFacts};
-pub use source::{Progress, Source, SourceData, SourceError};
+pub use source::{Guard, Loss, Origin, Progress, Source, SourceData, SourceError};
+pub use trailing::TrailingKind;
+pub use warnings::{WarningExample, WarningGroup, WarningLog};

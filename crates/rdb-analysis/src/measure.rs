@@ -24,6 +24,22 @@ pub enum DataType {
     Hash,
     /// `stream`
     Stream,
+    /// `array`: a sparse array of Redis 8.8
+    Array,
+    /// `json`: of Dragonfly; the JSON of Redis is a module's
+    Json,
+    /// `bloom`: a Bloom filter of Dragonfly
+    Bloom,
+    /// `cuckoo`: a cuckoo filter of Dragonfly
+    Cuckoo,
+    /// `cms`: a count-min sketch of Dragonfly
+    CountMin,
+    /// `topk`: the most frequent items, of Dragonfly
+    TopK,
+    /// `gcra`: a rate limiter of Redis
+    Gcra,
+    /// `cron`: a scheduled script of KeyDB
+    Cron,
     /// The type of a module, without the version of its encoding.
     Module(ModuleId),
 }
@@ -33,7 +49,7 @@ impl DataType {
     pub const BUILT_IN: [Self; 6] =
         [Self::String, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream];
 
-    /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for a module's.
+    /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for one that only some servers have.
     #[inline]
     pub(crate) fn built_in_index(self) -> Option<usize> {
         Some(match self {
@@ -43,7 +59,7 @@ impl DataType {
             Self::Zset => 3,
             Self::Hash => 4,
             Self::Stream => 5,
-            Self::Module(_) => return None,
+            _ => return None,
         })
     }
 
@@ -58,7 +74,13 @@ impl DataType {
                 | ValueType::ListQuicklist
                 | ValueType::ListQuicklist2,
             ) => Self::List,
-            (_, ValueType::Set | ValueType::SetIntset | ValueType::SetListpack) => Self::Set,
+            (
+                _,
+                ValueType::Set
+                | ValueType::SetIntset
+                | ValueType::SetListpack
+                | ValueType::SetExpiryDragonfly,
+            ) => Self::Set,
             (
                 _,
                 ValueType::ZsetText
@@ -67,6 +89,20 @@ impl DataType {
                 | ValueType::ZsetListpack,
             ) => Self::Zset,
             (Layout::Stream(_), _) => Self::Stream,
+            (_, rare) => Self::of_rare(rare),
+        }
+    }
+
+    fn of_rare(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Array => Self::Array,
+            ValueType::Json => Self::Json,
+            ValueType::Bloom | ValueType::BloomChunked => Self::Bloom,
+            ValueType::Cuckoo => Self::Cuckoo,
+            ValueType::CountMin => Self::CountMin,
+            ValueType::TopK => Self::TopK,
+            ValueType::Gcra => Self::Gcra,
+            ValueType::Cron => Self::Cron,
             _ => Self::Hash,
         }
     }
@@ -81,6 +117,14 @@ impl fmt::Display for DataType {
             Self::Zset => "zset",
             Self::Hash => "hash",
             Self::Stream => "stream",
+            Self::Array => "array",
+            Self::Json => "json",
+            Self::Bloom => "bloom",
+            Self::Cuckoo => "cuckoo",
+            Self::CountMin => "cms",
+            Self::TopK => "topk",
+            Self::Gcra => "gcra",
+            Self::Cron => "cron",
             Self::Module(id) => return f.pad(&id.to_string()),
         })
     }

@@ -1,7 +1,7 @@
 //! One pass over one source: the loop everything else is built on.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use rdb_parser::{
     Checksum, Entry, Error, ErrorKind, Event, Flavour, Header, Input, Parser, RdbString, SliceInput, Window,
@@ -9,7 +9,9 @@ use rdb_parser::{
 
 use crate::family::Family;
 use crate::measure::{KeyView, Measurer};
-use crate::source::{Progress, Source, SourceData};
+use crate::source::{Guard, Origin, Progress, Source, SourceData};
+use crate::trailing::{Trailing, TrailingKind};
+use crate::warnings::WarningLog;
 
 /// Bytes between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -23,17 +25,11 @@ pub struct ScanOptions {
     pub deep: bool,
     /// Compare checksums.
     pub verify_checksum: bool,
-    /// See [`rdb_parser::Options::max_blob_bytes`].
-    pub max_blob_bytes: u64,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self {
-            deep: false,
-            verify_checksum: true,
-            max_blob_bytes: rdb_parser::limits::DEFAULT_MAX_BLOB_BYTES,
-        }
+        Self { deep: false, verify_checksum: true }
     }
 }
 
@@ -61,6 +57,10 @@ pub struct SourceFacts {
     pub container_bytes: u64,
     /// Bytes after the end of the RDB data.
     pub trailing_bytes: u64,
+    /// What these bytes look like. `None` if there are none.
+    pub trailing_kind: Option<TrailingKind>,
+    /// What else the reader of a report should know, a sentence each.
+    pub notes: Vec<String>,
     /// Keys announced by the database size hints. Writers may be wrong by a few.
     pub announced_keys: u64,
     /// Function libraries.
@@ -69,6 +69,8 @@ pub struct SourceFacts {
     pub checksum: Option<Checksum>,
     /// How much of the source was read.
     pub coverage: Coverage,
+    /// What was irregular, although it could be read.
+    pub warnings: WarningLog,
 }
 
 /// How much of a source was read, and why not all of it.
@@ -104,22 +106,37 @@ pub(crate) fn scan_source(
     stop: &AtomicBool,
     sink: impl FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
 ) -> Result<SourceFacts, Error> {
-    let length = source.data.length();
-    let time_ms = source.fallback_time_ms;
-    match source.data {
+    let given = Given {
+        length: source.data.length(),
+        time_ms: source.fallback_time_ms,
+        guard: source.origin.guard.as_deref(),
+        end_mark: source.origin.end_mark.as_ref(),
+    };
+    let start = source.origin.prefix_bytes;
+    let facts = match source.data {
         SourceData::Bytes(bytes) => {
-            scan_input(SliceInput::new(bytes), length, time_ms, options, progress, stop, sink)
+            let input = SliceInput::starting_at(bytes, start);
+            scan_input(input, &given, options, progress, stop, sink)
         }
         SourceData::Reader { reader, length } => {
-            scan_input(Window::new(reader, length), length, time_ms, options, progress, stop, sink)
+            let input = Window::starting_at(reader, start, length);
+            scan_input(input, &given, options, progress, stop, sink)
         }
-    }
+    };
+    facts.map(|facts| facts.judged_by(source.origin))
+}
+
+/// What is known of a source before it is read.
+struct Given<'a> {
+    length: Option<u64>,
+    time_ms: i64,
+    guard: Option<&'a dyn Guard>,
+    end_mark: Option<&'a [u8; 40]>,
 }
 
 fn scan_input<I: Input>(
     input: I,
-    length: Option<u64>,
-    time_ms: i64,
+    given: &Given<'_>,
     options: &ScanOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
@@ -127,11 +144,10 @@ fn scan_input<I: Input>(
 ) -> Result<SourceFacts, Error> {
     let mut parser_options = rdb_parser::Options::default();
     parser_options.verify_checksum = options.verify_checksum;
-    parser_options.max_blob_bytes = options.max_blob_bytes;
     let mut parser = Parser::new(input, parser_options)?;
     let mut measurer = Measurer::new(Family::from_header(parser.header()), options.deep);
     let mut facts = SourceFacts::new(parser.header());
-    let mut time_ms = time_ms;
+    let mut time_ms = given.time_ms;
     let mut reported = Reported::default();
 
     loop {
@@ -148,6 +164,10 @@ fn scan_input<I: Input>(
         };
         match event {
             Event::Entry(entry) => {
+                if given.guard.is_some_and(|guard| is_lost(guard, &entry)) {
+                    break;
+                }
+                facts.warnings.observe_entry(&entry);
                 let outcome = pass_on(&entry, &measurer, time_ms, &mut sink);
                 let end = entry.span.end;
                 match outcome {
@@ -186,12 +206,18 @@ fn scan_input<I: Input>(
             }
             Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
             Event::Function { .. } => facts.functions += 1,
+            Event::Warning { warning, offset } => {
+                facts.warnings.observe(warning, offset);
+                facts.flavour = parser.flavour();
+            }
             Event::End { checksum } => {
                 facts.checksum = Some(checksum);
-                match parser.skip_trailing() {
+                let mut trailing = Trailing::default();
+                match parser.show_trailing(|piece| trailing.show(piece)) {
                     Ok(bytes) => facts.trailing_bytes = bytes,
                     Err(error) => facts.coverage.note(&error, stop),
                 }
+                facts.trailing_kind = trailing.kind(given.end_mark);
                 break;
             }
             _ => {}
@@ -199,10 +225,22 @@ fn scan_input<I: Input>(
     }
 
     facts.container_bytes += parser.container_bytes();
-    facts.bytes = length.unwrap_or(parser.position());
+    facts.bytes = given.length.unwrap_or(parser.position());
     facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
     reported.report(progress, parser.position(), facts.keys);
     Ok(facts)
+}
+
+/// Whether `entry` may be made of bytes that are not the source's.
+///
+/// A file that was cut inside the last page that is mapped shows zeros there without an alarm. Zeros
+/// read as a string with an empty name, of which an honest database has one at most: enough to have
+/// another look at the file.
+#[inline]
+fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
+    // The alarm may be set by a signal handler on this thread while the entry is read.
+    compiler_fence(Ordering::SeqCst);
+    guard.alarm().load(Ordering::Relaxed) || entry.key.decoded_len() == 0 && guard.loss().is_some()
 }
 
 /// Measures a key and gives it to `sink`.
@@ -244,11 +282,42 @@ impl SourceFacts {
             key_bytes: 0,
             container_bytes: 0,
             trailing_bytes: 0,
+            trailing_kind: None,
+            notes: Vec::new(),
             announced_keys: 0,
             functions: 0,
             checksum: None,
             coverage: Coverage::default(),
+            warnings: WarningLog::default(),
         }
+    }
+
+    /// Adds what `origin` knows better: what was announced, and what was lost on the way.
+    fn judged_by(mut self, origin: Origin<'_>) -> Self {
+        self.notes = origin.notes;
+        if let Some(loss) = origin.guard.and_then(|guard| guard.loss())
+            && !self.coverage.interrupted
+            && self.checksum != Some(Checksum::Verified)
+        {
+            let stopped = self.coverage.stopped_at_offset.unwrap_or(self.bytes);
+            let offset = loss.offset.map_or(stopped, |offset| offset.min(stopped));
+            self.coverage.complete = false;
+            self.coverage.stopped_at_offset = Some(offset);
+            self.coverage.reason = Some(format!("{}, at offset {offset} (0x{offset:x})", loss.reason));
+        }
+        if self.coverage.complete {
+            let rdb_bytes = self.bytes.saturating_sub(self.trailing_bytes + origin.prefix_bytes);
+            if let Some(announced) = origin.announced_bytes.filter(|&announced| announced != rdb_bytes) {
+                self.notes.push(format!(
+                    "the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"
+                ));
+            }
+            if origin.end_mark.is_some() && self.trailing_kind != Some(TrailingKind::EndMark) {
+                self.notes
+                    .push("the end mark that the sender announced does not follow the RDB data".to_owned());
+            }
+        }
+        self
     }
 
     fn learn(&mut self, name: RdbString<'_>, value: RdbString<'_>) {

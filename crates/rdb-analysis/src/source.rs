@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::sync::atomic::AtomicBool;
 
 use rdb_parser::Error;
 
@@ -17,6 +18,54 @@ pub struct Source<'a> {
     pub fallback_time_ms: i64,
     /// Its bytes.
     pub data: SourceData<'a>,
+    /// How it came here; the default for a plain file.
+    pub origin: Origin<'a>,
+}
+
+/// What is known of where RDB data was found.
+#[derive(Default)]
+pub struct Origin<'a> {
+    /// Bytes in front of the RDB data, such as the prefix of a replication stream: part of
+    /// [`SourceData::Bytes`], already passed over in a [`SourceData::Reader`]. Offsets count them.
+    pub prefix_bytes: u64,
+    /// The mark that should follow the RDB data, if its sender announced one.
+    pub end_mark: Option<[u8; 40]>,
+    /// Length of the RDB data, if its sender announced it.
+    pub announced_bytes: Option<u64>,
+    /// What else the reader of a report should know, a sentence each. Copied to
+    /// [`SourceFacts::notes`](crate::SourceFacts::notes).
+    pub notes: Vec<String>,
+    /// Knows whether the bytes can still be believed.
+    pub guard: Option<Box<dyn Guard + 'a>>,
+}
+
+/// Watches over bytes that somebody else may take away, above all those of a mapped file.
+pub trait Guard: Send + Sync {
+    /// Is set before the first byte is shown that is not the source's. Looked at before each key is
+    /// believed.
+    fn alarm(&self) -> &AtomicBool;
+
+    /// Looks at the source itself: whether some of its bytes were lost.
+    fn loss(&self) -> Option<Loss>;
+}
+
+/// Bytes that were lost while they were being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Offset of the first byte that is gone, if known.
+    pub offset: Option<u64>,
+    /// What happened.
+    pub reason: String,
+}
+
+impl fmt::Debug for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin")
+            .field("prefix_bytes", &self.prefix_bytes)
+            .field("announced_bytes", &self.announced_bytes)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Bytes of a [`Source`].

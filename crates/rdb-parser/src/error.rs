@@ -9,7 +9,7 @@ use crate::escape::Escaped;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Bytes of a key that an [`Error`] keeps for its message.
-const KEY_IN_MESSAGE_BYTES: usize = 128;
+pub(crate) const KEY_IN_MESSAGE_BYTES: usize = 128;
 
 /// A failure to read an RDB file: what was wrong, at which absolute offset, and in which key.
 ///
@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Corrupt(&'static str, &'static str),
     /// A well-formed structure larger than this reader agrees to hold.
     Limit(&'static str),
+    /// A known structure that this reader, as it was built, cannot read.
+    Unsupported(&'static str),
 }
 
 impl Error {
@@ -78,9 +80,37 @@ impl Error {
         self
     }
 
+    /// As [`at`](Self::at), but for the end of the data, which is where it is.
+    #[cold]
+    pub(crate) fn inside(self, offset: u64) -> Self {
+        match self.0.kind {
+            ErrorKind::Truncated(_) | ErrorKind::Io(_) => self,
+            _ => self.at(offset),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn into_kind(self) -> ErrorKind {
+        self.0.kind
+    }
+
     #[cold]
     pub(crate) fn contained(mut self) -> Self {
         self.0.contained = true;
+        self
+    }
+
+    /// The same failure, seen as one of another kind.
+    #[cold]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// The same failure, from which reading cannot go on.
+    #[cold]
+    pub(crate) fn fatal(mut self) -> Self {
+        self.0.contained = false;
         self
     }
 
@@ -101,8 +131,9 @@ impl Error {
         self.0.offset
     }
 
-    /// Whether only one key is affected: its record's end is known, its inside is damaged, and the
-    /// parser stands on the next record and may be asked to go on.
+    /// Whether only one record is affected: its end is known, its inside is damaged, and the parser
+    /// stands on the next record and may be asked to go on. The record is a key, or a compressed blob
+    /// of keys.
     pub fn is_contained(&self) -> bool {
         self.0.contained
     }
@@ -134,6 +165,7 @@ impl fmt::Display for ErrorKind {
             Self::BadLzf(what) => write!(f, "invalid LZF data: {what}"),
             Self::Corrupt(encoding, detail) => write!(f, "corrupt {encoding}: {detail}"),
             Self::Limit(what) => write!(f, "{what} is larger than the limit"),
+            Self::Unsupported(what) => f.write_str(what),
         }
     }
 }

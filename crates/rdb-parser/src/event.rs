@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::encoding::Packed;
 use crate::format::{Dialect, ModuleId, ValueType};
 use crate::string::RdbString;
+use crate::warning::{Warning, Warnings};
 
 /// The first nine bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,20 @@ pub enum Event<'a> {
         /// The module.
         module: ModuleId,
     },
+    /// A record that says nothing about keys, passed over: a hash template, a slot import, a journal,
+    /// the index of a search module.
+    Other {
+        /// Its opcode.
+        opcode: u8,
+    },
+    /// Something irregular that concerns no single key; what concerns one is in
+    /// [`Entry::warnings`].
+    Warning {
+        /// What.
+        warning: Warning,
+        /// Absolute offset of the record that shows it.
+        offset: u64,
+    },
     /// A key and its value, outlined.
     Entry(Entry<'a>),
     /// The end of file opcode and the checksum behind it. Always the last event.
@@ -126,12 +141,16 @@ pub struct Entry<'a> {
     pub meta: KeyMeta,
     /// Absolute offsets of the record, from its first prefix opcode to the byte after its value.
     /// Other records may stand between the prefix opcodes and the value type (KeyDB writes such
-    /// files), so this can be longer than [`rdb_bytes`](Self::rdb_bytes).
+    /// files), so this can be longer than [`rdb_bytes`](Self::rdb_bytes). A key inside a compressed
+    /// blob of Dragonfly has the span of the blob, one cut into pieces that of all its pieces.
     pub span: Range<u64>,
-    /// Bytes of the file that belong to this key: prefix opcodes, value type, name and value.
+    /// Bytes of the file that belong to this key: prefix opcodes, value type, name and value. Inside a
+    /// compressed blob, its share of the compressed bytes.
     pub rdb_bytes: u64,
     /// What was measured while the value was passed over.
     pub outline: Outline,
+    /// What is irregular about it.
+    pub warnings: Warnings,
 }
 
 /// Facts about a key that stand in front of its record.
@@ -150,16 +169,16 @@ pub struct KeyMeta {
 
 /// The measures of a value that skipping it yields.
 ///
-/// | field | string | list, set, zset, hash | stream | module |
-/// |---|---|---|---|---|
-/// | `elements` | 1 | items, members, fields | entries | `None` |
-/// | `value_bytes` | its length | sum over the elements, if they were seen | `None` | `None` |
-/// | `largest_element_bytes` | its length | the largest, if they were seen | `None` | `None` |
+/// | field | string, JSON | list, set, zset, hash, array | stream | rate limiter | vector set | filters, sketches, other modules, cron |
+/// |---|---|---|---|---|---|---|
+/// | `elements` | 1 | items, members, fields, cells | entries | 1 | vectors | `None` |
+/// | `value_bytes` | its length | sum over the elements, if they were seen | the same | `None` | `None` | `None` |
+/// | `largest_element_bytes` | its length | the largest, if they were seen | the same | `None` | `None` | `None` |
 ///
 /// The bytes of an element are those of its decoded strings: the item, the member (without its
-/// score), the field and its value (without its expiry). They are seen where elements are stored
-/// one by one, and in packed encodings when the visitor
-/// [wants them](crate::Visitor::wants_packed).
+/// score), the field and its value (without its expiry), the fields and values of a stream's entry.
+/// A hash that uses a template counts its values only. They are seen where elements are stored one by
+/// one, and in packed encodings when the visitor [wants them](crate::Visitor::wants_packed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outline {
@@ -204,6 +223,8 @@ pub enum Layout {
     Stream(StreamShape),
     /// A module's own format.
     Module(ModuleId),
+    /// A structure of its own: a filter or sketch, a rate limiter, a scheduled script.
+    Opaque,
 }
 
 /// Parts of a stream besides its entries.

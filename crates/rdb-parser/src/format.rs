@@ -1,6 +1,7 @@
 //! The numbers of the format: magic, opcodes, value types. They stand nowhere else.
 //!
-//! Source: `rdb.h` of Redis 2.8 to 8.2 and of Valkey 8.0 to 9.1.
+//! Source: `rdb.h` of Redis 2.8 to 8.2 and of Valkey 8.0 to 9.1; what is newer, and what other servers
+//! add, as listed in `docs/format-notes.md`.
 
 use std::fmt;
 
@@ -12,6 +13,28 @@ pub(crate) const FIRST_VERSION_WITH_CHECKSUM: u32 = 5;
 
 /// First version of the numbering that Valkey began with its own magic.
 pub(crate) const FIRST_VALKEY_VERSION: u32 = 80;
+
+/// Highest versions whose content is known.
+const LAST_KNOWN_REDIS_VERSION: u32 = 15;
+const LAST_KNOWN_VALKEY_VERSION: u32 = 81;
+
+/// First version of Valkey that can compress more than strings.
+pub(crate) const FIRST_VALKEY_VERSION_WITH_ENVELOPE: u32 = 81;
+
+/// First version in which type 33 of Redis can be a rate limiter.
+const FIRST_VERSION_WITH_GCRA: u32 = 15;
+
+/// First version in which a Dragonfly file may use type 20 as Redis does.
+const FIRST_VERSION_WITH_SET_LISTPACK: u32 = 10;
+
+/// Whether every record of a file of this version is known.
+pub(crate) fn is_known_version(dialect: Dialect, version: u32) -> bool {
+    version
+        <= match dialect {
+            Dialect::Valkey => LAST_KNOWN_VALKEY_VERSION,
+            Dialect::Redis | Dialect::Dragonfly => LAST_KNOWN_REDIS_VERSION,
+        }
+}
 
 /// Bytes in the position of a value type that are not one.
 pub(crate) mod opcode {
@@ -29,14 +52,98 @@ pub(crate) mod opcode {
     pub(crate) const EOF: u8 = 255;
 }
 
-/// Who defined the numbers in a file. Settled by the magic alone; see [`Header`](crate::Header).
+/// A record that most files do not have, told apart by dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RareRecord {
+    /// 242 of Redis: the fields that hashes refer to.
+    HashTemplate,
+    /// 243 of Redis: metadata of the key that follows.
+    KeyMetadata,
+    /// 243 of Valkey: slots being imported.
+    SlotImport,
+    /// 121: Redis Enterprise's slot number.
+    SlotNumber,
+    /// 107: Redis Enterprise's access time of the key that follows.
+    RamLru,
+    /// Known by name only.
+    Unskippable(&'static str),
+    /// 200: the end of Dragonfly's full synchronisation.
+    FullSyncEnd,
+    /// 201: records in a zstd frame.
+    ZstdBlob,
+    /// 202: records in an LZ4 frame.
+    Lz4Blob,
+    /// 203: the end of a blob.
+    BlobEnd,
+    /// 210: commands since the snapshot began.
+    Journal,
+    /// 211: position in the journal.
+    JournalOffset,
+    /// 220: Dragonfly's flags of the key that follows.
+    KeyFlags,
+    /// 222: the graph of a vector index.
+    VectorIndex,
+    /// 223: the documents of an index.
+    DocumentIndex,
+    /// 224: a piece of a value.
+    TaggedChunk,
+}
+
+impl RareRecord {
+    /// The record that `byte` begins in a file of this dialect.
+    ///
+    /// Redis leaves the numbers of Dragonfly and of Redis Enterprise unassigned, so they are
+    /// understood in any file with its magic.
+    pub(crate) fn from_byte(byte: u8, dialect: Dialect) -> Option<Self> {
+        Some(match (byte, dialect) {
+            (6, _) => Self::Unskippable("a module value of a 4.0 release candidate (type 6)"),
+            (242, Dialect::Redis) => Self::HashTemplate,
+            (243, Dialect::Redis) => Self::KeyMetadata,
+            (243, Dialect::Valkey) => Self::SlotImport,
+            (_, Dialect::Valkey) => return None,
+            (101, _) => Self::Unskippable("a GCAS record of Redis Enterprise (opcode 101)"),
+            (102, _) => Self::Unskippable("a GFLAGS record of Redis Enterprise (opcode 102)"),
+            (107, _) => Self::RamLru,
+            (121, _) => Self::SlotNumber,
+            (200, _) => Self::FullSyncEnd,
+            (201, _) => Self::ZstdBlob,
+            (202, _) => Self::Lz4Blob,
+            (203, _) => Self::BlobEnd,
+            (210, _) => Self::Journal,
+            (211, _) => Self::JournalOffset,
+            (220, _) => Self::KeyFlags,
+            (222, _) => Self::VectorIndex,
+            (223, _) => Self::DocumentIndex,
+            (224, _) => Self::TaggedChunk,
+            _ => return None,
+        })
+    }
+
+    /// Whether only Dragonfly writes it.
+    pub(crate) fn is_dragonflys(self) -> bool {
+        !matches!(
+            self,
+            Self::HashTemplate
+                | Self::KeyMetadata
+                | Self::SlotImport
+                | Self::SlotNumber
+                | Self::RamLru
+                | Self::Unskippable(_)
+        )
+    }
+}
+
+/// Who defined the numbers in a file: what the magic says ([`Header`](crate::Header)), refined by the
+/// AUX field with which Dragonfly opens its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// Magic `REDIS`: Redis, KeyDB, Dragonfly, Valkey up to 8.
+    /// Magic `REDIS`: Redis, KeyDB, Valkey up to 8, and Dragonfly before it says so.
     Redis,
     /// Magic `VALKEY`: Valkey from 9.0.
     Valkey,
+    /// Magic `REDIS` and an AUX field `df-ver`.
+    Dragonfly,
 }
 
 /// How a value is laid out in the file: the type byte of its record, told apart by dialect.
@@ -93,12 +200,49 @@ pub enum ValueType {
     HashExpiry,
     /// 25: a hash with field expiry in one listpack.
     HashListpackExpiry,
+    /// 23 of Valkey: a hash of fields below paths.
+    HashPathsValkey,
+    /// 26: a stream as Redis 8.6 writes it.
+    Stream4,
+    /// 27: a stream as Redis 8.8 writes it.
+    Stream5,
+    /// 28: a sparse array.
+    Array,
+    /// 29: a hash with its template, in one listpack.
+    HashTemplate,
+    /// 30 of Redis: a hash in one listpack that names its template.
+    HashTemplateRef,
+    /// 31 of Redis: a hash with its template, value by value.
+    HashTemplateArray,
+    /// 32 of Redis: a hash that names its template, value by value.
+    HashTemplateArrayRef,
+    /// 33 of Redis: the state of a rate limiter.
+    Gcra,
+    /// 64: a scheduled script of KeyDB.
+    Cron,
+    /// 30 of Dragonfly, and 20 in its older files: JSON text.
+    Json,
+    /// 31 of Dragonfly: a hash with field expiry.
+    HashExpiryDragonfly,
+    /// 32 of Dragonfly: a set with member expiry.
+    SetExpiryDragonfly,
+    /// 33 of Dragonfly: a Bloom filter.
+    Bloom,
+    /// 34 of Dragonfly: a Bloom filter in pieces.
+    BloomChunked,
+    /// 35 of Dragonfly: a count-min sketch.
+    CountMin,
+    /// 36 of Dragonfly: the most frequent items.
+    TopK,
+    /// 37 of Dragonfly: a cuckoo filter.
+    Cuckoo,
 }
 
 impl ValueType {
-    /// The type that `byte` stands for in a file of this dialect.
+    /// The type that `byte` stands for in a file of this dialect and version. Only two numbers depend
+    /// on the version; for all others it says nothing.
     #[inline]
-    pub(crate) fn from_byte(byte: u8, dialect: Dialect) -> Option<Self> {
+    pub(crate) fn from_byte(byte: u8, dialect: Dialect, version: u32) -> Option<Self> {
         Some(match byte {
             0 => Self::String,
             1 => Self::List,
@@ -118,17 +262,46 @@ impl ValueType {
             17 => Self::ZsetListpack,
             18 => Self::ListQuicklist2,
             19 => Self::Stream2,
-            20 => Self::SetListpack,
+            20 if dialect != Dialect::Dragonfly => Self::SetListpack,
             21 => Self::Stream3,
-            22 => match dialect {
-                Dialect::Redis => Self::HashExpiryPreRelease,
-                Dialect::Valkey => Self::HashExpiryValkey,
-            },
-            23 if dialect == Dialect::Redis => Self::HashListpackExpiryPreRelease,
+            22 if dialect == Dialect::Valkey => Self::HashExpiryValkey,
+            22 => Self::HashExpiryPreRelease,
+            23 if dialect == Dialect::Valkey => Self::HashPathsValkey,
+            23 => Self::HashListpackExpiryPreRelease,
             24 => Self::HashExpiry,
             25 => Self::HashListpackExpiry,
+            _ => return Self::from_rare_byte(byte, dialect, version),
+        })
+    }
+
+    #[cold]
+    fn from_rare_byte(byte: u8, dialect: Dialect, version: u32) -> Option<Self> {
+        Some(match (byte, dialect) {
+            (20, Dialect::Dragonfly) if version >= FIRST_VERSION_WITH_SET_LISTPACK => Self::SetListpack,
+            (20 | 30, Dialect::Dragonfly) => Self::Json,
+            (31, Dialect::Dragonfly) => Self::HashExpiryDragonfly,
+            (32, Dialect::Dragonfly) => Self::SetExpiryDragonfly,
+            (33, Dialect::Dragonfly) => Self::Bloom,
+            (34, Dialect::Dragonfly) => Self::BloomChunked,
+            (35, Dialect::Dragonfly) => Self::CountMin,
+            (36, Dialect::Dragonfly) => Self::TopK,
+            (37, Dialect::Dragonfly) => Self::Cuckoo,
+            (26, Dialect::Redis) => Self::Stream4,
+            (27, Dialect::Redis) => Self::Stream5,
+            (28, Dialect::Redis) => Self::Array,
+            (29, Dialect::Redis) => Self::HashTemplate,
+            (30, Dialect::Redis) => Self::HashTemplateRef,
+            (31, Dialect::Redis) => Self::HashTemplateArray,
+            (32, Dialect::Redis) => Self::HashTemplateArrayRef,
+            (33, Dialect::Redis) if version >= FIRST_VERSION_WITH_GCRA => Self::Gcra,
+            (64, Dialect::Redis) => Self::Cron,
             _ => return None,
         })
+    }
+
+    /// Whether the value is a stream.
+    pub fn is_stream(self) -> bool {
+        matches!(self, Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5)
     }
 }
 
@@ -143,6 +316,7 @@ impl ModuleId {
     }
 
     /// The id without the version: what makes two values of one type.
+    #[must_use]
     pub fn without_version(self) -> Self {
         Self(self.0 & !1023)
     }
@@ -184,12 +358,32 @@ mod tests {
     }
 
     #[test]
-    fn only_the_magic_tells_the_two_types_22_apart() {
-        assert_eq!(ValueType::from_byte(22, Dialect::Redis), Some(ValueType::HashExpiryPreRelease));
-        assert_eq!(ValueType::from_byte(22, Dialect::Valkey), Some(ValueType::HashExpiryValkey));
-        assert_eq!(ValueType::from_byte(23, Dialect::Valkey), None);
-        for unassigned in [6, 8, 26, 64, 200] {
-            assert_eq!(ValueType::from_byte(unassigned, Dialect::Redis), None);
+    fn a_number_that_two_servers_use_is_told_apart_by_dialect() {
+        let redis = |byte| ValueType::from_byte(byte, Dialect::Redis, 15);
+        let valkey = |byte| ValueType::from_byte(byte, Dialect::Valkey, 81);
+        let dragonfly = |byte| ValueType::from_byte(byte, Dialect::Dragonfly, 9);
+        assert_eq!(redis(22), Some(ValueType::HashExpiryPreRelease));
+        assert_eq!(valkey(22), Some(ValueType::HashExpiryValkey));
+        assert_eq!(redis(23), Some(ValueType::HashListpackExpiryPreRelease));
+        assert_eq!(valkey(23), Some(ValueType::HashPathsValkey));
+        assert_eq!(redis(20), Some(ValueType::SetListpack));
+        assert_eq!(dragonfly(20), Some(ValueType::Json));
+        assert_eq!(ValueType::from_byte(20, Dialect::Dragonfly, 12), Some(ValueType::SetListpack));
+        assert_eq!((redis(32), valkey(32)), (Some(ValueType::HashTemplateArrayRef), None));
+        assert_eq!(dragonfly(32), Some(ValueType::SetExpiryDragonfly));
+        assert_eq!(ValueType::from_byte(33, Dialect::Redis, 14), None);
+        assert_eq!(redis(33), Some(ValueType::Gcra));
+        for unassigned in [6, 8, 38, 65, 192, 200] {
+            assert_eq!(redis(unassigned), None);
+            assert_eq!(valkey(unassigned), None);
+            assert_eq!(dragonfly(unassigned), None);
         }
+    }
+
+    #[test]
+    fn opcode_243_is_two_records() {
+        assert_eq!(RareRecord::from_byte(243, Dialect::Redis), Some(RareRecord::KeyMetadata));
+        assert_eq!(RareRecord::from_byte(243, Dialect::Valkey), Some(RareRecord::SlotImport));
+        assert_eq!(RareRecord::from_byte(243, Dialect::Dragonfly), None);
     }
 }

@@ -94,6 +94,16 @@ impl Crc64 {
     }
 }
 
+/// The CRC-64 of two runs of bytes one after the other, from that of each and the length of the second.
+///
+/// ```
+/// # use rdb_parser::crc64_combine;
+/// assert_eq!(crc64_combine(0, 0xe9c6_d914_c4b8_d9ca, 9), 0xe9c6_d914_c4b8_d9ca);
+/// ```
+pub fn crc64_combine(first: u64, second: u64, second_bytes: u64) -> u64 {
+    crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, first, second, second_bytes)
+}
+
 impl std::fmt::Debug for Crc64 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Crc64({:016x})", self.value())
@@ -118,6 +128,13 @@ impl<'a> SliceInput<'a> {
     /// A cursor at the first of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
+    }
+
+    /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
+    /// first of `bytes`.
+    pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
+        let position = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
+        Self { position, summed: position, ..Self::new(bytes) }
     }
 
     #[inline]
@@ -212,6 +229,20 @@ mod tests {
         crc.update(b"1234");
         crc.update(b"56789");
         assert_eq!(crc.value(), 0xe9c6_d914_c4b8_d9ca);
+    }
+
+    #[test]
+    fn the_checksum_of_two_parts_is_that_of_the_whole() {
+        let data: Vec<u8> = (0..5000u32).map(|i| (i * 7 % 251) as u8).collect();
+        let sum = |bytes: &[u8]| {
+            let mut crc = Crc64::new();
+            crc.update(bytes);
+            crc.value()
+        };
+        for cut in [0, 1, 9, 64, 1000, 4999, 5000] {
+            let (a, b) = data.split_at(cut);
+            assert_eq!(crc64_combine(sum(a), sum(b), b.len() as u64), sum(&data), "{cut}");
+        }
     }
 
     #[test]

@@ -29,7 +29,10 @@
 #![warn(clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod dragonfly;
+pub mod dump;
 mod encoding;
+mod envelope;
 mod error;
 pub mod escape;
 mod event;
@@ -37,19 +40,24 @@ mod format;
 mod input;
 pub mod limits;
 mod lzf;
+mod lzf_reader;
 mod parser;
+mod rare;
 mod read;
 mod string;
 mod value;
 mod visitor;
+mod warning;
 mod window;
 
 pub use encoding::Packed;
+pub use envelope::{EnvelopeCodec, ValkeyEnvelope};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, ModuleId, ValueType};
-pub use input::{Input, SliceInput};
-pub use parser::{Options, Parser};
+pub use input::{Input, SliceInput, crc64_combine};
+pub use parser::{Options, Parser, State};
 pub use string::{RdbString, parse_canonical_integer};
 pub use visitor::{Role, Visitor};
+pub use warning::{Warning, Warnings};
 pub use window::Window;

@@ -9,5 +9,28 @@ pub const MAX_SHOWN_STRING_BYTES: u64 = 64 << 10;
 /// stored.
 pub const MAX_META_STRING_BYTES: u64 = 64 << 10;
 
-/// Default of [`Options::max_blob_bytes`](crate::Options::max_blob_bytes).
-pub const DEFAULT_MAX_BLOB_BYTES: u64 = 512 << 20;
+/// Longest key, in bytes as stored and in bytes decoded, that is shown whole. Of a longer one only the beginning
+/// is: see [`RdbString::Truncated`](crate::RdbString::Truncated).
+pub const MAX_WHOLE_KEY_BYTES: u64 = 1 << 20;
+
+/// Bytes, as stored, that are shown of a longer key.
+pub const TRUNCATED_KEY_BYTES: u64 = 64 << 10;
+
+/// Longest compressed value, in bytes decompressed, that is expanded in memory when its elements must be seen. A
+/// longer one is expanded a piece at a time, which is slower.
+pub const MAX_EXPANDED_BLOB_BYTES: u64 = 1 << 20;
+
+/// Most hash templates of a file.
+pub const MAX_HASH_TEMPLATES: usize = 1 << 19;
+
+/// Largest compressed blob of Dragonfly, in bytes as stored. It is held while its records are read.
+pub const MAX_DRAGONFLY_BLOB_BYTES: u64 = 16 << 20;
+
+/// Largest content of such a blob, in bytes decompressed. It is not held.
+pub const MAX_DRAGONFLY_CONTENT_BYTES: u64 = 4 << 30;
+
+/// Largest distance over which the zstd data of a blob may refer back, in bytes.
+pub const MAX_ZSTD_WINDOW_BYTES: u64 = 16 << 20;
+
+/// Most values of a Dragonfly file that are in pieces at the same time.
+pub const MAX_OPEN_CHUNKED_VALUES: usize = 256;

@@ -19,6 +19,11 @@ pub(crate) fn is_plausible(compressed_len: u64, decoded_len: u64) -> bool {
     decoded_len <= compressed_len.saturating_mul(MAX_RATIO) && (compressed_len == 0) == (decoded_len == 0)
 }
 
+/// Most bytes that can come out of `compressed_len`.
+pub(crate) fn max_decoded_len(compressed_len: u64) -> u64 {
+    compressed_len.saturating_mul(MAX_RATIO)
+}
+
 /// Decompresses all of `compressed` into `out`, replacing what was there.
 ///
 /// # Errors
@@ -51,11 +56,47 @@ pub(crate) fn decompress_prefix(compressed: &[u8], out: &mut [u8]) -> Result<usi
     expand(compressed, out).map(|(_, written)| written)
 }
 
+/// As [`decompress_prefix`], of data that may itself be cut off: the tokens that are whole.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadLzf`] if a token refers to what is before the start.
+pub(crate) fn decompress_available(compressed: &[u8], out: &mut [u8]) -> Result<usize, ErrorKind> {
+    let mut read = 0;
+    let mut written = 0;
+    while written < out.len() {
+        let Some(len) = token_bytes(compressed.get(read..).unwrap_or_default()) else { break };
+        let token = compressed.get(read..read + len).unwrap_or_default();
+        written = expand_from(token, out, written)?.1;
+        read += len;
+    }
+    Ok(written)
+}
+
+/// Bytes of the token at the start of `input`, if it is whole.
+pub(crate) fn token_bytes(input: &[u8]) -> Option<usize> {
+    let control = *input.first()?;
+    let len = match control {
+        ..LITERAL => 2 + usize::from(control),
+        _ if control >> 5 == 7 => 3,
+        _ => 2,
+    };
+    (input.len() >= len).then_some(len)
+}
+
 /// Runs tokens until `out` is full or `input` is used up. Returns bytes read and written; a token
 /// that would go beyond `out` is cut there and counts as not fully read.
 fn expand(input: &[u8], out: &mut [u8]) -> Result<(usize, usize), ErrorKind> {
+    expand_from(input, out, 0)
+}
+
+/// As [`expand`], into `out` from `written` on.
+pub(crate) fn expand_from(
+    input: &[u8],
+    out: &mut [u8],
+    mut written: usize,
+) -> Result<(usize, usize), ErrorKind> {
     let mut read = 0;
-    let mut written = 0;
     while written < out.len() {
         let Some(&control) = input.get(read) else { break };
         read += 1;
@@ -107,7 +148,7 @@ fn copy_back(out: &mut [u8], at: usize, distance: usize, length: usize) -> Resul
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -117,7 +158,7 @@ mod tests {
     }
 
     /// Greedy compressor, enough to make every kind of token.
-    fn compress(data: &[u8]) -> Vec<u8> {
+    pub(crate) fn compress(data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut literals = Vec::new();
         let flush = |literals: &mut Vec<u8>, out: &mut Vec<u8>| {

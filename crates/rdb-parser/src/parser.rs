@@ -1,20 +1,25 @@
 //! The record loop.
 
+use crate::envelope::{self, ValkeyEnvelope};
+use crate::error::KEY_IN_MESSAGE_BYTES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Outline};
 use crate::format::{
-    Dialect, FIRST_VALKEY_VERSION, FIRST_VERSION_WITH_CHECKSUM, HEADER_BYTES, ModuleId, ValueType, opcode,
+    Dialect, FIRST_VALKEY_VERSION, FIRST_VERSION_WITH_CHECKSUM, HEADER_BYTES, ModuleId, RareRecord,
+    ValueType, is_known_version, opcode,
 };
 use crate::input::{Input, SliceInput};
 use crate::limits;
+use crate::rare::Rare;
 use crate::read::ReadExt as _;
 use crate::string::{PinnedString, RdbString};
 use crate::value::{Walker, skip_module_stream};
 use crate::visitor::Visitor;
+use crate::warning::{Warning, Warnings};
 use crate::window::Window;
 
 /// Slots of a cluster.
-const SLOTS: u64 = 16_384;
+pub(crate) const SLOTS: u64 = 16_384;
 
 /// How a [`Parser`] works.
 #[derive(Clone, Debug)]
@@ -22,14 +27,11 @@ const SLOTS: u64 = 16_384;
 pub struct Options {
     /// Whether to compare the file's checksum with its content. On by default.
     pub verify_checksum: bool,
-    /// Largest packed value, in bytes decompressed, that is expanded in memory when its elements
-    /// must be seen. A larger one is [contained](Error::is_contained) damage to its key.
-    pub max_blob_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { verify_checksum: true, max_blob_bytes: limits::DEFAULT_MAX_BLOB_BYTES }
+        Self { verify_checksum: true }
     }
 }
 
@@ -56,27 +58,32 @@ impl Default for Options {
 /// ```
 #[derive(Debug)]
 pub struct Parser<I> {
-    input: I,
-    options: Options,
-    header: Header,
-    flavour: Flavour,
-    db: u64,
+    pub(crate) input: I,
+    pub(crate) header: Header,
+    /// Whose numbers count: the header's, or Dragonfly's.
+    pub(crate) dialect: Dialect,
+    pub(crate) flavour: Flavour,
+    pub(crate) db: u64,
     slot: Option<u16>,
-    prefix: Prefix,
-    finished: bool,
-    container_bytes: u64,
+    pub(crate) prefix: Prefix,
+    pub(crate) finished: bool,
+    /// Whether something has to be reported before the next record is read.
+    pub(crate) detour: bool,
+    pub(crate) container_bytes: u64,
     /// Expanded blobs.
-    scratch: Vec<u8>,
+    pub(crate) scratch: Vec<u8>,
     meta: [MetaString; 2],
+    pub(crate) rare: Rare,
 }
 
 /// What was read of the next key before its value type.
 #[derive(Clone, Copy, Debug, Default)]
-struct Prefix {
-    meta: KeyMeta,
+pub(crate) struct Prefix {
+    pub(crate) meta: KeyMeta,
     /// Offset of its first opcode.
-    start: Option<u64>,
-    bytes: u64,
+    pub(crate) start: Option<u64>,
+    pub(crate) bytes: u64,
+    pub(crate) warnings: Warnings,
 }
 
 /// A string of a record that is no key, copied because two of them are shown at a time.
@@ -88,19 +95,68 @@ struct MetaString {
 }
 
 /// What [`Parser::read_record`] has found, without borrowing from the parser.
-enum Record {
+#[derive(Clone, Copy)]
+pub(crate) enum Record {
     Prefix,
+    /// Nothing to report of itself, but there is now something before the next record.
+    Detour,
+    Other {
+        opcode: u8,
+    },
+    /// A value that came in pieces; it is in [`Rare`].
+    Chunked,
     Aux,
     SelectDb,
-    ResizeDb { keys: u64, expires: u64 },
-    SlotInfo { slot: u16, keys: u64, expires: u64 },
+    ResizeDb {
+        keys: u64,
+        expires: u64,
+    },
+    SlotInfo {
+        slot: u16,
+        keys: u64,
+        expires: u64,
+    },
     Function,
     ModuleAux(ModuleId),
-    Entry { key: PinnedString, value_type: ValueType, start: u64, prefix: Prefix, outline: Outline },
+    Entry {
+        key: PinnedString,
+        value_type: ValueType,
+        start: u64,
+        prefix: Prefix,
+        outline: Outline,
+        warnings: Warnings,
+    },
     End(Checksum),
 }
 
+/// What a parser knows between two records of a file, so that another can [go on](Parser::resume) there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// Magic and version of the file.
+    pub header: Header,
+    /// The kind of server, as far as it is known.
+    pub flavour: Flavour,
+    /// The logical database.
+    pub db: u64,
+    /// The slot, if the file has said one.
+    pub slot: Option<u16>,
+}
+
 impl<'a> Parser<SliceInput<'a>> {
+    /// A parser that starts in the middle of a file: at `offset`, where a record begins, knowing `state`.
+    ///
+    /// A checksum it compares is over the bytes from `offset` on; whoever knows that of the bytes before
+    /// can [combine](crate::crc64_combine) the two.
+    #[allow(clippy::needless_pass_by_value, reason = "options may come to own something")]
+    pub fn resume(bytes: &'a [u8], offset: u64, state: State, options: Options) -> Self {
+        let mut input = SliceInput::starting_at(bytes, offset);
+        if options.verify_checksum {
+            input.start_checksum();
+        }
+        Self::with_state(input, state)
+    }
+
     /// A parser of a file in memory or mapped, with default options.
     ///
     /// # Errors
@@ -129,28 +185,64 @@ impl<I: Input> Parser<I> {
     ///
     /// [`ErrorKind::BadMagic`], [`ErrorKind::BadVersion`], [`ErrorKind::Truncated`] if this is not
     /// the beginning of an RDB file; [`ErrorKind::Io`].
+    #[allow(clippy::needless_pass_by_value, reason = "options may come to own something")]
     pub fn new(mut input: I, options: Options) -> Result<Self> {
         if options.verify_checksum {
             input.start_checksum();
         }
         let header = read_header(&mut input)?;
+        let mut parser = Self::after_header(input, header);
+        if !is_known_version(header.dialect, header.version) {
+            parser.note(Warning::UnknownVersion, 0);
+        }
+        Ok(parser)
+    }
+
+    /// A parser of records with the header of another file or none.
+    pub(crate) fn after_header(input: I, header: Header) -> Self {
         let flavour = match header.dialect {
             Dialect::Redis => Flavour::Redis,
             Dialect::Valkey => Flavour::Valkey,
+            Dialect::Dragonfly => Flavour::Dragonfly,
         };
-        Ok(Self {
+        // Whatever stands before the header belongs to no key either.
+        let container_bytes = input.position();
+        Self { container_bytes, ..Self::with_state(input, State { header, flavour, db: 0, slot: None }) }
+    }
+
+    fn with_state(input: I, state: State) -> Self {
+        Self {
+            container_bytes: 0,
             input,
-            options,
-            header,
-            flavour,
-            db: 0,
-            slot: None,
+            header: state.header,
+            dialect: state.header.dialect,
+            flavour: state.flavour,
+            db: state.db,
+            slot: state.slot,
             prefix: Prefix::default(),
             finished: false,
-            container_bytes: HEADER_BYTES as u64,
+            detour: false,
             scratch: Vec::new(),
             meta: Default::default(),
-        })
+            rare: Rare::default(),
+        }
+    }
+
+    /// What is known at this point of the file.
+    pub fn state(&self) -> State {
+        State { header: self.header, flavour: self.flavour, db: self.db, slot: self.slot }
+    }
+
+    /// Whether no opcode was read that belongs to a key yet to come: only then can another parser
+    /// [go on](Parser::resume) here.
+    pub fn is_between_keys(&self) -> bool {
+        self.prefix.start.is_none()
+    }
+
+    /// CRC-64 of what was read, from the start of the file or from where the parser resumed. `None` if
+    /// checksums are not compared.
+    pub fn checksum(&mut self) -> Option<u64> {
+        self.input.checksum()
     }
 
     /// The magic and version of the file.
@@ -182,14 +274,25 @@ impl<I: Input> Parser<I> {
     ///
     /// [`ErrorKind::Io`].
     pub fn skip_trailing(&mut self) -> Result<u64> {
+        self.show_trailing(|_| {})
+    }
+
+    /// As [`skip_trailing`](Self::skip_trailing), giving every piece to `show`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn show_trailing(&mut self, mut show: impl FnMut(&[u8])) -> Result<u64> {
         let mut bytes = 0;
         loop {
-            let held = self.input.peek(1)?.len();
-            if held == 0 {
+            let held = self.input.peek(1)?;
+            let n = held.len();
+            if n == 0 {
                 return Ok(bytes);
             }
-            self.input.consume(held);
-            bytes += held as u64;
+            show(held);
+            self.input.consume(n);
+            bytes += n as u64;
         }
     }
 
@@ -210,24 +313,36 @@ impl<I: Input> Parser<I> {
     /// As [`next_event`](Self::next_event).
     #[inline]
     pub fn next_event_with<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Event<'_>>> {
-        if self.finished {
-            return Ok(None);
+        if self.finished | self.detour {
+            return self.next_on_detour(visitor);
         }
+        match self.next_record(visitor)? {
+            Record::Detour => self.next_on_detour(visitor),
+            record => Ok(Some(self.event(record))),
+        }
+    }
+
+    /// Reads on to the next record that is an event, or that makes a [detour](Record::Detour).
+    #[inline]
+    pub(crate) fn next_record<V: Visitor>(&mut self, visitor: &mut V) -> Result<Record> {
         self.input.checkpoint();
-        let record = loop {
+        loop {
             match self.read_record(visitor) {
                 Ok(Record::Prefix) => {}
-                Ok(record) => break record,
+                Ok(record) => return Ok(record),
                 Err(error) => {
                     self.finished = !error.is_contained();
-                    return Err(error);
+                    return Err(self.explain(error));
                 }
             }
-        };
-        Ok(Some(match record {
-            // The loop above ends only with another record.
-            Record::Prefix => return Ok(None),
-            Record::Entry { key, value_type, start, prefix, outline } => {
+        }
+    }
+
+    /// The event that a record is.
+    #[inline]
+    pub(crate) fn event(&mut self, record: Record) -> Event<'_> {
+        match record {
+            Record::Entry { key, value_type, start, prefix, outline, warnings } => {
                 let end = self.input.position();
                 Event::Entry(Entry {
                     db: self.db,
@@ -237,6 +352,7 @@ impl<I: Input> Parser<I> {
                     span: prefix.start.unwrap_or(start)..end,
                     rdb_bytes: prefix.bytes + (end - start),
                     outline,
+                    warnings: prefix.warnings.union(warnings),
                 })
             }
             Record::Aux => {
@@ -248,11 +364,15 @@ impl<I: Input> Parser<I> {
             Record::SlotInfo { slot, keys, expires } => Event::SlotInfo { slot, keys, expires },
             Record::Function => Event::Function { source: self.meta[0].view() },
             Record::ModuleAux(module) => Event::ModuleAux { module },
+            Record::Other { opcode } => Event::Other { opcode },
+            Record::Chunked => Event::Entry(self.rare.chunks.finished_entry()),
             Record::End(checksum) => {
                 self.finished = true;
                 Event::End { checksum }
             }
-        }))
+            // Never passed on.
+            Record::Prefix | Record::Detour => Event::Other { opcode: 0 },
+        }
     }
 
     #[inline]
@@ -278,7 +398,7 @@ impl<I: Input> Parser<I> {
                 self.prefix.meta.expires_at_ms = Some(i64::from(seconds) * 1000);
                 Ok(self.prefix_opcode(start))
             }
-            _ => match ValueType::from_byte(byte, self.header.dialect) {
+            _ => match ValueType::from_byte(byte, self.dialect, self.header.version) {
                 Some(value_type) => self.read_entry(value_type, start, visitor),
                 None => self.read_container_record(byte, start),
             },
@@ -286,7 +406,7 @@ impl<I: Input> Parser<I> {
     }
 
     #[inline]
-    fn prefix_opcode(&mut self, start: u64) -> Record {
+    pub(crate) fn prefix_opcode(&mut self, start: u64) -> Record {
         self.prefix.start.get_or_insert(start);
         self.prefix.bytes += self.input.position() - start;
         Record::Prefix
@@ -300,18 +420,21 @@ impl<I: Input> Parser<I> {
         visitor: &mut V,
     ) -> Result<Record> {
         let prefix = std::mem::take(&mut self.prefix);
-        let header = self.input.read_string_header("a key")?;
-        let key = PinnedString::read(&mut self.input, header, "a key")?;
+        let key = PinnedString::read_key(&mut self.input)?;
         let mut walker = Walker {
             input: &mut self.input,
             visitor,
             scratch: &mut self.scratch,
-            max_blob_bytes: self.options.max_blob_bytes,
+            templates: &self.rare.templates,
             damage: None,
+            warnings: Warnings::NONE,
         };
         match walker.outline(value_type) {
             Ok(outline) => match walker.damage {
-                None => Ok(Record::Entry { key, value_type, start, prefix, outline }),
+                None => {
+                    let warnings = walker.warnings;
+                    Ok(Record::Entry { key, value_type, start, prefix, outline, warnings })
+                }
                 Some(damage) => {
                     // What is not reported as a key's is nobody's.
                     self.container_bytes += prefix.bytes + (self.input.position() - start);
@@ -324,7 +447,7 @@ impl<I: Input> Parser<I> {
 
     #[cold]
     fn name_key(&self, error: Error, key: PinnedString) -> Error {
-        match key.view(&self.input).decode(&mut Vec::new()) {
+        match key.view(&self.input).decode_prefix(KEY_IN_MESSAGE_BYTES, &mut Vec::new()) {
             Ok(key) => error.in_key(key),
             Err(_) => error,
         }
@@ -373,14 +496,15 @@ impl<I: Input> Parser<I> {
                 Record::Function
             }
             opcode::MODULE_AUX => self.read_module_aux()?,
-            opcode::EOF => Record::End(self.read_checksum()?),
-            6 => {
-                return Err(Error::new(
-                    ErrorKind::Unskippable("a module value of a 4.0 release candidate"),
-                    start,
-                ));
-            }
-            _ => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
+            opcode::EOF => return self.read_end(start),
+            _ => match RareRecord::from_byte(byte, self.dialect) {
+                Some(rare) => match self.read_rare_record(rare, byte, start)? {
+                    Record::Other { opcode } => Record::Other { opcode },
+                    // Its bytes are counted elsewhere.
+                    record => return Ok(record),
+                },
+                None => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
+            },
         };
         self.container_bytes += self.input.position() - start;
         Ok(record)
@@ -400,7 +524,7 @@ impl<I: Input> Parser<I> {
         Ok(Record::ModuleAux(module))
     }
 
-    fn read_checksum(&mut self) -> Result<Checksum> {
+    pub(crate) fn read_checksum(&mut self) -> Result<Checksum> {
         if self.header.version < FIRST_VERSION_WITH_CHECKSUM {
             return Ok(Checksum::Absent);
         }
@@ -437,7 +561,12 @@ impl<I: Input> Parser<I> {
     fn learn_from_aux(&mut self) {
         let [name, value] = &self.meta;
         match name.decoded.as_slice() {
-            b"df-ver" => self.flavour = Flavour::Dragonfly,
+            b"df-ver" => {
+                self.flavour = Flavour::Dragonfly;
+                if self.header.dialect == Dialect::Redis {
+                    self.dialect = Dialect::Dragonfly;
+                }
+            }
             b"valkey-ver" => self.flavour = Flavour::Valkey,
             b"mvcc-tstamp" | b"repl-masters" => self.flavour = Flavour::KeyDb,
             name if name.starts_with(b"keydb-") => self.flavour = Flavour::KeyDb,
@@ -463,6 +592,7 @@ impl MetaString {
 
 /// Reads `REDIS` and four digits, or `VALKEY` and three.
 fn read_header<I: Input>(input: &mut I) -> Result<Header> {
+    let start = input.position();
     let shown = input.peek(HEADER_BYTES)?;
     let (dialect, digits) =
         if let Some(digits) = shown.get(..HEADER_BYTES).and_then(|h| h.strip_prefix(b"REDIS")) {
@@ -475,12 +605,14 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || b"VALKEY".starts_with(shown)
                 || shown.starts_with(b"VALKEY"))
         {
-            return Err(Error::truncated("the header", shown.len() as u64));
+            return Err(Error::truncated("the header", start + shown.len() as u64));
+        } else if ValkeyEnvelope::detect(shown).is_some() {
+            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), start));
         } else {
-            return Err(Error::new(ErrorKind::BadMagic, 0));
+            return Err(Error::new(ErrorKind::BadMagic, start));
         };
     let lowest = match dialect {
-        Dialect::Redis => 1,
+        Dialect::Redis | Dialect::Dragonfly => 1,
         Dialect::Valkey => FIRST_VALKEY_VERSION,
     };
     let version = digits
@@ -491,6 +623,6 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
             input.consume(HEADER_BYTES);
             Ok(Header { dialect, version })
         }
-        _ => Err(Error::new(ErrorKind::BadVersion, HEADER_BYTES as u64 - digits.len() as u64)),
+        _ => Err(Error::new(ErrorKind::BadVersion, start + (HEADER_BYTES - digits.len()) as u64)),
     }
 }

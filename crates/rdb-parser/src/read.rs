@@ -153,15 +153,14 @@ pub(crate) trait ReadExt: Input {
         }
     }
 
-    /// Reads a count of things that take at least `min_bytes` each; refuses one that cannot be in
-    /// what is left.
+    /// Reads a count of things that take at least `min_bytes` each. One that cannot be in what is left
+    /// means that the data ends inside them, and nothing of them need be walked to say so.
     #[inline]
-    fn read_count(&mut self, min_bytes: u64, what: &'static str) -> Result<u64> {
-        let at = self.position();
-        let count = self.read_length(what)?;
+    fn read_count(&mut self, min_bytes: u64, things: &'static str) -> Result<u64> {
+        let count = self.read_length(things)?;
         match self.remaining() {
             Some(left) if count.checked_mul(min_bytes).is_none_or(|needed| needed > left) => {
-                Err(Error::new(ErrorKind::BadLength(what), at))
+                Err(Error::truncated(things, self.position().saturating_add(left)))
             }
             _ => Ok(count),
         }
@@ -201,16 +200,15 @@ pub(crate) mod tests {
         match value {
             0..64 => out.push(u8::try_from(value).expect("six bits")),
             64..16384 => out.extend((0x4000 | u16::try_from(value).expect("14 bits")).to_be_bytes()),
-            _ => match u32::try_from(value) {
-                Ok(value) => {
+            _ => {
+                if let Ok(value) = u32::try_from(value) {
                     out.push(LENGTH_32);
                     out.extend(value.to_be_bytes());
-                }
-                Err(_) => {
+                } else {
                     out.push(LENGTH_64);
                     out.extend(value.to_be_bytes());
                 }
-            },
+            }
         }
     }
 

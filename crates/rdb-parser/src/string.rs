@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::Input;
+use crate::limits;
 use crate::lzf;
-use crate::read::{StringForm, StringHeader, decimal_len, decode_int};
+use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
 
 /// A string borrowed from the file: a key, a field, a member, a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub enum RdbString<'a> {
         /// Its length once decoded.
         decoded_len: u64,
     },
+    /// A key that was too long to be held, of which the beginning was kept; see
+    /// [`MAX_WHOLE_KEY_BYTES`](crate::limits::MAX_WHOLE_KEY_BYTES).
+    Truncated {
+        /// The beginning, as it is in the file.
+        stored: &'a [u8],
+        /// Whether it is LZF data.
+        is_lzf: bool,
+        /// Length of the whole once decoded.
+        decoded_len: u64,
+    },
 }
 
 impl<'a> RdbString<'a> {
@@ -36,7 +47,9 @@ impl<'a> RdbString<'a> {
         match *self {
             Self::Raw(bytes) => bytes.len() as u64,
             Self::Int(value) => decimal_len(value),
-            Self::Lzf { decoded_len, .. } | Self::Skipped { decoded_len } => decoded_len,
+            Self::Lzf { decoded_len, .. }
+            | Self::Skipped { decoded_len }
+            | Self::Truncated { decoded_len, .. } => decoded_len,
         }
     }
 
@@ -70,9 +83,37 @@ impl<'a> RdbString<'a> {
                     usize::try_from(decoded_len).map_err(|_| ErrorKind::Limit("a compressed string"))?;
                 lzf::decompress(compressed, len, scratch)?;
             }
-            Self::Skipped { .. } => return Err(ErrorKind::Limit("a string")),
+            Self::Skipped { .. } | Self::Truncated { .. } => return Err(ErrorKind::Limit("a string")),
         }
         Ok(scratch)
+    }
+
+    /// The first `limit` decoded bytes, or all there are: of a string that is held whole, or of the
+    /// beginning that was kept. Compare its length with [`decoded_len`](Self::decoded_len).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadLzf`] if compressed data is damaged before that point, [`ErrorKind::Limit`] if
+    /// the string was skipped.
+    pub fn decode_prefix<'s>(&self, limit: usize, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], ErrorKind>
+    where
+        'a: 's,
+    {
+        let (stored, is_lzf, decoded_len) = match *self {
+            Self::Truncated { stored, is_lzf, decoded_len } => (stored, is_lzf, decoded_len),
+            Self::Lzf { compressed, decoded_len } if decoded_len > limit as u64 => {
+                (compressed, true, decoded_len)
+            }
+            _ => return self.decode(scratch).map(|whole| whole.get(..limit).unwrap_or(whole)),
+        };
+        if !is_lzf {
+            return Ok(stored.get(..limit).unwrap_or(stored));
+        }
+        let possible = lzf::max_decoded_len(stored.len() as u64).min(decoded_len).min(limit as u64);
+        scratch.clear();
+        scratch.resize(usize::try_from(possible).unwrap_or(limit), 0);
+        let written = lzf::decompress_available(stored, scratch)?;
+        Ok(scratch.get(..written).unwrap_or_default())
     }
 
     /// Whether the decoded text is the canonical decimal form of a 64-bit integer, which servers
@@ -82,7 +123,7 @@ impl<'a> RdbString<'a> {
         match *self {
             Self::Raw(bytes) => parse_canonical_integer(bytes).is_some(),
             Self::Int(_) => true,
-            Self::Lzf { .. } | Self::Skipped { .. } => false,
+            Self::Lzf { .. } | Self::Skipped { .. } | Self::Truncated { .. } => false,
         }
     }
 }
@@ -116,9 +157,29 @@ enum PinnedForm {
     Raw,
     Int(i64),
     Lzf { decoded_len: u64 },
+    Truncated { is_lzf: bool, decoded_len: u64 },
 }
 
 impl PinnedString {
+    /// Reads a key: [pins](Input::pin) it, or the beginning of a very long one.
+    #[inline]
+    pub(crate) fn read_key<I: Input>(input: &mut I) -> Result<Self> {
+        let header = input.read_string_header("a key")?;
+        if header.payload_len.max(header.decoded_len) <= limits::MAX_WHOLE_KEY_BYTES {
+            return Self::read(input, header, "a key");
+        }
+        Self::read_long_key(input, header)
+    }
+
+    #[cold]
+    fn read_long_key<I: Input>(input: &mut I, header: StringHeader) -> Result<Self> {
+        let kept = header.payload_len.min(limits::TRUNCATED_KEY_BYTES);
+        input.pin(kept, "a key")?;
+        input.skip(header.payload_len - kept, "a key")?;
+        let is_lzf = header.form == StringForm::Lzf;
+        Ok(Self { form: PinnedForm::Truncated { is_lzf, decoded_len: header.decoded_len } })
+    }
+
     /// Pins the payload that follows `header`.
     #[inline]
     pub(crate) fn read<I: Input>(input: &mut I, header: StringHeader, what: &'static str) -> Result<Self> {
@@ -142,6 +203,9 @@ impl PinnedString {
             PinnedForm::Raw => RdbString::Raw(input.pinned()),
             PinnedForm::Int(value) => RdbString::Int(value),
             PinnedForm::Lzf { decoded_len } => RdbString::Lzf { compressed: input.pinned(), decoded_len },
+            PinnedForm::Truncated { is_lzf, decoded_len } => {
+                RdbString::Truncated { stored: input.pinned(), is_lzf, decoded_len }
+            }
         }
     }
 }
@@ -150,7 +214,6 @@ impl PinnedString {
 mod tests {
     use super::*;
     use crate::SliceInput;
-    use crate::read::ReadExt as _;
     use proptest::prelude::*;
 
     #[test]

@@ -43,7 +43,7 @@ pub trait Visitor {
 
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry too,
     /// decompressing them where they are compressed. Without it their entries are only counted.
-    /// Streams are never walked.
+    /// The nodes of streams are walked too, and checked and measured, but their strings not shown.
     fn wants_packed(&self) -> bool {
         false
     }

@@ -37,12 +37,18 @@ impl<R: Read> Window<R> {
     /// A known length makes lengths inside the file checkable before they are followed; it is not
     /// trusted beyond that.
     pub fn new(reader: R, length: Option<u64>) -> Self {
+        Self::starting_at(reader, 0, length)
+    }
+
+    /// A window at the start of what `reader` gives, which are bytes from offset `start` on of data of
+    /// `length` bytes in all.
+    pub fn starting_at(reader: R, start: u64, length: Option<u64>) -> Self {
         Self {
             reader,
             buffer: vec![0; WINDOW_BYTES],
             start: 0,
             end: 0,
-            base: 0,
+            base: start,
             length,
             at_end: false,
             pinned: Vec::new(),
@@ -163,7 +169,7 @@ impl<R: Read> Input for Window<R> {
     #[inline]
     fn pin(&mut self, n: u64, what: &'static str) -> Result<()> {
         self.pinned.clear();
-        self.pass(n, what, |pinned, piece| pinned.extend_from_slice(piece))
+        self.pass(n, what, Vec::extend_from_slice)
     }
 
     #[inline]

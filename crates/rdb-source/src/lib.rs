@@ -1,21 +1,35 @@
-//! Opens what a user names: a regular file is mapped, anything else is read.
+//! Opens what a user names: an RDB file, one inside compression or a capture, in a directory, behind a
+//! pattern, or in an object store.
 //!
-//! [`open`] gives bytes or a reader, both of which `rdb-parser` takes. This crate holds the only
-//! `unsafe` block of the workspace, [`map`], and says there what it accepts.
+//! [`expand`] says which inputs a name stands for. [`open`] gives bytes or a reader, both of which
+//! `rdb-parser` takes: a regular file is mapped, anything else is read, and what data is, its first
+//! bytes tell and never its name. This crate holds the only `unsafe` code of the workspace, in `map.rs`,
+//! and says there what it accepts.
 
+mod decompress;
+mod discover;
+mod head;
 mod map;
 mod prefetch;
+mod sniff;
+mod stream;
+mod wrapper;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use map::Mapping;
+pub use decompress::Compression;
+pub use discover::{Found, Increments, expand};
+pub use map::{Loss, Mapping};
+pub use wrapper::{EOF_MARK_BYTES, Wrapper};
 
 use prefetch::Prefetch;
+use sniff::{Content, Nature};
+use stream::{Lazy, Reader};
 
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
@@ -34,22 +48,27 @@ pub enum IoMode {
 
 /// An opened input.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Opened {
     /// Its bytes.
     pub data: Data,
     /// When it was last modified, in milliseconds since 1970, if it is a file.
     pub modified_ms: Option<i64>,
+    /// The compressions that are undone, outermost first.
+    pub compression: Vec<Compression>,
+    /// What stands in front of the RDB data, once decompressed.
+    pub wrapper: Wrapper,
 }
 
 /// The bytes of an opened input.
 pub enum Data {
-    /// A mapped file.
+    /// A mapped file, all of it: the RDB data begins behind the [wrapper](Opened::wrapper).
     Mapped(Mapping),
-    /// Bytes to be read in order.
+    /// Bytes to be read in order, from the RDB data on.
     Stream {
         /// Gives them.
         reader: Box<dyn Read + Send>,
-        /// How many there are, if that is known.
+        /// How many there are, with those of the [wrapper](Opened::wrapper), if that is known.
         length: Option<u64>,
     },
 }
@@ -80,55 +99,167 @@ pub enum OpenError {
     /// A directory.
     #[error("{}: is a directory, not an RDB file", .0.display())]
     Directory(PathBuf),
-    /// A file of no bytes.
+    /// A directory, or a pattern, that no RDB file is in.
+    #[error("{}: {what}", path.display())]
+    Nothing {
+        /// What was to be looked through.
+        path: PathBuf,
+        /// What was found instead.
+        what: String,
+    },
+    /// A file of no bytes, or of none once decompressed.
     #[error("{}: is empty", .0.display())]
     Empty(PathBuf),
-    /// Mapping was asked for, and this is no regular file.
-    #[error("{}: is not a regular file and cannot be mapped (use --io auto or read)", .0.display())]
+    /// Something else, known by its first bytes.
+    #[error("{}: not RDB data: it is {what}", path.display())]
+    NotRdb {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// Mapping was asked for, and this is no regular file, or compressed.
+    #[error("{}: only regular files that are not compressed can be mapped (use --io auto or read)", .0.display())]
     NotMappable(PathBuf),
+    /// An address in an object store, and this program was built without them.
+    #[error("{}: this program was built without support for object stores", .0.display())]
+    NoRemote(PathBuf),
 }
 
-/// Opens `path`, or standard input for [`STDIN`].
+/// Opens `path`, or standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`)
+/// if the crate is built with the feature `remote`.
 ///
-/// Reading a pipe happens on a thread of its own and ends with an error soon after `stop` is set, so
-/// that a writer that says nothing cannot hold up an interrupted program.
+/// Reading a pipe, decompressing and downloading happen on threads of their own and end with an error
+/// soon after `stop` is set, so that a writer that says nothing cannot hold up an interrupted
+/// program. Truncated or damaged compressed data ends in an error of the reader where the damage is.
 ///
 /// # Errors
 ///
-/// [`OpenError`], if there is nothing there to read.
+/// [`OpenError`], if there is nothing there to read, or what is there is known to be something else.
 pub fn open(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    if path == Path::new(STDIN) {
-        if mode == IoMode::Mmap {
-            return Err(OpenError::NotMappable(path.to_owned()));
-        }
-        let reader = Prefetch::new(io::stdin(), Arc::clone(stop)).map_err(failed)?;
-        return Ok(Opened {
-            data: Data::Stream { reader: Box::new(reader), length: None },
-            modified_ms: None,
-        });
+    if is_remote(path) {
+        return open_remote(path, mode, stop);
     }
-    let file = File::open(path).map_err(failed)?;
+    if path == Path::new(STDIN) {
+        return open_stream(path, mode, stop, io::stdin(), None);
+    }
+    let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(OpenError::Directory(path.to_owned()));
     }
     let modified_ms = metadata.modified().ok().and_then(milliseconds);
     if !metadata.is_file() {
+        return open_stream(path, mode, stop, file, modified_ms);
+    }
+    let sniffed = file.try_clone().and_then(|file| Nature::of(Box::new(file), |layer| Ok(Box::new(layer))));
+    let (nature, _) = sniffed.map_err(failed)?;
+    let wrapper = nature.wrapper(path)?;
+    let compression = nature.layers;
+    file.rewind().map_err(failed)?;
+    let data = if !compression.is_empty() {
         if mode == IoMode::Mmap {
             return Err(OpenError::NotMappable(path.to_owned()));
         }
-        let reader = Prefetch::new(file, Arc::clone(stop)).map_err(failed)?;
-        return Ok(Opened { data: Data::Stream { reader: Box::new(reader), length: None }, modified_ms });
-    }
-    if metadata.len() == 0 {
-        return Err(OpenError::Empty(path.to_owned()));
-    }
-    let data = match mode {
-        IoMode::Auto | IoMode::Mmap => Data::Mapped(map::map(&file).map_err(failed)?),
-        IoMode::Read => Data::Stream { reader: Box::new(file), length: Some(metadata.len()) },
+        Data::Stream { reader: reopen(path, compression.clone(), wrapper, stop), length: None }
+    } else if mode == IoMode::Read {
+        Data::Stream { reader: reopen(path, Vec::new(), wrapper, stop), length: Some(metadata.len()) }
+    } else {
+        match map::map(file).map_err(failed)? {
+            Some(mapping) => Data::Mapped(mapping),
+            None if mode == IoMode::Mmap => {
+                return Err(failed(io::Error::other("too many files are mapped already")));
+            }
+            None => {
+                let reader = reopen(path, Vec::new(), wrapper, stop);
+                Data::Stream { reader, length: Some(metadata.len()) }
+            }
+        }
     };
-    Ok(Opened { data, modified_ms })
+    Ok(Opened { data, modified_ms, compression, wrapper })
+}
+
+/// Whether `path` is the URL of an object.
+pub fn is_remote(path: &Path) -> bool {
+    const SCHEMES: [&str; 5] = ["s3", "gs", "az", "http", "https"];
+    path.to_str()
+        .and_then(|text| text.split_once("://"))
+        .is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+}
+
+#[cfg(feature = "remote")]
+fn open_remote(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    let failed = |error| OpenError::Io { path: path.to_owned(), error };
+    let object = remote::open(path.to_str().unwrap_or_default(), stop).map_err(failed)?;
+    let (modified_ms, length) = (object.modified_ms, object.length);
+    let mut opened = open_stream(path, mode, stop, object, modified_ms)?;
+    if let (Data::Stream { length: known, .. }, []) = (&mut opened.data, &opened.compression[..]) {
+        *known = Some(length);
+    }
+    Ok(opened)
+}
+
+#[cfg(not(feature = "remote"))]
+fn open_remote(path: &Path, _: IoMode, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    Err(OpenError::NoRemote(path.to_owned()))
+}
+
+/// Opens what can be read only once.
+fn open_stream(
+    path: &Path,
+    mode: IoMode,
+    stop: &Arc<AtomicBool>,
+    source: impl Read + Send + 'static,
+    modified_ms: Option<i64>,
+) -> Result<Opened, OpenError> {
+    let failed = |error| OpenError::Io { path: path.to_owned(), error };
+    if mode == IoMode::Mmap {
+        return Err(OpenError::NotMappable(path.to_owned()));
+    }
+    let ahead = |source| Ok(Box::new(Prefetch::new(source, Arc::clone(stop))?) as Reader);
+    let source = Prefetch::new(source, Arc::clone(stop)).map_err(failed)?;
+    let (nature, head) =
+        Nature::of(Box::new(source), |layer| ahead(Box::new(layer) as Reader)).map_err(failed)?;
+    let wrapper = nature.wrapper(path)?;
+    let mut reader: Reader = Box::new(head);
+    stream::skip(&mut reader, wrapper.prefix_bytes).map_err(failed)?;
+    Ok(Opened {
+        data: Data::Stream { reader, length: None },
+        modified_ms,
+        compression: nature.layers,
+        wrapper,
+    })
+}
+
+/// A reader of a regular file, opened again when it is read.
+fn reopen(path: &Path, layers: Vec<Compression>, wrapper: Wrapper, stop: &Arc<AtomicBool>) -> Reader {
+    let path = path.to_owned();
+    let stop = Arc::clone(stop);
+    Box::new(Lazy::Closed(Box::new(move || {
+        let mut reader = stream::decompress(Box::new(File::open(path)?), &layers, &stop)?;
+        stream::skip(&mut reader, wrapper.prefix_bytes)?;
+        Ok(reader)
+    })))
+}
+
+impl Nature {
+    /// What stands around the RDB data, if this is any.
+    fn wrapper(&self, path: &Path) -> Result<Wrapper, OpenError> {
+        match self.content {
+            Content::Rdb(wrapper) => Ok(wrapper),
+            // The parser knows best what is wrong with it.
+            Content::Unknown => Ok(Wrapper::default()),
+            Content::Empty => Err(OpenError::Empty(path.to_owned())),
+            Content::Foreign(what) => {
+                let layers = self
+                    .layers
+                    .iter()
+                    .fold(String::new(), |layers, format| format!("{layers}, inside {}", format.name()));
+                Err(OpenError::NotRdb { path: path.to_owned(), what: format!("{what}{layers}") })
+            }
+        }
+    }
 }
 
 fn milliseconds(time: SystemTime) -> Option<i64> {

@@ -22,6 +22,7 @@ pub(crate) struct Prefetch {
     emptied: Sender<Vec<u8>>,
     block: Vec<u8>,
     consumed: usize,
+    ended: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -32,7 +33,7 @@ impl Prefetch {
         std::thread::Builder::new()
             .name("read-ahead".to_owned())
             .spawn(move || read_ahead(source, &filled_tx, &emptied_rx))?;
-        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, stop })
+        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, ended: false, stop })
     }
 }
 
@@ -58,6 +59,9 @@ fn read_ahead(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, e
 
 impl Read for Prefetch {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
         while self.consumed == self.block.len() {
             match self.filled.recv_timeout(PATIENCE) {
                 Ok(next) => {
@@ -66,10 +70,13 @@ impl Read for Prefetch {
                     // The thread may be gone; then nobody needs the block.
                     let _ = self.emptied.send(spent);
                     if self.block.is_empty() {
+                        self.ended = true;
                         return Ok(0);
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("the thread that reads ahead has died"));
+                }
                 Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
                     return Err(io::Error::other("stopped"));
                 }
@@ -98,6 +105,22 @@ mod tests {
         reader.read_to_end(&mut read).expect("reads");
         assert!(read == data);
         assert_eq!(reader.read(&mut [0]).expect("still at the end"), 0);
+    }
+
+    #[test]
+    fn a_source_that_panics_is_not_at_its_end() {
+        struct Panics(u8);
+        impl Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                assert!(self.0 < 3, "as decoders do at times");
+                Ok(10)
+            }
+        }
+        let mut reader = Prefetch::new(Panics(0), Arc::default()).expect("a thread");
+        let mut read = Vec::new();
+        assert!(reader.read_to_end(&mut read).is_err());
+        assert_eq!(read.len(), 20);
     }
 
     #[test]

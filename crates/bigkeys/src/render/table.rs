@@ -93,6 +93,12 @@ fn describe(out: &mut dyn Write, source: &SourceReport) -> io::Result<()> {
     }
     let checksum = facts.checksum_name();
     writeln!(out, "\n  {}, {} keys, checksum {checksum}", BinaryBytes(facts.bytes), HumanCount(facts.keys))?;
+    if let Some(kind) = facts.trailing_kind {
+        writeln!(out, "  followed by {}: {}", BinaryBytes(facts.trailing_bytes), kind.describe())?;
+    }
+    for note in &facts.notes {
+        writeln!(out, "  {}", Escaped::for_terminal(note.as_bytes()))?;
+    }
     if let Some(reason) = &facts.coverage.reason {
         let reason = Escaped::for_terminal(reason.as_bytes());
         writeln!(out, "  {WARNING}PARTIAL{WARNING:#}: {reason}")?;
@@ -132,7 +138,7 @@ fn share(part: u64, whole: u64) -> String {
 fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|name| Cell::new(name)));
+    table.set_header(columns.iter().map(Cell::new));
     table
 }
 

@@ -18,16 +18,16 @@ const MAX_DEPTH: usize = 16;
 /// How long a listing of a directory of backups is good for.
 const LISTING_AGE: Duration = Duration::from_secs(1);
 
-/// Why a backup cannot be read. Kept with the task, never answered.
+/// Why a backup cannot be read. The texts are shown to clients, and name no directory.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BackupError {
-    #[error("the backup {} cannot be opened: {reason}", path.display())]
+    #[error("the backup {} cannot be opened: {reason}", file_name(path))]
     Unreadable { path: PathBuf, reason: String },
-    #[error("the backup {} is not inside the configured roots", .0.display())]
+    #[error("the backup {} is not inside the configured roots", file_name(.0))]
     Outside(PathBuf),
-    #[error("no backup matches {} in {}", pattern, directory.display())]
-    NoMatch { directory: PathBuf, pattern: String },
-    #[error("the backup {} has {bytes} bytes, more than the limit", path.display())]
+    #[error("no backup matches {0}")]
+    NoMatch(String),
+    #[error("the backup {} has {bytes} bytes, more than the limit", file_name(path))]
     TooLarge { path: PathBuf, bytes: u64 },
 }
 
@@ -219,8 +219,12 @@ fn newest(directory: &Path, pattern: &str) -> Result<PathBuf, BackupError> {
             best = best.max(Some(candidate));
         }
     }
-    best.map(|(_, path)| path)
-        .ok_or_else(|| BackupError::NoMatch { directory: directory.to_owned(), pattern: pattern.to_owned() })
+    best.map(|(_, path)| path).ok_or_else(|| BackupError::NoMatch(pattern.to_owned()))
+}
+
+/// The last part of a path.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any bytes and `?` for one. Takes time
@@ -321,7 +325,7 @@ mod tests {
             file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).expect("set");
         }
         assert_eq!(newest(dir.path(), "dump-*.rdb"), Ok(dir.path().join("dump-3.rdb")));
-        assert!(matches!(newest(dir.path(), "none*"), Err(BackupError::NoMatch { .. })));
+        assert!(matches!(newest(dir.path(), "none*"), Err(BackupError::NoMatch(_))));
     }
 
     #[tokio::test]

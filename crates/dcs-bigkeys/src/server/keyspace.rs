@@ -168,7 +168,7 @@ fn signed(number: u64) -> i64 {
 mod tests {
     use std::ops::ControlFlow;
 
-    use rdb_analysis::{ScanOptions, Source, SourceData};
+    use rdb_analysis::{Origin, ScanOptions, Source, SourceData};
 
     use super::*;
 
@@ -193,6 +193,7 @@ mod tests {
             shard: None,
             fallback_time_ms: 0,
             data: SourceData::Bytes(&file),
+            origin: Origin::default(),
         };
         let mut keyspace = Keyspace::default();
         rdb_analysis::for_each_key(source, &ScanOptions::default(), &(), &false.into(), |key| {

@@ -1,16 +1,17 @@
 //! One task's scan: finds the backups, reads them, makes the result. Blocks.
 
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Options, Rank, ScanOptions, Source, SourceData, SourceFacts};
+use rdb_analysis::{Options, Origin, Rank, ScanOptions, Source, SourceData, SourceFacts};
 use rdb_source::{Data, IoMode};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, file_name};
 use super::config::{Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
@@ -137,11 +138,11 @@ fn open(
     running: &Running,
 ) -> Result<OpenBackup, String> {
     let path = catalog.backup(shard, limits.max_backup_bytes).map_err(|error| error.to_string())?;
-    let before = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let before = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", file_name(&path)))?;
     // Read and not mapped: a backup that is cut short under us must fail its task and not end the service,
     // and what is read does not count as our memory.
     let input = rdb_source::open(&path, IoMode::Read, &Arc::clone(&running.stop))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| error.to_string().replace(&*path.to_string_lossy(), &file_name(&path)))?;
     running.total_bytes.fetch_add(before.len(), Ordering::Relaxed);
     let shard = shard.address.filter(|_| instance.is_cluster).map(|address| address.to_string());
     Ok(OpenBackup { path, before, shard, input })
@@ -160,9 +161,16 @@ impl OpenBackup {
             data: match &mut self.input.data {
                 Data::Mapped(mapping) => SourceData::Bytes(mapping),
                 Data::Stream { reader, length } => {
-                    let reader: &mut (dyn std::io::Read + Send) = reader.as_mut();
-                    SourceData::Reader { reader: Box::new(reader), length: *length }
+                    // Given away, so that a file is closed when the analysis is done with it.
+                    let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
+                    SourceData::Reader { reader: std::mem::replace(reader, nothing), length: *length }
                 }
+            },
+            origin: Origin {
+                prefix_bytes: self.input.wrapper.prefix_bytes,
+                end_mark: self.input.wrapper.mark,
+                announced_bytes: self.input.wrapper.announced_bytes,
+                ..Origin::default()
             },
         }
     }
@@ -186,10 +194,6 @@ fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
     a.created().ok() == b.created().ok()
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Why the facts of a source are not the whole truth.

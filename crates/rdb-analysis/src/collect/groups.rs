@@ -128,40 +128,40 @@ const ENCODINGS: usize = Encoding::ALL.len();
 #[derive(Debug, Default)]
 struct DbCells {
     built_in: [[Group; ENCODINGS]; BUILT_IN],
-    modules: BTreeMap<ModuleId, Group>,
+    /// Types that only some servers have.
+    others: BTreeMap<(DataType, Encoding), Group>,
 }
 
 impl DbCells {
     #[inline]
     fn cell(&mut self, data_type: DataType, encoding: Encoding) -> &mut Group {
-        match (data_type.built_in_index(), data_type) {
-            (Some(row), _) => &mut self.built_in[row][encoding as usize],
-            (None, DataType::Module(id)) => self.module(id),
-            (None, _) => self.module(OTHER_MODULES),
+        match data_type.built_in_index() {
+            Some(row) => &mut self.built_in[row][encoding as usize],
+            None => self.other((data_type, encoding)),
         }
     }
 
-    fn module(&mut self, id: ModuleId) -> &mut Group {
-        let id = if self.modules.len() < MAX_TOLD_APART || self.modules.contains_key(&id) {
-            id
+    fn other(&mut self, cell: (DataType, Encoding)) -> &mut Group {
+        let cell = if self.others.len() < MAX_TOLD_APART || self.others.contains_key(&cell) {
+            cell
         } else {
-            OTHER_MODULES
+            (DataType::Module(OTHER_MODULES), Encoding::Raw)
         };
-        self.modules.entry(id).or_default()
+        self.others.entry(cell).or_default()
     }
 
     fn cells(&self) -> impl Iterator<Item = (DataType, Encoding, &Group)> {
         let built_in = DataType::BUILT_IN.into_iter().zip(&self.built_in).flat_map(|(data_type, row)| {
             Encoding::ALL.into_iter().zip(row).map(move |(encoding, cell)| (data_type, encoding, cell))
         });
-        let modules = self.modules.iter().map(|(id, cell)| (DataType::Module(*id), Encoding::Raw, cell));
-        built_in.chain(modules).filter(|(_, _, cell)| cell.keys > 0)
+        let others = self.others.iter().map(|(&(data_type, encoding), cell)| (data_type, encoding, cell));
+        built_in.chain(others).filter(|(_, _, cell)| cell.keys > 0)
     }
 }
 
 /// Stands for the module types that were not told apart: all bits set but the version, which no real
 /// name gives.
-const OTHER_MODULES: ModuleId = ModuleId(u64::MAX & !1023);
+const OTHER_MODULES: ModuleId = ModuleId(!1023);
 
 /// The sums of a report.
 #[derive(Debug, Default)]
@@ -199,7 +199,7 @@ impl Groups {
         });
     }
 
-    pub(crate) fn merge(mut self, other: Self) -> Self {
+    pub(crate) fn merge(mut self, other: &Self) -> Self {
         for (db, cells) in &other.dbs {
             for (data_type, encoding, cell) in cells.cells() {
                 self.db(*db).cell(data_type, encoding).merge(cell);

@@ -39,6 +39,6 @@ impl Summary {
 
     /// The aggregates over the keys of both. Associative and commutative.
     pub(crate) fn merge(self, other: Self) -> Self {
-        Self { groups: self.groups.merge(other.groups), top: self.top.merge(other.top) }
+        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top) }
     }
 }

@@ -3,12 +3,12 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
-use rdb_parser::{ErrorKind, ModuleId};
+use rdb_parser::ErrorKind;
 
 use crate::measure::{DataType, KeyView, Measure};
 
-/// Module types for which a list is kept; see the groups for why there is a limit.
-const MAX_MODULE_TYPES: usize = 64;
+/// Types, besides those that every server has, for which a list is kept; see the groups for why there is a limit.
+const MAX_OTHER_TYPES: usize = 64;
 
 /// Bytes of a key's name that are kept. Names may be as long as values.
 pub(crate) const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
@@ -33,11 +33,10 @@ impl Rank {
     #[inline]
     pub fn of(self, measure: &Measure) -> Option<u64> {
         match self {
-            Self::Elements => measure.elements,
             Self::ValueBytes => measure.value_bytes,
             Self::RdbBytes => Some(measure.rdb_bytes),
             Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
-            Self::Natural => measure.elements,
+            Self::Elements | Self::Natural => measure.elements,
         }
     }
 
@@ -107,14 +106,15 @@ pub(crate) struct TopKeys {
     rank: Rank,
     limit: usize,
     built_in: [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
-    modules: BTreeMap<ModuleId, BinaryHeap<TopKey>>,
+    /// Types that only some servers have.
+    others: BTreeMap<DataType, BinaryHeap<TopKey>>,
     /// Where names are decoded.
     scratch: Vec<u8>,
 }
 
 impl TopKeys {
     pub(crate) fn new(rank: Rank, limit: usize) -> Self {
-        Self { rank, limit, built_in: Default::default(), modules: BTreeMap::new(), scratch: Vec::new() }
+        Self { rank, limit, built_in: Default::default(), others: BTreeMap::new(), scratch: Vec::new() }
     }
 
     /// Offers a key.
@@ -126,7 +126,7 @@ impl TopKeys {
     pub(crate) fn observe(&mut self, source: usize, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
-        let Some(list) = list_of(&mut self.built_in, &mut self.modules, key.measure.data_type) else {
+        let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
             return Ok(());
         };
         if list.len() == limit && list.peek().is_none_or(|worst| rank < worst.rank) {
@@ -136,9 +136,9 @@ impl TopKeys {
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {
-        let modules = other.modules.into_values();
-        for key in other.built_in.into_iter().chain(modules).flatten() {
-            let Some(list) = list_of(&mut self.built_in, &mut self.modules, key.measure.data_type) else {
+        let others = other.others.into_values();
+        for key in other.built_in.into_iter().chain(others).flatten() {
+            let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
                 continue;
             };
             list.push(key);
@@ -152,9 +152,8 @@ impl TopKeys {
     /// The lists that are not empty, best key first.
     pub(crate) fn into_lists(self) -> impl Iterator<Item = (DataType, Vec<TopKey>)> {
         let built_in = DataType::BUILT_IN.into_iter().zip(self.built_in);
-        let modules = self.modules.into_iter().map(|(id, list)| (DataType::Module(id), list));
         built_in
-            .chain(modules)
+            .chain(self.others)
             .map(|(data_type, list)| (data_type, list.into_sorted_vec()))
             .filter(|(_, list)| !list.is_empty())
     }
@@ -163,13 +162,13 @@ impl TopKeys {
 #[inline]
 fn list_of<'a>(
     built_in: &'a mut [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
-    modules: &'a mut BTreeMap<ModuleId, BinaryHeap<TopKey>>,
+    others: &'a mut BTreeMap<DataType, BinaryHeap<TopKey>>,
     data_type: DataType,
 ) -> Option<&'a mut BinaryHeap<TopKey>> {
-    match data_type {
-        DataType::Module(id) if modules.len() >= MAX_MODULE_TYPES => modules.get_mut(&id),
-        DataType::Module(id) => Some(modules.entry(id).or_default()),
-        data_type => built_in.get_mut(data_type.built_in_index()?),
+    match data_type.built_in_index() {
+        Some(index) => built_in.get_mut(index),
+        None if others.len() >= MAX_OTHER_TYPES => others.get_mut(&data_type),
+        None => Some(others.entry(data_type).or_default()),
     }
 }
 
@@ -185,9 +184,8 @@ fn insert(
     key: &KeyView<'_>,
 ) -> Result<(), ErrorKind> {
     let measure = key.measure;
-    let name = key.key.decode(scratch)?;
-    let key_bytes = name.len() as u64;
-    let name = name.get(..MAX_KEPT_KEY_BYTES).unwrap_or(name);
+    let name = key.key.decode_prefix(MAX_KEPT_KEY_BYTES, scratch)?;
+    let key_bytes = key.key.decoded_len();
     if list.len() < limit {
         list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source });
         return Ok(());

@@ -32,6 +32,13 @@ pub(super) fn header_count(header: &[u8], blob_bytes: u64) -> Result<Option<u64>
     }
 }
 
+pub(super) fn first_integer(beginning: &[u8]) -> Option<u64> {
+    match decode_head(beginning.get(HEADER_BYTES..)?)? {
+        Head::Int(_, value) => u64::try_from(value).ok(),
+        Head::Str(..) => None,
+    }
+}
+
 pub(super) fn walk<I: Input>(
     blob: &mut Blob<'_, I>,
     blob_bytes: u64,
@@ -177,7 +184,7 @@ pub(crate) mod tests {
         for encoded_len in [16_383u64, 2_097_151] {
             let text = vec![b'x'; usize::try_from(encoded_len).expect("fits") - 5];
             for less in [0, 1] {
-                let blob = build(&[text.clone()], |len| backlen_bytes(len) - less);
+                let blob = build(std::slice::from_ref(&text), |len| backlen_bytes(len) - less);
                 assert_eq!(entries(Packed::Listpack, &blob).expect("valid")[0].len(), text.len());
             }
         }

@@ -70,6 +70,12 @@ impl Packed {
         count.map_err(|detail| ErrorKind::Corrupt(self.name(), detail))
     }
 
+    /// The first entry of the listpack that `beginning` is the beginning of, if it is an integer and not
+    /// negative.
+    pub(crate) fn first_integer(beginning: &[u8]) -> Option<u64> {
+        listpack::first_integer(beginning)
+    }
+
     /// Walks the blob of `blob_bytes` at the cursor to its last byte, showing each entry to `see`.
     /// Returns the number of entries.
     ///

@@ -3,7 +3,7 @@
 use super::packed::Shape;
 use super::{Tally, Walker};
 use crate::encoding::Packed;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
@@ -19,40 +19,70 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// listpack or one item (version 2).
     pub(super) fn quicklist(&mut self, value_type: ValueType, packed: Packed) -> Result<Outline> {
         let has_containers = value_type == ValueType::ListQuicklist2;
-        let nodes = self.input.read_count(1 + u64::from(has_containers), "a number of list nodes")?;
+        let nodes = self.input.read_count(1 + u64::from(has_containers), "the nodes of a list")?;
         self.visitor.begin(value_type, None);
-        let mut elements = 0u64;
-        let mut plain_nodes = 0;
-        let mut longest_node_bytes = 0;
-        let mut tally = Some(Tally::default());
+        let mut sums = ListSums::default();
         for _ in 0..nodes {
-            let at = self.input.position();
-            let container =
-                if has_containers { self.input.read_length("a list node's container")? } else { PACKED };
-            match container {
-                PLAIN => {
-                    let len = self.show_string(Role::Item, "a list item")?;
-                    if let Some(tally) = &mut tally {
-                        tally.add_element(len);
-                    }
-                    elements += 1;
-                    plain_nodes += 1;
-                    longest_node_bytes = len.max(longest_node_bytes);
-                }
-                PACKED => {
-                    let node = self.packed_string(packed, Shape::ITEM)?;
-                    tally = tally.and_then(|sum| Some(sum.merge(node.tally?)));
-                    elements = elements.saturating_add(node.elements);
-                    longest_node_bytes = node.blob_bytes.max(longest_node_bytes);
-                }
-                _ => {
-                    let kind = ErrorKind::Corrupt("quicklist", "a node is neither plain nor packed");
-                    return Err(Error::new(kind, at));
-                }
-            }
+            self.list_node(packed, has_containers, &mut sums)?;
             self.input.checkpoint();
         }
-        let layout = Layout::Nodes { packed_nodes: nodes - plain_nodes, plain_nodes, longest_node_bytes };
-        Ok(Outline::new(elements, tally, layout))
+        Ok(sums.outline())
+    }
+
+    /// Passes over one node.
+    pub(crate) fn list_node(
+        &mut self,
+        packed: Packed,
+        has_container: bool,
+        sums: &mut ListSums,
+    ) -> Result<()> {
+        let at = self.input.position();
+        let container =
+            if has_container { self.input.read_length("a list node's container")? } else { PACKED };
+        match container {
+            PLAIN => {
+                let len = self.show_string(Role::Item, "a list item")?;
+                sums.tally.add_element(len);
+                sums.elements += 1;
+                sums.plain_nodes += 1;
+                sums.longest_node_bytes = len.max(sums.longest_node_bytes);
+            }
+            PACKED => {
+                let node = self.packed_string(packed, Shape::ITEM)?;
+                match node.tally {
+                    Some(tally) => sums.tally = sums.tally.merge(tally),
+                    None => sums.has_unseen = true,
+                }
+                sums.elements = sums.elements.saturating_add(node.elements);
+                sums.packed_nodes += 1;
+                sums.longest_node_bytes = node.blob_bytes.max(sums.longest_node_bytes);
+            }
+            _ => return Err(Error::corrupt("quicklist", "a node is neither plain nor packed", at)),
+        }
+        Ok(())
+    }
+}
+
+/// Running sums over the nodes of a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListSums {
+    elements: u64,
+    packed_nodes: u64,
+    plain_nodes: u64,
+    longest_node_bytes: u64,
+    tally: Tally,
+    /// Whether some nodes were only counted.
+    has_unseen: bool,
+}
+
+impl ListSums {
+    /// What they come to.
+    pub(crate) fn outline(&self) -> Outline {
+        let layout = Layout::Nodes {
+            packed_nodes: self.packed_nodes,
+            plain_nodes: self.plain_nodes,
+            longest_node_bytes: self.longest_node_bytes,
+        };
+        Outline::new(self.elements, (!self.has_unseen).then_some(self.tally), layout)
     }
 }

@@ -1,10 +1,14 @@
 //! Passing over values: from the type byte's answer to the [`Outline`].
 
+mod array;
 mod list;
 mod module;
 mod packed;
+mod sketch;
 mod stream;
+mod stream_node;
 mod table;
+mod template;
 
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,13 +18,23 @@ use crate::input::Input;
 use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
+use crate::warning::{Warning, Warnings};
 
+pub(crate) use list::ListSums;
 pub(crate) use module::skip_module_stream;
 use packed::Shape;
-use table::Table;
+pub(crate) use sketch::FilterSums;
+pub(crate) use stream::StreamSums;
+pub(crate) use table::{Table, TableSums};
+pub(crate) use template::Templates;
 
-/// The strings of a hash's element.
-const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
+/// Latest expiry of a field that servers accept (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
+const MAX_FIELD_EXPIRY_MS: u64 = (1 << 48) - 1;
+
+/// The strings of a hash's element, and of those of Dragonfly whose elements expire.
+pub(crate) const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
+pub(crate) const FIELD_WITH_EXPIRY: &[Role; 3] = &[Role::Field, Role::Value, Role::Expiry];
+pub(crate) const MEMBER_WITH_EXPIRY: &[Role; 2] = &[Role::Member, Role::Expiry];
 
 /// Walks one value at the cursor of `input`.
 pub(crate) struct Walker<'p, I, V> {
@@ -28,14 +42,17 @@ pub(crate) struct Walker<'p, I, V> {
     pub(crate) visitor: &'p mut V,
     /// Where compressed blobs are expanded; kept from value to value.
     pub(crate) scratch: &'p mut Vec<u8>,
-    pub(crate) max_blob_bytes: u64,
+    /// The hash templates of the file so far.
+    pub(crate) templates: &'p Templates,
     /// First damage inside a value whose end is nevertheless known.
     pub(crate) damage: Option<Error>,
+    pub(crate) warnings: Warnings,
 }
 
 /// Running sums over the elements of a value.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+#[allow(clippy::struct_field_names, reason = "sizes carry their unit in the name")]
+pub(crate) struct Tally {
     value_bytes: u64,
     largest_element_bytes: u64,
     longest_string_bytes: u64,
@@ -58,6 +75,11 @@ impl Tally {
 }
 
 impl Outline {
+    /// That of a value of which nothing but its number of elements is known, if that.
+    fn opaque(elements: Option<u64>, layout: Layout) -> Self {
+        Self { elements, value_bytes: None, largest_element_bytes: None, layout }
+    }
+
     fn new(elements: u64, tally: Option<Tally>, layout: Layout) -> Self {
         Self {
             elements: Some(elements),
@@ -77,6 +99,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// [`damage`](Self::damage).
     #[inline]
     pub(crate) fn outline(&mut self, value_type: ValueType) -> Result<Outline> {
+        let outline = self.outline_of(value_type)?;
+        let is_empty = outline.elements == Some(0) && self.damage.is_none() && !value_type.is_stream();
+        self.warnings.insert_if(is_empty, Warning::EmptyCollection);
+        Ok(outline)
+    }
+
+    #[inline]
+    fn outline_of(&mut self, value_type: ValueType) -> Result<Outline> {
         match value_type {
             ValueType::String => self.whole_string(),
             ValueType::List => self.table(value_type, Table::PLAIN, &[Role::Item]),
@@ -86,10 +116,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ValueType::Hash => self.table(value_type, Table::PLAIN, PAIR),
             ValueType::HashExpiryValkey => self.table(value_type, Table::EXPIRY_LAST, PAIR),
             ValueType::HashExpiryPreRelease => self.table(value_type, Table::EXPIRY_FIRST, PAIR),
-            ValueType::HashExpiry => {
-                self.input.skip(8, "the first expiry of a hash")?;
-                self.table(value_type, Table::EXPIRY_FIRST, PAIR)
-            }
+            ValueType::HashExpiry => self.hash_with_first_expiry(),
             ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
             ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, Shape::PAIR),
             ValueType::HashListpack => self.blob(value_type, Packed::Listpack, Shape::PAIR),
@@ -97,7 +124,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
             }
             ValueType::HashListpackExpiry => {
-                self.input.skip(8, "the first expiry of a hash")?;
+                self.first_expiry()?;
                 self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
             }
             ValueType::ListZiplist => self.blob(value_type, Packed::Ziplist, Shape::ITEM),
@@ -109,7 +136,77 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ValueType::ListQuicklist2 => self.quicklist(value_type, Packed::Listpack),
             ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => self.stream(value_type),
             ValueType::Module => self.module(value_type),
+            rare => self.rare_value(rare),
         }
+    }
+
+    /// A value of a type that few files have.
+    #[inline(never)]
+    fn rare_value(&mut self, value_type: ValueType) -> Result<Outline> {
+        match value_type {
+            ValueType::Stream4 => {
+                self.warnings.insert(Warning::ProvisionalStream);
+                self.stream(value_type)
+            }
+            ValueType::Stream5 => self.stream(value_type),
+            ValueType::Array => self.array(),
+            ValueType::HashPathsValkey => self.hash_of_paths(),
+            ValueType::HashTemplate
+            | ValueType::HashTemplateRef
+            | ValueType::HashTemplateArray
+            | ValueType::HashTemplateArrayRef => self.templated_hash(value_type),
+            ValueType::Gcra => self.rate_limiter(),
+            ValueType::Cron => self.cron(),
+            _ => {
+                self.warnings.insert(Warning::ProvisionalDragonfly);
+                match value_type {
+                    ValueType::HashExpiryDragonfly => {
+                        self.table_with_payload(value_type, Table::PLAIN, FIELD_WITH_EXPIRY, 2)
+                    }
+                    ValueType::SetExpiryDragonfly => {
+                        self.table_with_payload(value_type, Table::PLAIN, MEMBER_WITH_EXPIRY, 1)
+                    }
+                    ValueType::Json => self.json(),
+                    sketch => self.sketch(sketch),
+                }
+            }
+        }
+    }
+
+    /// Type 24: the expiries are relative to the first.
+    fn hash_with_first_expiry(&mut self) -> Result<Outline> {
+        let at = self.input.position();
+        let first = self.first_expiry()?;
+        let (outline, sums) =
+            self.table_sums(ValueType::HashExpiry, Table::EXPIRY_FIRST, PAIR, PAIR.len())?;
+        let latest = match sums.largest_expiry {
+            0 => Some(0),
+            relative => first.checked_add(relative - 1),
+        };
+        if latest.is_none_or(|latest| latest > MAX_FIELD_EXPIRY_MS) {
+            self.contain(Error::corrupt("hash", "a field's expiry is out of range", at))?;
+        }
+        Ok(outline)
+    }
+
+    fn first_expiry(&mut self) -> Result<u64> {
+        let at = self.input.position();
+        let first = i64::from_le_bytes(self.input.read_array("the first expiry of a hash")?);
+        match u64::try_from(first) {
+            Ok(first) if first <= MAX_FIELD_EXPIRY_MS => Ok(first),
+            _ => {
+                self.contain(Error::corrupt("hash", "its first expiry is out of range", at))?;
+                Ok(0)
+            }
+        }
+    }
+
+    fn json(&mut self) -> Result<Outline> {
+        self.visitor.begin(ValueType::Json, Some(1));
+        let len = self.show_string(Role::Whole, "JSON text")?;
+        let mut tally = Tally::default();
+        tally.add_element(len);
+        Ok(Outline::new(1, Some(tally), Layout::String))
     }
 
     #[inline]
@@ -149,6 +246,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.damage.get_or_insert(error.contained());
         Ok(())
     }
+}
+
+/// What is irregular about a score that is stored as text.
+pub(crate) fn score_warnings(text: &[u8]) -> Warnings {
+    let mut warnings = Warnings::NONE;
+    let score: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    match score {
+        None => warnings.insert(Warning::UnreadableScore),
+        Some(score) => warnings.insert_if(score.is_nan(), Warning::NotANumber),
+    }
+    warnings
 }
 
 /// Bytes of the payload if the string is short enough to be shown.

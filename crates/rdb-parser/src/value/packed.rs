@@ -1,19 +1,26 @@
 //! Values in one packed string, counted from its header or walked.
 
-use super::{Tally, Walker};
+use super::{MAX_FIELD_EXPIRY_MS, Tally, Walker};
 use crate::encoding::{MAX_HEADER_BYTES, Packed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::{Input, SliceInput};
+use crate::limits::MAX_EXPANDED_BLOB_BYTES;
 use crate::lzf;
-use crate::read::{ReadExt as _, StringForm, StringHeader};
+use crate::lzf_reader::LzfReader;
+use crate::read::{MAX_STRING_HEADER_BYTES, ReadExt as _, StringForm, StringHeader, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
+use crate::warning::{Warning, Warnings};
+use crate::window::Window;
 
-/// Compressed bytes that are enough to expand any header: at worst two for each byte of it, and the
-/// control byte of a last token.
-const COMPRESSED_HEADER_BYTES: usize = 2 * MAX_HEADER_BYTES + 1;
+/// Longest beginning of a blob that is looked at without walking it: a listpack's header and an integer.
+const MAX_PEEKED_BYTES: usize = MAX_HEADER_BYTES + 5;
+
+/// Compressed bytes that are enough to expand so much: at worst two for each byte of it, and the control
+/// byte of a last token.
+const COMPRESSED_PEEK_BYTES: usize = 2 * MAX_PEEKED_BYTES + 1;
 
 /// Which entries of a blob make an element.
 #[derive(Clone, Copy)]
@@ -22,16 +29,30 @@ pub(super) struct Shape {
     roles: &'static [Role],
     /// How many of them, from the first, are payload.
     payload_entries: usize,
+    /// Entries before the first element.
+    leading_entries: u64,
 }
 
 impl Shape {
-    pub(super) const ITEM: Self = Self { roles: &[Role::Item], payload_entries: 1 };
-    pub(super) const MEMBER: Self = Self { roles: &[Role::Member], payload_entries: 1 };
-    pub(super) const MEMBER_WITH_SCORE: Self =
-        Self { roles: &[Role::Member, Role::Score], payload_entries: 1 };
-    pub(super) const PAIR: Self = Self { roles: &[Role::Field, Role::Value], payload_entries: 2 };
-    pub(super) const PAIR_WITH_EXPIRY: Self =
-        Self { roles: &[Role::Field, Role::Value, Role::Expiry], payload_entries: 2 };
+    const fn new(roles: &'static [Role], payload_entries: usize) -> Self {
+        Self { roles, payload_entries, leading_entries: 0 }
+    }
+
+    pub(super) const ITEM: Self = Self::new(&[Role::Item], 1);
+    pub(super) const FIELD: Self = Self::new(&[Role::Field], 1);
+    pub(super) const MEMBER: Self = Self::new(&[Role::Member], 1);
+    pub(super) const MEMBER_WITH_SCORE: Self = Self::new(&[Role::Member, Role::Score], 1);
+    pub(super) const PAIR: Self = Self::new(&[Role::Field, Role::Value], 2);
+    pub(super) const PAIR_WITH_EXPIRY: Self = Self::new(&[Role::Field, Role::Value, Role::Expiry], 2);
+    /// Values behind the number of a template.
+    pub(super) const TEMPLATE_VALUE: Self = Self { leading_entries: 1, ..Self::new(&[Role::Value], 1) };
+
+    /// Elements that so many entries make, and whether some are left over.
+    fn elements(self, entries: u64) -> (u64, bool) {
+        let entries = entries.saturating_sub(self.leading_entries);
+        let each = self.roles.len() as u64;
+        (entries / each, !entries.is_multiple_of(each))
+    }
 }
 
 /// What is known of a blob after it was passed over.
@@ -59,15 +80,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let header = self.input.read_string_header(packed.name())?;
         let start = self.input.position();
         let end = start.saturating_add(header.payload_len);
-        let facts = match header.form {
-            StringForm::Raw => self.raw_blob(packed, shape, header.payload_len),
-            StringForm::Lzf => self.lzf_blob(packed, shape, header).map_err(|error| error.at(start)),
-            StringForm::Int => Err(Error::corrupt(packed.name(), "shorter than its header", start)),
-        };
+        let facts = self.blob_facts(packed, shape, header);
         let facts = match facts {
             Ok(facts) => facts,
             Err(error) => {
-                self.contain(error)?;
+                self.contain(if header.form == StringForm::Lzf { error.inside(start) } else { error })?;
                 BlobFacts::default()
             }
         };
@@ -75,79 +92,224 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(facts)
     }
 
-    fn raw_blob(&mut self, packed: Packed, shape: Shape, blob_bytes: u64) -> Result<BlobFacts> {
-        let shown = self.input.peek(packed.header_bytes())?;
-        let within = usize::try_from(blob_bytes).map_or(shown.len(), |len| len.min(shown.len()));
-        let count = packed.header_count(shown.get(..within).unwrap_or_default(), blob_bytes);
-        let count = count.map_err(|kind| self.input.fail(kind))?;
-        match count {
-            Some(entries) if !self.visitor.wants_packed() => {
-                if packed.is_terminated() {
+    /// The facts of the blob at the cursor, which may end anywhere in it.
+    fn blob_facts(&mut self, packed: Packed, shape: Shape, header: StringHeader) -> Result<BlobFacts> {
+        let mut facts = BlobFacts::default();
+        let entries = match self.header_count(packed, header)? {
+            (Some(entries), blob_bytes) if !self.visitor.wants_packed() => {
+                if header.form == StringForm::Raw && packed.is_terminated() {
                     self.input.skip(blob_bytes.saturating_sub(1), packed.name())?;
                     if self.input.read_u8(packed.name())? != u8::MAX {
-                        return Err(Error::corrupt(
-                            packed.name(),
-                            "no terminator at the end",
-                            self.input.position(),
-                        ));
+                        let at = self.input.position();
+                        return Err(Error::corrupt(packed.name(), "no terminator at the end", at));
                     }
                 }
-                Ok(BlobFacts { blob_bytes, elements: entries / shape.roles.len() as u64, tally: None })
+                facts.blob_bytes = blob_bytes;
+                entries
             }
-            _ => walk(packed, shape, self.input, blob_bytes, self.visitor),
+            (_, blob_bytes) => {
+                let mut seer = Seer::new(packed, shape, self.visitor);
+                let mut see = |entry: RdbString<'_>| seer.see(entry);
+                let entries = walk_stored(packed, header, self.input, self.scratch, &mut see)?;
+                if let Some(detail) = seer.damage {
+                    return Err(Error::corrupt(packed.name(), detail, self.input.position()));
+                }
+                self.warnings = self.warnings.union(seer.warnings);
+                facts = BlobFacts { blob_bytes, elements: 0, tally: Some(seer.tally) };
+                entries
+            }
+        };
+        let (elements, left_over) = shape.elements(entries);
+        self.warnings.insert_if(left_over, Warning::OddEntryCount);
+        facts.elements = elements;
+        Ok(facts)
+    }
+
+    /// The number of entries that the blob's header states, and the length of the blob. Reads nothing.
+    pub(super) fn header_count(
+        &mut self,
+        packed: Packed,
+        header: StringHeader,
+    ) -> Result<(Option<u64>, u64)> {
+        let mut space = [0; MAX_PEEKED_BYTES];
+        let wanted = packed.header_bytes();
+        let shown = peek_payload(self.input, header, space.get_mut(..wanted).unwrap_or_default());
+        let count = shown.and_then(|written| {
+            packed.header_count(space.get(..written).unwrap_or_default(), header.decoded_len)
+        });
+        match count {
+            Ok(count) => Ok((count, header.decoded_len)),
+            Err(ErrorKind::Io(error)) => Err(self.input.fail(ErrorKind::Io(error))),
+            Err(kind) => Err(self.input.fail(kind)),
         }
     }
 
-    /// The cursor may end anywhere in the blob; errors carry no useful offset.
-    fn lzf_blob(&mut self, packed: Packed, shape: Shape, string: StringHeader) -> Result<BlobFacts> {
-        let blob_bytes = string.decoded_len;
-        let compressed_bytes = usize::try_from(string.payload_len).unwrap_or(usize::MAX);
-        let shown = self.input.peek(compressed_bytes.min(COMPRESSED_HEADER_BYTES))?;
-        let shown = shown.get(..compressed_bytes.min(shown.len())).unwrap_or_default();
-        let mut header = [0; MAX_HEADER_BYTES];
-        let header = header.get_mut(..packed.header_bytes()).unwrap_or_default();
-        let count = lzf::decompress_prefix(shown, header)
-            .and_then(|written| packed.header_count(header.get(..written).unwrap_or_default(), blob_bytes))
-            .map_err(|kind| self.input.fail(kind))?;
-        if let (Some(entries), false) = (count, self.visitor.wants_packed()) {
-            return Ok(BlobFacts { blob_bytes, elements: entries / shape.roles.len() as u64, tally: None });
-        }
-        let len = usize::try_from(blob_bytes).ok().filter(|_| blob_bytes <= self.max_blob_bytes);
-        let Some(len) = len else { return Err(self.input.fail(ErrorKind::Limit("a compressed blob"))) };
-        let compressed = self.input.require(compressed_bytes, packed.name())?;
-        let expanded = lzf::decompress(compressed, len, self.scratch);
-        expanded.map_err(|kind| self.input.fail(kind))?;
-        walk(packed, shape, &mut SliceInput::new(self.scratch), blob_bytes, self.visitor).map_err(|error| {
-            match error.kind() {
-                // The expanded bytes are all there are: their end is not the end of the file.
-                ErrorKind::Truncated(_) => Error::corrupt(packed.name(), "shorter than its header", 0),
-                _ => error,
-            }
-        })
+    /// The first entry of the listpack in the string at the cursor, if it is an integer. Reads nothing.
+    pub(super) fn peek_first_integer(&mut self) -> Result<Option<u64>> {
+        let shown = self.input.peek(MAX_STRING_HEADER_BYTES + COMPRESSED_PEEK_BYTES)?;
+        let Ok(Some(header)) = decode_string_header(shown) else { return Ok(None) };
+        let payload = shown.get(header.header_len..).unwrap_or_default();
+        let mut space = [0; MAX_PEEKED_BYTES];
+        let written = expand_beginning(payload, header, &mut space).unwrap_or(0);
+        Ok(Packed::first_integer(space.get(..written).unwrap_or_default()))
+    }
+
+    /// Walks the listpack in the string whose header was read, showing each entry to `see`.
+    pub(super) fn walk_listpack(
+        &mut self,
+        header: StringHeader,
+        see: &mut impl FnMut(RdbString<'_>),
+    ) -> Result<u64> {
+        walk_stored(Packed::Listpack, header, self.input, self.scratch, see)
     }
 }
 
-/// Walks a blob, summing its elements.
-fn walk<I: Input, V: Visitor>(
+/// Copies the beginning of the payload that follows `header` to `out`, expanded; returns how much. Reads
+/// nothing.
+fn peek_payload<I: Input>(input: &mut I, header: StringHeader, out: &mut [u8]) -> Result<usize, ErrorKind> {
+    let wanted = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(COMPRESSED_PEEK_BYTES);
+    match input.peek(wanted) {
+        Ok(shown) => expand_beginning(shown, header, out),
+        Err(error) => Err(error.into_kind()),
+    }
+}
+
+/// Copies the beginning of `payload`, which may go on behind the string, to `out`, expanded.
+fn expand_beginning(payload: &[u8], header: StringHeader, out: &mut [u8]) -> Result<usize, ErrorKind> {
+    let within = usize::try_from(header.payload_len).map_or(payload.len(), |n| n.min(payload.len()));
+    let payload = payload.get(..within).unwrap_or_default();
+    match header.form {
+        StringForm::Raw => {
+            let n = payload.len().min(out.len());
+            if let (Some(to), Some(from)) = (out.get_mut(..n), payload.get(..n)) {
+                to.copy_from_slice(from);
+            }
+            Ok(n)
+        }
+        StringForm::Lzf => lzf::decompress_prefix(payload, out),
+        StringForm::Int => Ok(0),
+    }
+}
+
+/// Walks the blob in the string whose header was read: where it is if it is raw, in memory if it is
+/// compressed and not too long, and otherwise a piece at a time.
+fn walk_stored<I: Input>(
     packed: Packed,
-    shape: Shape,
+    header: StringHeader,
     input: &mut I,
-    blob_bytes: u64,
-    visitor: &mut V,
-) -> Result<BlobFacts> {
-    let mut tally = Tally::default();
-    let mut roles = shape.roles.iter().enumerate().cycle();
-    let mut element_bytes = 0u64;
-    let entries = packed.walk(input, blob_bytes, &mut |entry: RdbString<'_>| {
-        let Some((index, &role)) = roles.next() else { return };
-        visitor.string(role, entry);
-        if index < shape.payload_entries {
-            element_bytes = element_bytes.saturating_add(entry.decoded_len());
+    scratch: &mut Vec<u8>,
+    see: &mut impl FnMut(RdbString<'_>),
+) -> Result<u64> {
+    let blob_bytes = header.decoded_len;
+    match header.form {
+        StringForm::Raw => packed.walk(input, blob_bytes, see),
+        StringForm::Int => Err(Error::corrupt(packed.name(), "shorter than its header", input.position())),
+        StringForm::Lzf if blob_bytes.max(header.payload_len) > MAX_EXPANDED_BLOB_BYTES => {
+            let mut reader = LzfReader::new(input, header);
+            let walked = packed.walk(&mut Window::new(&mut reader, Some(blob_bytes)), blob_bytes, see);
+            reader.finish()?;
+            walked.map_err(|error| end_of_blob(packed, error))
         }
-        if index + 1 == shape.payload_entries {
-            tally.add_element(element_bytes);
-            element_bytes = 0;
+        StringForm::Lzf => {
+            let at = input.position();
+            let compressed_bytes = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+            let compressed = input.require(compressed_bytes, packed.name())?;
+            let len = usize::try_from(blob_bytes).unwrap_or(usize::MAX);
+            lzf::decompress(compressed, len, scratch).map_err(|kind| Error::new(kind, at))?;
+            packed
+                .walk(&mut SliceInput::new(scratch), blob_bytes, see)
+                .map_err(|error| end_of_blob(packed, error))
         }
-    })?;
-    Ok(BlobFacts { blob_bytes, elements: entries / shape.roles.len() as u64, tally: Some(tally) })
+    }
+}
+
+/// The expanded bytes are all there are: their end is not the end of the file.
+#[cold]
+fn end_of_blob(packed: Packed, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Truncated(_) => Error::corrupt(packed.name(), "shorter than its header", 0),
+        _ => error,
+    }
+}
+
+/// Sums the entries of a blob and passes them on.
+struct Seer<'v, V> {
+    visitor: &'v mut V,
+    shape: Shape,
+    leading_left: u64,
+    /// Index of the next entry within its element.
+    index: usize,
+    element_bytes: u64,
+    tally: Tally,
+    warnings: Warnings,
+    damage: Option<&'static str>,
+    /// The integer before, in an intset.
+    previous: Option<i64>,
+    is_intset: bool,
+}
+
+impl<'v, V: Visitor> Seer<'v, V> {
+    fn new(packed: Packed, shape: Shape, visitor: &'v mut V) -> Self {
+        Self {
+            visitor,
+            shape,
+            leading_left: shape.leading_entries,
+            index: 0,
+            element_bytes: 0,
+            tally: Tally::default(),
+            warnings: Warnings::NONE,
+            damage: None,
+            previous: None,
+            is_intset: packed == Packed::Intset,
+        }
+    }
+
+    fn see(&mut self, entry: RdbString<'_>) {
+        if self.leading_left > 0 {
+            self.leading_left -= 1;
+            return;
+        }
+        let Some(&role) = self.shape.roles.get(self.index) else { return };
+        self.visitor.string(role, entry);
+        match role {
+            Role::Score => self.check_score(entry),
+            Role::Expiry => self.check_expiry(entry),
+            _ => {}
+        }
+        if let (true, RdbString::Int(value)) = (self.is_intset, entry) {
+            self.warnings
+                .insert_if(self.previous.is_some_and(|previous| previous >= value), Warning::UnsortedIntset);
+            self.previous = Some(value);
+        }
+        if self.index < self.shape.payload_entries {
+            self.element_bytes = self.element_bytes.saturating_add(entry.decoded_len());
+        }
+        self.index += 1;
+        if self.index == self.shape.payload_entries {
+            self.tally.add_element(self.element_bytes);
+            self.element_bytes = 0;
+        }
+        if self.index == self.shape.roles.len() {
+            self.index = 0;
+        }
+    }
+
+    fn check_score(&mut self, entry: RdbString<'_>) {
+        if let RdbString::Raw(text) = entry {
+            self.warnings = self.warnings.union(super::score_warnings(text));
+        }
+    }
+
+    /// Servers write integers; what is neither an integer nor the text of one is no expiry.
+    fn check_expiry(&mut self, entry: RdbString<'_>) {
+        let value = match entry {
+            RdbString::Int(value) => Some(value),
+            RdbString::Raw(text) => crate::string::parse_canonical_integer(text),
+            _ => None,
+        };
+        let ms = value.and_then(|value| u64::try_from(value).ok());
+        if ms.is_none_or(|ms| ms > MAX_FIELD_EXPIRY_MS) {
+            self.damage.get_or_insert("a field's expiry is out of range");
+        }
+    }
 }

@@ -1,14 +1,19 @@
 //! Streams: listpacks of entries, then groups, their pending entries and consumers.
 //!
-//! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2.
+//! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2; what 8.6 and 8.8
+//! add is known from descriptions, and from a file of 8.9 without groups.
 
-use super::Walker;
-use crate::error::{Error, Result};
+use super::stream_node::NodeWalk;
+use super::{Tally, Walker};
+use crate::encoding::Packed;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline, StreamShape};
 use crate::format::ValueType;
 use crate::input::Input;
-use crate::read::ReadExt as _;
+use crate::read::{ReadExt as _, StringForm, StringHeader};
+use crate::string::RdbString;
 use crate::visitor::Visitor;
+use crate::warning::Warning;
 
 /// A stream ID as it stands in the file where it is not a pair of lengths.
 const RAW_ID_BYTES: u64 = 16;
@@ -25,32 +30,110 @@ const MIN_PENDING_BYTES: u64 = RAW_ID_BYTES + 9;
 /// Fewest bytes of a consumer: name, one time, a count.
 const MIN_CONSUMER_BYTES: u64 = 10;
 
+/// Fewest bytes of a producer (name, number of entries), and of one of its entries (name, ID).
+const MIN_PRODUCER_BYTES: u64 = 2;
+const MIN_PRODUCED_BYTES: u64 = 3;
+
+/// Running sums over the nodes of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StreamSums {
+    shape: StreamShape,
+    /// Live entries in the nodes, and their sizes, as far as they were walked.
+    live: u64,
+    tally: Tally,
+    /// Whether a node's own counts are wrong.
+    miscounted: bool,
+}
+
+/// The server version that a stream's layout is of; each added to the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layer {
+    Redis5,
+    Redis7_0,
+    Redis7_2,
+    Redis8_6,
+    Redis8_8,
+}
+
+impl Layer {
+    fn of(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Stream => Self::Redis5,
+            ValueType::Stream2 => Self::Redis7_0,
+            ValueType::Stream4 => Self::Redis8_6,
+            ValueType::Stream5 => Self::Redis8_8,
+            _ => Self::Redis7_2,
+        }
+    }
+}
+
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     pub(super) fn stream(&mut self, value_type: ValueType) -> Result<Outline> {
-        let since_7_0 = value_type != ValueType::Stream;
-        let since_7_2 = value_type == ValueType::Stream3;
         self.visitor.begin(value_type, None);
-
-        let mut shape = StreamShape {
-            nodes: self.input.read_count(MIN_NODE_BYTES, "a number of stream nodes")?,
-            ..StreamShape::default()
-        };
-        for _ in 0..shape.nodes {
-            self.stream_node_id()?;
-            self.input.skip_string("a stream node")?;
+        let mut sums = StreamSums::default();
+        for _ in 0..self.stream_nodes()? {
+            self.stream_node(&mut sums)?;
             self.input.checkpoint();
         }
+        self.stream_tail(value_type, sums)
+    }
+
+    /// Reads the number of nodes.
+    pub(crate) fn stream_nodes(&mut self) -> Result<u64> {
+        self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")
+    }
+
+    /// Passes over a node: its ID and its listpack, which is walked if the visitor wants that.
+    pub(crate) fn stream_node(&mut self, sums: &mut StreamSums) -> Result<()> {
+        self.stream_node_id()?;
+        sums.shape.nodes += 1;
+        let header = self.input.read_string_header("a stream node")?;
+        let start = self.input.position();
+        let end = start.saturating_add(header.payload_len);
+        let outcome = match self.header_count(Packed::Listpack, header) {
+            Ok((Some(0), _)) => Err(Error::corrupt("stream", "a node without entries", start)),
+            Ok(_) if self.visitor.wants_packed() => self.walk_stream_node(header, sums),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            self.contain(if header.form == StringForm::Lzf { error.inside(start) } else { error })?;
+        }
+        self.input.skip(end.saturating_sub(self.input.position()), "a stream node")
+    }
+
+    fn walk_stream_node(&mut self, header: StringHeader, sums: &mut StreamSums) -> Result<()> {
+        let mut node = NodeWalk::new();
+        self.walk_listpack(header, &mut |entry: RdbString<'_>| node.see(entry))?;
+        let agrees = node.finish().map_err(|detail| self.input.fail(ErrorKind::Corrupt("stream", detail)))?;
+        sums.miscounted |= !agrees;
+        sums.live = sums.live.saturating_add(node.live());
+        sums.tally = sums.tally.merge(node.tally);
+        Ok(())
+    }
+
+    /// Passes over everything behind the nodes.
+    pub(crate) fn stream_tail(&mut self, value_type: ValueType, sums: StreamSums) -> Result<Outline> {
+        let layer = Layer::of(value_type);
+        let mut shape = sums.shape;
         // The number of live entries: what XLEN answers, whatever the nodes say.
         let elements = self.input.read_length("the length of a stream")?;
         // The last ID; since 7.0 also the first ID, the largest deleted one, and a counter.
-        for _ in 0..if since_7_0 { 7 } else { 2 } {
+        for _ in 0..if layer >= Layer::Redis7_0 { 7 } else { 2 } {
             self.input.read_length("a stream's ids")?;
         }
-        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "a number of consumer groups")?;
+        shape.groups = self.input.read_count(MIN_GROUP_BYTES, "the consumer groups of a stream")?;
         for _ in 0..shape.groups {
-            self.stream_group(since_7_0, since_7_2, &mut shape)?;
+            self.stream_group(layer, &mut shape)?;
         }
-        Ok(Outline::new(elements, None, Layout::Stream(shape)))
+        if layer >= Layer::Redis8_6 {
+            self.stream_producers()?;
+        }
+        let tally = self.visitor.wants_packed().then_some(sums.tally);
+        if tally.is_some() && self.damage.is_none() {
+            self.warnings.insert_if(sums.miscounted || sums.live != elements, Warning::StreamLength);
+        }
+        Ok(Outline::new(elements, tally, Layout::Stream(shape)))
     }
 
     fn stream_node_id(&mut self) -> Result<()> {
@@ -63,31 +146,65 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.contain(Error::corrupt("stream", "a node's id has not 16 bytes", at))
     }
 
-    fn stream_group(&mut self, since_7_0: bool, since_7_2: bool, shape: &mut StreamShape) -> Result<()> {
+    fn stream_group(&mut self, layer: Layer, shape: &mut StreamShape) -> Result<()> {
         self.input.skip_string("a consumer group's name")?;
         // The last delivered ID; since 7.0 also the number of entries read.
-        for _ in 0..if since_7_0 { 3 } else { 2 } {
+        for _ in 0..if layer >= Layer::Redis7_0 { 3 } else { 2 } {
             self.input.read_length("a consumer group's position")?;
         }
-        let pending = self.input.read_count(MIN_PENDING_BYTES, "a number of pending entries")?;
+        let pending = self.input.read_count(MIN_PENDING_BYTES, "pending entries")?;
         for _ in 0..pending {
             self.input.skip(RAW_ID_BYTES + 8, "a pending entry")?;
             self.input.read_length("a pending entry")?;
             self.input.checkpoint();
         }
-        let consumers =
-            self.input.read_count(MIN_CONSUMER_BYTES + 8 * u64::from(since_7_2), "a number of consumers")?;
+        let consumers = self.input.read_count(
+            MIN_CONSUMER_BYTES + 8 * u64::from(layer >= Layer::Redis7_2),
+            "the consumers of a group",
+        )?;
         for _ in 0..consumers {
             self.input.skip_string("a consumer's name")?;
-            self.input.skip(if since_7_2 { 16 } else { 8 }, "a consumer's times")?;
-            let ids = self.input.read_count(RAW_ID_BYTES, "a number of pending entries")?;
-            let at = self.input.position();
-            let bytes =
-                ids.checked_mul(RAW_ID_BYTES).ok_or_else(|| Error::truncated("pending entries", at))?;
-            self.input.skip(bytes, "pending entries")?;
+            self.input.skip(if layer >= Layer::Redis7_2 { 16 } else { 8 }, "a consumer's times")?;
+            self.raw_ids("pending entries")?;
+        }
+        if layer >= Layer::Redis8_8 && self.raw_ids("refused entries")? > 0 {
+            self.warnings.insert(Warning::ProvisionalStream);
         }
         shape.pending = shape.pending.saturating_add(pending);
         shape.consumers = shape.consumers.saturating_add(consumers);
+        Ok(())
+    }
+
+    /// Passes over a number of IDs and the IDs.
+    fn raw_ids(&mut self, what: &'static str) -> Result<u64> {
+        let at = self.input.position();
+        let ids = self.input.read_count(RAW_ID_BYTES, what)?;
+        let bytes = ids.checked_mul(RAW_ID_BYTES).ok_or_else(|| Error::truncated(what, at))?;
+        self.input.skip(bytes, what)?;
+        self.input.checkpoint();
+        Ok(ids)
+    }
+
+    /// What guards against adding an entry twice: two settings, for each producer the IDs of its
+    /// entries, and two counters.
+    fn stream_producers(&mut self) -> Result<()> {
+        for _ in 0..2 {
+            self.input.read_length("a stream's settings")?;
+        }
+        let producers = self.input.read_count(MIN_PRODUCER_BYTES, "stream producers")?;
+        for _ in 0..producers {
+            self.warnings.insert(Warning::ProvisionalStream);
+            self.input.skip_string("a producer's name")?;
+            for _ in 0..self.input.read_count(MIN_PRODUCED_BYTES, "producer entries")? {
+                self.input.skip_string("a producer's entry")?;
+                self.input.read_length("a producer's entry")?;
+                self.input.read_length("a producer's entry")?;
+                self.input.checkpoint();
+            }
+        }
+        for _ in 0..2 {
+            self.input.read_length("a stream's counters")?;
+        }
         Ok(())
     }
 }

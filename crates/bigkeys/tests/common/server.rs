@@ -1,0 +1,80 @@
+//! A redis-server of a test's own: on loopback, on a free port, in its own directory, stopped at the end.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Server {
+    process: Child,
+    dir: TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// Starts an empty server.
+    pub(crate) fn start() -> Self {
+        let program = std::env::var_os("BIGKEYS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+        let dir = tempfile::tempdir().expect("a directory");
+        // Between our letting the port go and the server's taking it somebody else might: then it says so.
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|socket| socket.local_addr())
+            .expect("a port")
+            .port();
+        let process = Command::new(&program)
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--save",
+                "",
+                "--daemonize",
+                "no",
+                "--enable-debug-command",
+                "local",
+            ])
+            .arg("--dir")
+            .arg(dir.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{}: {error}; run the tests by scripts/test", Path::new(&program).display())
+            });
+        let server = Self { process, dir, port };
+        let start = Instant::now();
+        loop {
+            let answered = server.client().and_then(|client| client.get_connection());
+            match answered {
+                Ok(_) => return server,
+                Err(error) if start.elapsed() > PATIENCE => panic!("the server does not answer: {error}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    fn client(&self) -> redis::RedisResult<redis::Client> {
+        redis::Client::open(("127.0.0.1", self.port))
+    }
+
+    pub(crate) fn connect(&self) -> redis::Connection {
+        self.client().and_then(|client| client.get_connection()).expect("the server answers")
+    }
+
+    /// Where SAVE writes to.
+    pub(crate) fn dump(&self) -> PathBuf {
+        self.dir.path().join("dump.rdb")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,240 @@
+//! What the program prints, by format.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{all_testdata, json, json_lines, output, stdout, testdata, text};
+use dcs_bigkeys::{KeyType, Status, Task, Unit};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A file whose keys try to get at a terminal, a spreadsheet, and whoever decodes them.
+fn hostile_names() -> (TempDir, PathBuf) {
+    let names: [&[u8]; 8] = [
+        b"\x1b]0;owned\x07",
+        "c1\u{9b}2J".as_bytes(),
+        "rtl\u{202e}txt.exe".as_bytes(),
+        b"=cmd|'/c calc'!A0",
+        b"\xff\xfe",
+        b"back\\x41slash",
+        b"line\r\nbreak,\"quoted\"",
+        b"",
+    ];
+    let mut file = b"REDIS0003\xfe\x00".to_vec();
+    for name in names {
+        file.push(0);
+        file.push(u8::try_from(name.len()).expect("short"));
+        file.extend(name);
+        file.extend(b"\x01v");
+    }
+    file.push(0xff);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("names.rdb");
+    std::fs::write(&path, file).expect("written");
+    (dir, path)
+}
+
+#[test]
+fn no_format_lets_a_control_character_through() {
+    let (_dir, path) = hostile_names();
+    for command in ["scan", "keys"] {
+        for format in ["table", "json", "jsonl", "csv"] {
+            for keys_as in ["auto", "base64"] {
+                let shown = stdout(&[command, "--format", format, "--keys-as", keys_as, text(&path)], 0);
+                let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
+                assert_eq!(bad, None, "{command} {format}: {shown:?}");
+            }
+        }
+    }
+    let shown = stdout(&["scan", "--format", "dcs", text(&path)], 0);
+    assert!(!shown.chars().any(|c| c != '\n' && rdb_parser::escape::is_unprintable(c)), "{shown:?}");
+    // A file name is as hostile as a key's.
+    let errors = output(&["scan", "no\u{1b}[2Jfile"]).stderr;
+    assert!(!errors.contains(&0x1b));
+}
+
+#[test]
+fn a_name_comes_back_from_every_format() {
+    let (_dir, path) = hostile_names();
+    let rows = json_lines(&stdout(&["keys", "--keys-as", "base64", text(&path)], 0));
+    let auto = json_lines(&stdout(&["keys", text(&path)], 0));
+    let shown = stdout(&["keys", "--format", "csv", text(&path)], 0);
+    let mut csv = csv::Reader::from_reader(shown.as_bytes());
+    let cells: Vec<_> = csv.records().map(|record| record.expect("valid")).collect();
+    assert_eq!((rows.len(), cells.len()), (8, 8));
+    for ((row, auto), cells) in rows.iter().zip(&auto).zip(&cells) {
+        let name = decode(row);
+        assert_eq!(decode(auto), name);
+        assert_eq!(auto["key"].is_string(), std::str::from_utf8(&name).is_ok());
+        assert_eq!(rdb_parser::escape::unescape(&cells[1]), name);
+        assert!(!cells[1].starts_with(['=', '+', '-', '@']), "no formula");
+    }
+}
+
+fn decode(row: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    match (&row["key"], &row["key_b64"]) {
+        (Value::String(text), Value::Null) => text.as_bytes().to_vec(),
+        (Value::Null, Value::String(text)) => {
+            base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+        }
+        other => panic!("exactly one name: {other:?}"),
+    }
+}
+
+fn validator(name: &str) -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema").join(name);
+    let schema = json(&std::fs::read_to_string(path).expect("the schema is there"));
+    jsonschema::draft202012::new(&schema).expect("the schema is valid")
+}
+
+fn check(validator: &jsonschema::Validator, instance: &Value) {
+    if let Err(error) = validator.validate(instance) {
+        panic!("{error} at {}", error.instance_path());
+    }
+}
+
+#[test]
+fn reports_and_keys_are_as_their_schemas_say() {
+    let report_schema = validator("report.schema.json");
+    let key_schema = validator("key.schema.json");
+    for file in all_testdata() {
+        check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&file)], 0)));
+        for row in json_lines(&stdout(&["keys", text(&file)], 0)) {
+            check(&key_schema, &row);
+        }
+    }
+    let (_dir, path) = hostile_names();
+    let cut = path.with_extension("cut");
+    std::fs::write(&cut, &std::fs::read(&path).expect("there")[..30]).expect("written");
+    check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&cut)], 3)));
+    assert!(report_schema.validate(&json("{}")).is_err(), "the schema does refuse");
+}
+
+#[test]
+fn the_json_array_of_keys_holds_the_lines() {
+    let file = testdata("fixtures/valkey-9.1.2.rdb");
+    let array = json(&stdout(&["keys", "--format", "json", text(&file)], 0));
+    assert_eq!(array.as_array(), Some(&json_lines(&stdout(&["keys", "--format", "jsonl", text(&file)], 0))));
+}
+
+/// The whole of `keys`, sorted and cut: what a top list must be.
+fn expected_top(file: &Path, deep: bool, data_type: &str, measure: &str, n: usize) -> Vec<Value> {
+    let mut args = vec!["keys", "--keys-as", "base64", text(file)];
+    if deep {
+        args.push("--deep");
+    }
+    let mut rows = json_lines(&stdout(&args, 0));
+    rows.retain(|row| row["type"] == data_type);
+    rows.sort_by_key(|row| {
+        let size = row[measure].as_u64();
+        (std::cmp::Reverse(size), row["db"].as_u64(), decode(row), row["offset"].as_u64())
+    });
+    rows.truncate(n);
+    rows
+}
+
+#[test]
+fn the_top_lists_are_the_whole_list_sorted_and_cut() {
+    for name in ["redis-6.2.5", "redis-7.4.1-modules-lru", "valkey-9.1.2"] {
+        let file = testdata(&format!("fixtures/{name}.rdb"));
+        for (measure, n) in
+            [("elements", 3), ("value_bytes", 7), ("rdb_bytes", 20), ("rdb_bytes", 0), ("rdb_bytes", 999)]
+        {
+            let args = [
+                "scan",
+                "--format",
+                "json",
+                "--keys-as",
+                "base64",
+                "--by",
+                measure,
+                "-n",
+                &n.to_string(),
+                text(&file),
+            ];
+            let report = json(&stdout(&args, 0));
+            assert_eq!(report["ranked_by"], measure);
+            for row in report["by_type"].as_array().expect("an array") {
+                let data_type = row["type"].as_str().expect("text");
+                let top = report["top"][data_type].as_array().cloned().unwrap_or_default();
+                let expected = expected_top(&file, measure == "value_bytes", data_type, measure, n);
+                assert_eq!(top, expected, "{name} {data_type} {measure} {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn csv_and_jsonl_of_a_scan_list_the_same_keys() {
+    let file = testdata("fixtures/redis-8.2.3.rdb");
+    let lines = stdout(&["scan", "-n", "5", "--format", "jsonl", text(&file)], 0);
+    let rows = stdout(&["scan", "-n", "5", "--format", "csv", text(&file)], 0);
+    assert_eq!(json_lines(&lines).len(), 6 * 5 + 1, "six types and one vector set");
+    let mut rows = csv::Reader::from_reader(rows.as_bytes());
+    let offsets: Vec<String> = rows.records().map(|row| row.expect("valid")[14].to_owned()).collect();
+    let expected: Vec<String> = json_lines(&lines).iter().map(|row| row["offset"].to_string()).collect();
+    assert_eq!(offsets, expected);
+}
+
+#[test]
+fn dcs_is_a_finished_task_of_the_contract() {
+    let file = testdata("fixtures/redis-7.4.1.rdb");
+    let shown = stdout(&["scan", "--format", "dcs", "--instance-id", "i-1", text(&file)], 0);
+    let task: Task = serde_json::from_str(&shown).expect("no unknown field, every known one");
+    assert_eq!((task.status, task.instance_id.as_str()), (Status::Success, "i-1"));
+    let keys = task.keys.expect("a result");
+    assert_eq!(usize::try_from(task.num).expect("positive"), keys.len());
+    assert_eq!(keys.len(), 100, "20 of each of five types");
+    for (key_type, measure, unit) in [
+        (KeyType::String, "value_bytes", Unit::Byte),
+        (KeyType::List, "elements", Unit::Count),
+        (KeyType::Set, "elements", Unit::Count),
+        (KeyType::Zset, "elements", Unit::Count),
+        (KeyType::Hash, "elements", Unit::Count),
+    ] {
+        let name = serde_json::to_value(key_type).expect("writes");
+        let expected = expected_top(&file, false, name.as_str().expect("text"), measure, 20);
+        let expected: Vec<_> = expected.iter().map(|row| row[measure].as_i64().expect("known")).collect();
+        let of_type: Vec<_> = keys.iter().filter(|key| key.key_type == key_type).collect();
+        assert_eq!(of_type.iter().map(|key| key.size).collect::<Vec<_>>(), expected);
+        assert!(of_type.iter().all(|key| key.unit == unit && key.shard.is_none()));
+    }
+}
+
+#[test]
+fn a_shard_is_in_every_format_and_only_where_the_user_gave_one() {
+    let a = testdata("fixtures/redis-7.4.1.rdb");
+    let b = testdata("fixtures/redis-7.0.15.rdb");
+    let mapped = format!("10.0.0.7:6379={}", text(&a));
+    let report = json(&stdout(&["scan", "--format", "json", "--shard", &mapped, text(&b)], 0));
+    let sources = report["sources"].as_array().expect("an array");
+    assert_eq!(sources.len(), 2);
+    assert_eq!((&sources[0]["shard"], &sources[1]["shard"]), (&Value::Null, &"10.0.0.7:6379".into()));
+    // Naming the file as an input too does not read it twice.
+    let named = json(&stdout(&["scan", "--format", "json", "--shard", &mapped, text(&b), text(&a)], 0));
+    assert_eq!(named["totals"], report["totals"]);
+    let task: Task = serde_json::from_str(&stdout(&["scan", "--format", "dcs", "--shard", &mapped], 0))
+        .expect("the contract's");
+    assert!(task.keys.expect("a result").iter().all(|key| key.shard.as_deref() == Some("10.0.0.7:6379")));
+    assert!(stdout(&["keys", "--shard", &mapped], 0).contains("\"shard\":\"10.0.0.7:6379\""));
+    assert_eq!(output(&["scan", "--shard", "not-an-address=x"]).status.code(), Some(2));
+}
+
+#[test]
+fn without_an_input_or_with_an_unknown_option_the_usage_is_an_error() {
+    for args in
+        [&["scan"][..], &["keys"], &["scan", "--by", "size", "x"], &["keys", "--format", "dcs", "x"], &[]]
+    {
+        assert_eq!(output(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn colours_come_only_when_asked_for() {
+    let file = testdata("fixtures/redis-7.4.1.rdb");
+    assert!(!stdout(&["scan", text(&file)], 0).contains('\u{1b}'));
+    assert!(stdout(&["scan", "--color", "always", text(&file)], 0).contains('\u{1b}'));
+    assert!(output(&["scan", text(&file)]).stderr.is_empty(), "no progress bar where there is no terminal");
+}

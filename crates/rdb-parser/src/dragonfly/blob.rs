@@ -1,0 +1,364 @@
+//! Compressed blobs: complete records in a zstd or LZ4 frame.
+//!
+//! A blob's bytes as stored are held while its records are read; what they decompress to is read through
+//! a [`Window`], so that its length does not matter.
+
+use std::fmt;
+#[cfg(feature = "dragonfly")]
+use std::io::Cursor;
+use std::io::{self, Read};
+use std::ops::Range;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Entry, Event};
+use crate::format::{Dialect, RareRecord};
+use crate::input::Input;
+#[cfg(feature = "dragonfly")]
+use crate::limits::MAX_ZSTD_WINDOW_BYTES;
+use crate::limits::{MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES};
+use crate::parser::{Parser, Record};
+use crate::read::{ReadExt as _, StringForm};
+use crate::visitor::Visitor;
+use crate::window::Window;
+
+/// A blob that is being read.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    parser: Parser<Window<FrameReader>>,
+    /// Of the parser's bytes that belong to no key, those that were passed on.
+    counted_container_bytes: u64,
+    /// Bytes of the file that the last entry takes.
+    rdb_bytes: u64,
+}
+
+/// Where the blob is in which a parser is, known to that parser.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// Offsets of the blob's opcode and of the byte behind the blob.
+    span: Range<u64>,
+    /// Bytes as stored, and of the content.
+    stored: u64,
+    content: u64,
+    /// Bytes of the content that were given their part of the stored ones.
+    given: u64,
+}
+
+impl Surroundings {
+    /// The part of the stored bytes that so many more bytes of the content have. The parts of all sum to
+    /// the whole.
+    fn share(&mut self, bytes: u64) -> u64 {
+        let before = self.stored_until(self.given);
+        self.given = self.given.saturating_add(bytes).min(self.content);
+        self.stored_until(self.given) - before
+    }
+
+    fn stored_until(&self, content: u64) -> u64 {
+        let product = u128::from(self.stored) * u128::from(content);
+        let part = product.checked_div(u128::from(self.content)).unwrap_or(0);
+        u64::try_from(part).unwrap_or(self.stored)
+    }
+}
+
+impl<I: Input> Parser<I> {
+    /// Bytes of the file that the record from `start` to the cursor takes, and its span.
+    pub(super) fn settle(&mut self, start: u64) -> (u64, Range<u64>) {
+        let end = self.input.position();
+        match &mut self.rare.surroundings {
+            Some(surroundings) => (surroundings.share(end - start), surroundings.span.clone()),
+            None => (end - start, start..end),
+        }
+    }
+
+    /// Reads the blob of which the opcode, at `start`, was read.
+    pub(super) fn open_blob(&mut self, record: RareRecord, start: u64) -> Result<Record> {
+        if self.rare.surroundings.is_some() {
+            return Err(Error::corrupt("Dragonfly blob", "a blob inside a blob", start));
+        }
+        if self.prefix.start.is_some() {
+            return Err(Error::corrupt("Dragonfly blob", "key opcodes before it", start));
+        }
+        let header = self.input.read_string_header("a compressed blob")?;
+        if header.form != StringForm::Raw {
+            return Err(Error::new(ErrorKind::BadString("a compressed blob that is not raw"), start));
+        }
+        let payload_start = self.input.position();
+        let opened = if header.payload_len > MAX_DRAGONFLY_BLOB_BYTES {
+            self.input.skip(header.payload_len, "a compressed blob")?;
+            Err(ErrorKind::Limit("a compressed blob"))
+        } else {
+            self.input.pin(header.payload_len, "a compressed blob")?;
+            FrameReader::open(record, self.input.pinned())
+        };
+        let span = start..self.input.position();
+        let reader = match opened {
+            Ok(reader) => reader,
+            Err(kind) => {
+                self.container_bytes += span.end - start;
+                return Err(Error::new(kind, start).contained());
+            }
+        };
+        self.container_bytes += payload_start - start;
+        let content = reader.content_left;
+        let mut parser = Parser::after_header(Window::new(reader, Some(content)), self.header);
+        parser.dialect = self.dialect;
+        parser.flavour = self.flavour;
+        parser.db = self.db;
+        parser.rare.chunks = std::mem::take(&mut self.rare.chunks);
+        parser.rare.surroundings = Some(Surroundings { span, stored: header.payload_len, content, given: 0 });
+        self.rare.blob = Some(Box::new(Blob { parser, counted_container_bytes: 0, rdb_bytes: 0 }));
+        self.detour = true;
+        Ok(Record::Detour)
+    }
+
+    /// Reads on in the blob that is open. `None` when it has ended.
+    pub(crate) fn next_in_blob<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Record>> {
+        let Some(mut blob) = self.rare.blob.take() else { return Ok(None) };
+        let outcome = blob.next(visitor);
+        self.db = blob.parser.db;
+        let start = blob.span().start;
+        self.rare.take_notices(&mut blob.parser.rare, start);
+        self.container_bytes += blob.new_container_bytes();
+        let goes_on = match &outcome {
+            Ok(record) => record.is_some(),
+            Err(error) => error.is_contained(),
+        };
+        if goes_on {
+            self.rare.blob = Some(blob);
+        } else {
+            self.container_bytes += blob.rest_bytes();
+            self.rare.chunks = std::mem::take(&mut blob.parser.rare.chunks);
+        }
+        outcome.map_err(|error| {
+            if !goes_on {
+                self.rare.chunks.break_off();
+            }
+            explain(error, start)
+        })
+    }
+}
+
+impl Blob {
+    /// The next record; `None` at the end.
+    fn next<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Record>> {
+        loop {
+            let next = self.parser.input.peek(1)?.first().copied();
+            let is_end = match next {
+                None => true,
+                Some(byte) => RareRecord::from_byte(byte, Dialect::Dragonfly) == Some(RareRecord::BlobEnd),
+            };
+            if is_end {
+                return Ok(None);
+            }
+            match self.parser.next_record(visitor)? {
+                Record::Detour => {}
+                record => {
+                    if let Record::Entry { start, prefix, .. } = &record {
+                        let bytes = prefix.bytes + (self.parser.input.position() - start);
+                        self.rdb_bytes = self.share(bytes);
+                    }
+                    return Ok(Some(record));
+                }
+            }
+        }
+    }
+
+    /// The event that a record is.
+    pub(crate) fn event(&mut self, record: Record) -> Event<'_> {
+        let rdb_bytes = self.rdb_bytes;
+        let span = self.span();
+        // A value in pieces has settled both itself.
+        let is_whole = matches!(record, Record::Entry { .. });
+        match self.parser.event(record) {
+            Event::Entry(entry) if is_whole => Event::Entry(Entry { span, rdb_bytes, ..entry }),
+            event => event,
+        }
+    }
+
+    fn span(&self) -> Range<u64> {
+        self.parser.rare.surroundings.as_ref().map_or(0..0, |surroundings| surroundings.span.clone())
+    }
+
+    fn share(&mut self, bytes: u64) -> u64 {
+        self.parser.rare.surroundings.as_mut().map_or(0, |surroundings| surroundings.share(bytes))
+    }
+
+    /// Bytes of the file that belong to no key, of the records since the last call.
+    fn new_container_bytes(&mut self) -> u64 {
+        let new = self.parser.container_bytes.saturating_sub(self.counted_container_bytes);
+        self.counted_container_bytes = self.parser.container_bytes;
+        self.share(new)
+    }
+
+    /// Those of all that was not read.
+    fn rest_bytes(&mut self) -> u64 {
+        self.share(u64::MAX)
+    }
+}
+
+/// An error inside the blob at `start`, seen from outside: it costs the blob, or what is left of it.
+#[cold]
+fn explain(error: Error, start: u64) -> Error {
+    let detail = match error.kind() {
+        ErrorKind::Truncated(_) => Some("it ends inside a record"),
+        ErrorKind::Io(_) => Some("its frame is damaged, or is not as long as it says"),
+        _ => None,
+    };
+    match detail {
+        Some(detail) => error.with_kind(ErrorKind::Corrupt("Dragonfly blob", detail)),
+        None => error,
+    }
+    .at(start)
+    .contained()
+}
+
+/// Reads the content of a frame that is held.
+pub(crate) struct FrameReader {
+    decoder: Decoder,
+    content_left: u64,
+    is_checked: bool,
+}
+
+impl FrameReader {
+    /// A reader of the frame that is `payload`.
+    fn open(record: RareRecord, payload: &[u8]) -> Result<Self, ErrorKind> {
+        let is_zstd = record == RareRecord::ZstdBlob;
+        let content = if is_zstd { zstd_content(payload) } else { lz4_content(payload) }?;
+        if content > MAX_DRAGONFLY_CONTENT_BYTES {
+            return Err(ErrorKind::Limit("the content of a compressed blob"));
+        }
+        let decoder = Decoder::open(is_zstd, payload)?;
+        Ok(Self { decoder, content_left: content, is_checked: false })
+    }
+}
+
+impl Read for FrameReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.content_left == 0 {
+            if !self.is_checked {
+                self.is_checked = true;
+                self.decoder.check_end()?;
+            }
+            return Ok(0);
+        }
+        let wanted = usize::try_from(self.content_left).map_or(out.len(), |left| left.min(out.len()));
+        let read = self.decoder.read(out.get_mut(..wanted).unwrap_or_default())?;
+        if read == 0 && wanted > 0 {
+            return Err(damaged());
+        }
+        self.content_left -= read as u64;
+        Ok(read)
+    }
+}
+
+impl fmt::Debug for FrameReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameReader").field("content_left", &self.content_left).finish_non_exhaustive()
+    }
+}
+
+/// What makes a read fail; [`explain`] says it in words.
+fn damaged() -> io::Error {
+    io::Error::other("damaged frame")
+}
+
+const NOT_A_FRAME: ErrorKind = ErrorKind::Corrupt("Dragonfly blob", "not the frame that its opcode says");
+const NO_CONTENT_SIZE: ErrorKind =
+    ErrorKind::Corrupt("Dragonfly blob", "its frame does not say how long it is");
+
+/// The length of the content as the header of a zstd frame says it (RFC 8878, 3.1.1.1).
+fn zstd_content(frame: &[u8]) -> Result<u64, ErrorKind> {
+    let rest = frame.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd]).ok_or(NOT_A_FRAME)?;
+    let (&descriptor, rest) = rest.split_first().ok_or(NOT_A_FRAME)?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    let dictionary_bytes = match descriptor & 3 {
+        3 => 4,
+        few => usize::from(few),
+    };
+    let skipped = usize::from(!is_single_segment) + dictionary_bytes;
+    let rest = rest.get(skipped..).ok_or(NOT_A_FRAME)?;
+    let chunk = |n| rest.get(..n).ok_or(NOT_A_FRAME);
+    let value = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
+    match (descriptor >> 6, is_single_segment) {
+        (0, false) => Err(NO_CONTENT_SIZE),
+        (0, true) => chunk(1).map(value),
+        (1, _) => chunk(2).map(|bytes| value(bytes) + 256),
+        (2, _) => chunk(4).map(value),
+        _ => chunk(8).map(value),
+    }
+}
+
+/// The same of an LZ4 frame (`lz4_Frame_format.md`).
+fn lz4_content(frame: &[u8]) -> Result<u64, ErrorKind> {
+    const HAS_CONTENT_SIZE: u8 = 8;
+    let rest = frame.strip_prefix(&[0x04, 0x22, 0x4d, 0x18]).ok_or(NOT_A_FRAME)?;
+    match rest {
+        [flags, ..] if flags & HAS_CONTENT_SIZE == 0 => Err(NO_CONTENT_SIZE),
+        [_, _, rest @ ..] => rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or(NOT_A_FRAME),
+        _ => Err(NOT_A_FRAME),
+    }
+}
+
+#[cfg(feature = "dragonfly")]
+enum Decoder {
+    Zstd(Box<ruzstd::decoding::StreamingDecoder<Cursor<Vec<u8>>, ruzstd::decoding::FrameDecoder>>),
+    Lz4(Box<lz4_flex::frame::FrameDecoder<Cursor<Vec<u8>>>>),
+}
+
+#[cfg(feature = "dragonfly")]
+impl Decoder {
+    fn open(is_zstd: bool, payload: &[u8]) -> Result<Self, ErrorKind> {
+        let source = Cursor::new(payload.to_vec());
+        if !is_zstd {
+            return Ok(Self::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(source))));
+        }
+        let mut decoder = ruzstd::decoding::FrameDecoder::new();
+        decoder.set_max_window_size(MAX_ZSTD_WINDOW_BYTES);
+        ruzstd::decoding::StreamingDecoder::new_with_decoder(source, decoder)
+            .map(|decoder| Self::Zstd(Box::new(decoder)))
+            .map_err(|_| ErrorKind::Corrupt("Dragonfly blob", "the header of its frame is damaged"))
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Zstd(decoder) => decoder.read(out),
+            Self::Lz4(decoder) => decoder.read(out),
+        }
+    }
+
+    /// Reads the end of the frame, after all of its content.
+    fn check_end(&mut self) -> io::Result<()> {
+        let more = self.read(&mut [0])?;
+        let (source, sums_agree) = match self {
+            Self::Zstd(decoder) => {
+                let stated = decoder.decoder.get_checksum_from_data();
+                let computed = decoder.decoder.get_calculated_checksum();
+                (decoder.get_ref(), stated.is_none() || stated == computed)
+            }
+            // It compares them itself.
+            Self::Lz4(decoder) => (decoder.get_ref(), true),
+        };
+        let is_used_up = source.position() == source.get_ref().len() as u64;
+        if more == 0 && is_used_up && sums_agree { Ok(()) } else { Err(damaged()) }
+    }
+}
+
+/// Without the feature no blob can be opened.
+#[cfg(not(feature = "dragonfly"))]
+enum Decoder {}
+
+#[cfg(not(feature = "dragonfly"))]
+impl Decoder {
+    fn open(_: bool, _: &[u8]) -> Result<Self, ErrorKind> {
+        Err(ErrorKind::Unsupported(
+            "a compressed blob of Dragonfly: this program was built without the feature `dragonfly`",
+        ))
+    }
+
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    fn check_end(&mut self) -> io::Result<()> {
+        match *self {}
+    }
+}

@@ -1,0 +1,131 @@
+//! Filters and sketches of Dragonfly.
+//!
+//! Known from reading its source (`rdb_save.cc`, `rdb_load.cc`, mid 2026); no file of a server was
+//! available.
+
+use super::Walker;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Layout, Outline};
+use crate::format::ValueType;
+use crate::input::Input;
+use crate::read::ReadExt as _;
+use crate::visitor::Visitor;
+
+/// Filters of which the data comes in pieces, as far as they were read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FilterSums {
+    /// Filters that were not begun yet.
+    filters_left: u64,
+    /// Bytes to come of the one that was.
+    bytes_left: u64,
+    /// Whether a filter begins with the number of its hash functions.
+    has_hashes: bool,
+}
+
+impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    /// Types 33 to 37.
+    pub(super) fn sketch(&mut self, value_type: ValueType) -> Result<Outline> {
+        self.visitor.begin(value_type, None);
+        match value_type {
+            ValueType::BloomChunked | ValueType::Cuckoo => {
+                let mut sums = self.filter_header(value_type)?;
+                while !self.filter_step(&mut sums)? {
+                    self.input.checkpoint();
+                }
+            }
+            ValueType::CountMin => self.count_min()?,
+            ValueType::TopK => self.top_k()?,
+            _ => {
+                for _ in 0..self.bloom_header()? {
+                    self.input.read_length("a number of hash functions")?;
+                    self.input.skip_string("a Bloom filter")?;
+                    self.input.checkpoint();
+                }
+            }
+        }
+        Ok(Outline::opaque(None, Layout::Opaque))
+    }
+
+    /// Passes over what stands before the first filter of a value in pieces.
+    pub(crate) fn filter_header(&mut self, value_type: ValueType) -> Result<FilterSums> {
+        let has_hashes = value_type == ValueType::BloomChunked;
+        let filters_left = if has_hashes { self.bloom_header()? } else { self.cuckoo_header()? };
+        Ok(FilterSums { filters_left, bytes_left: 0, has_hashes })
+    }
+
+    /// Passes over the next piece, or over what stands before the pieces of a filter. Returns whether
+    /// that was all.
+    pub(crate) fn filter_step(&mut self, sums: &mut FilterSums) -> Result<bool> {
+        if sums.bytes_left > 0 {
+            let at = self.input.position();
+            let piece = self.input.read_length("a piece of a filter")?;
+            if piece == 0 || piece > sums.bytes_left {
+                return Err(Error::corrupt("filter", "its pieces do not make up its length", at));
+            }
+            self.input.skip(piece, "a piece of a filter")?;
+            sums.bytes_left -= piece;
+        } else if sums.filters_left > 0 {
+            if sums.has_hashes {
+                self.input.read_length("a number of hash functions")?;
+            }
+            sums.bytes_left = self.input.read_length("the length of a filter")?;
+            sums.filters_left -= 1;
+        }
+        Ok(sums.bytes_left == 0 && sums.filters_left == 0)
+    }
+
+    /// Options, growth factor, error rate, three sizes; returns the number of filters.
+    fn bloom_header(&mut self) -> Result<u64> {
+        self.expect_length(0, "Bloom filter")?;
+        self.input.skip(16, "a Bloom filter")?;
+        for _ in 0..3 {
+            self.input.read_length("a Bloom filter")?;
+        }
+        self.input.read_count(2, "filters")
+    }
+
+    /// Six parameters; returns the number of filters.
+    fn cuckoo_header(&mut self) -> Result<u64> {
+        for _ in 0..6 {
+            self.input.read_length("a cuckoo filter")?;
+        }
+        let at = self.input.position();
+        match self.input.read_count(1, "filters")? {
+            0 => Err(Error::corrupt("cuckoo filter", "it has no filters", at)),
+            filters => Ok(filters),
+        }
+    }
+
+    /// Width, depth, total, and the counters.
+    fn count_min(&mut self) -> Result<()> {
+        let at = self.input.position();
+        let width = self.input.read_length("a sketch's width")?;
+        let depth = self.input.read_length("a sketch's depth")?;
+        self.input.read_length("a sketch's total")?;
+        let bytes = width.checked_mul(depth).and_then(|counters| counters.checked_mul(8));
+        let bytes = bytes.ok_or_else(|| Error::new(ErrorKind::BadLength("a sketch"), at))?;
+        self.input.skip(bytes, "a sketch's counters")
+    }
+
+    /// Options, the number of items to keep, width, depth, decay, the items kept, and the counters.
+    fn top_k(&mut self) -> Result<()> {
+        self.expect_length(0, "top-k sketch")?;
+        let at = self.input.position();
+        self.input.read_length("a number of items to keep")?;
+        let width = self.input.read_length("a sketch's width")?;
+        let depth = self.input.read_length("a sketch's depth")?;
+        self.input.skip(8, "a sketch's decay")?;
+        for _ in 0..self.input.read_count(2, "items kept")? {
+            self.input.skip_string("an item kept")?;
+            self.input.read_length("an item's count")?;
+            self.input.checkpoint();
+        }
+        let counters = self.input.read_string_header("a sketch's counters")?;
+        self.input.skip(counters.payload_len, "a sketch's counters")?;
+        let expected = width.checked_mul(depth).and_then(|counters| counters.checked_mul(4));
+        if expected != Some(counters.decoded_len) {
+            self.contain(Error::corrupt("top-k sketch", "width and depth do not give its length", at))?;
+        }
+        Ok(())
+    }
+}
