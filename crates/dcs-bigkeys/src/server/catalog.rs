@@ -15,6 +15,9 @@ const MAX_FILES: usize = 10_000;
 /// Directories inside each other that are entered.
 const MAX_DEPTH: usize = 16;
 
+/// How the names of backups end, plain and compressed.
+const BACKUP_ENDINGS: [&str; 4] = [".rdb", ".rdb.gz", ".rdb.zst", ".rdb.lz4"];
+
 /// How long a listing of a directory of backups is good for.
 const LISTING_AGE: Duration = Duration::from_secs(1);
 
@@ -192,7 +195,8 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Re
 
 /// By its name or its first bytes: a damaged file is still somebody's backup.
 fn is_backup(path: &Path) -> bool {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("rdb")) {
+    let name = file_name(path).to_ascii_lowercase();
+    if BACKUP_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
         return true;
     }
     let mut magic = [0; 6];
@@ -335,10 +339,11 @@ mod tests {
         let catalog = Arc::new(catalog);
         fs::write(dir.path().join("new.rdb"), b"").expect("written");
         fs::write(dir.path().join("no backup"), b"").expect("written");
+        fs::write(dir.path().join("old.RDB.gz"), b"").expect("written");
         fs::write(dir.path().join("snapshot"), b"REDIS0011").expect("written");
         *catalog.listed_at.lock().expect("sound") -= LISTING_AGE;
         let names: Vec<_> = catalog.list().await.into_iter().map(|instance| instance.name).collect();
-        assert_eq!(names, ["new.rdb", "snapshot"]);
+        assert_eq!(names, ["new.rdb", "old.RDB.gz", "snapshot"]);
         assert!(catalog.find(&id::derive("new.rdb").replace('-', "")).await.is_some());
     }
 }

@@ -72,12 +72,12 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = writer_pool().connect_with(options.clone()).await?;
         migrate(&writer).await?;
         // Not apalis' own set-up, which turns `synchronous` off.
         SqliteStorage::migrations().run(&writer).await.map_err(sqlx::Error::from)?;
         let readers = pool(4).connect_lazy_with(options.clone().read_only(true));
-        let queue = pool(1).connect_lazy_with(options);
+        let queue = writer_pool().connect_lazy_with(options);
         let store = Self { writer, readers, queue, wake: Arc::new(Notify::new()), _lock: lock };
         store.recover().await?;
         Ok(store)
@@ -165,15 +165,22 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
-        // When the disk is full, the database ends a transaction by itself; sqlx (0.9.0) does not notice and can
-        // never begin another on that connection. Such a connection is closed.
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                // Behind the roll-back that is under way.
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
+        // A file does not hang up.
+        .test_before_acquire(false)
+}
+
+/// The pool of a connection that writes.
+///
+/// When the disk is full, the database ends a transaction by itself; sqlx (0.9.0) does not notice and can never begin
+/// another on that connection. Such a connection is closed.
+fn writer_pool() -> SqlitePoolOptions {
+    pool(1).after_release(|connection, _| {
+        Box::pin(async move {
+            // Behind the roll-back that is under way.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
         })
+    })
 }
 
 /// Takes the lock beside the database.
@@ -259,27 +266,29 @@ impl TaskStore for SqliteStore {
     ) -> StoreResult<'a, (i64, Vec<TaskRow>)> {
         Box::pin(async move {
             let status = status.map(status_name);
-            let mut tx = self.readers.begin().await?;
-            let count = sqlx::query_scalar(
-                "SELECT count(*) FROM task WHERE family = ?1 AND instance = ?2 AND (?3 IS NULL OR status = ?3)",
-            )
-            .bind(family.name())
-            .bind(instance)
-            .bind(status)
-            .fetch_one(&mut *tx)
-            .await?;
+            // In one statement, so that the number and the page are of the same moment; the number also where the
+            // page is empty.
             let rows = sqlx::query(
-                "SELECT * FROM task WHERE family = ?1 AND instance = ?2 AND (?3 IS NULL OR status = ?3) \
-                 ORDER BY seq DESC LIMIT ?4 OFFSET ?5",
+                "WITH matching AS (SELECT * FROM task \
+                 WHERE family = ?1 AND instance = ?2 AND (?3 IS NULL OR status = ?3)) \
+                 SELECT * FROM (SELECT count(*) AS matches FROM matching) \
+                 LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT ?4 OFFSET ?5) ORDER BY seq DESC",
             )
             .bind(family.name())
             .bind(instance)
             .bind(status)
             .bind(limit)
             .bind(offset)
-            .fetch_all(&mut *tx)
+            .fetch_all(&self.readers)
             .await?;
-            Ok((count, rows.iter().map(task).collect::<Result<_, _>>()?))
+            let count = rows.first().map_or(Ok(0), |row| row.try_get("matches"))?;
+            let mut tasks = Vec::with_capacity(rows.len());
+            for row in &rows {
+                if row.try_get::<Option<String>, _>("id")?.is_some() {
+                    tasks.push(task(row)?);
+                }
+            }
+            Ok((count, tasks))
         })
     }
 
