@@ -62,7 +62,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log: LogFormat,
 
-    /// What is logged, such as warn or info,dcs_bigkeys=debug
+    /// What is logged: warn, info, debug, or such a level for each part of the program
     #[arg(long, value_name = "FILTER", default_value = "info", env = "BIGKEYS_LOG")]
     pub(crate) log_level: String,
 }
