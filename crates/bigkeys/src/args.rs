@@ -38,6 +38,53 @@ pub(crate) enum Command {
     /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
     /// 3 an error was found; 130 interrupted.
     Check(CheckArgs),
+    /// Serve the big-key API of Huawei Cloud DCS over backup files
+    ///
+    /// Ends with status 0 at SIGINT or SIGTERM; 2 if it cannot start.
+    #[cfg(feature = "server")]
+    Serve(ServeArgs),
+}
+
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(crate) struct ServeArgs {
+    /// Configuration file; it is read again at SIGHUP
+    #[arg(long, value_name = "FILE", group = "what", env = "BIGKEYS_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Without any configuration: serve every RDB file below DIR to everybody on this machine
+    #[arg(long, value_name = "DIR", group = "what")]
+    pub(crate) backups: Option<PathBuf>,
+
+    /// Write a commented example of a configuration file and end
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "bigkeys.toml", group = "what")]
+    pub(crate) init: Option<PathBuf>,
+
+    /// Address to listen on, instead of the configured one; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", env = "BIGKEYS_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// File of the database of tasks, instead of the configured one
+    #[arg(long, value_name = "FILE", env = "BIGKEYS_DATABASE")]
+    pub(crate) database: Option<PathBuf>,
+
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log: LogFormat,
+
+    /// What is logged: warn, info, debug, or such a level for each part of the program
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "BIGKEYS_LOG")]
+    pub(crate) log_level: String,
+}
+
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people
+    Text,
+    /// An object a line
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ mod messages;
 mod progress;
 mod render;
 mod scan;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::io;
 use std::process::ExitCode;
@@ -52,14 +54,19 @@ fn main() -> ExitCode {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,
         Command::Check(args) => args.output.quiet,
+        #[cfg(feature = "server")]
+        Command::Serve(_) => false,
     };
     let messages = Messages { quiet };
     let stop = Arc::new(AtomicBool::new(false));
-    let outcome = stop_on_signal(&stop).and_then(|()| match &cli.command {
-        Command::Scan(args) => scan::run(args, &stop, &messages),
-        Command::Keys(args) => keys::run(args, &stop, &messages),
-        Command::Check(args) => check::run(args, &stop),
-    });
+    let outcome = match &cli.command {
+        Command::Scan(args) => stop_on_signal(&stop).and_then(|()| scan::run(args, &stop, &messages)),
+        Command::Keys(args) => stop_on_signal(&stop).and_then(|()| keys::run(args, &stop, &messages)),
+        Command::Check(args) => stop_on_signal(&stop).and_then(|()| check::run(args, &stop)),
+        // Has signal handlers of its own.
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(args),
+    };
     match outcome {
         // An input that the user did not wait for is no failure.
         Ok(Ending::Failed) if stop.load(Ordering::Relaxed) => Ending::Interrupted.into(),

@@ -1,0 +1,61 @@
+//! `bigkeys serve`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use dcs_bigkeys::server::{EXAMPLE, ServeOptions, Source, serve};
+use tracing_subscriber::EnvFilter;
+
+use crate::Ending;
+use crate::args::{LogFormat, ServeArgs};
+
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
+    if let Some(path) = &args.init {
+        return init(path);
+    }
+    let source = match (&args.config, &args.backups) {
+        (Some(path), _) => Source::File(path.clone()),
+        (None, Some(backups)) => {
+            Source::Directory { backups: backups.clone(), database: default_database(args)? }
+        }
+        (None, None) => anyhow::bail!("--config or --backups is needed"),
+    };
+    start_log(args)?;
+    let options = ServeOptions { source, listen: args.listen, database: args.database.clone() };
+    serve(&options, |address| {
+        // For people and scripts that wait for it. With standard output closed there is nobody to tell.
+        let _ = writeln!(std::io::stdout(), "bigkeys: serving on {address}");
+    })?;
+    Ok(Ending::Clean)
+}
+
+/// Writes the example, and never over anything.
+fn init(path: &Path) -> anyhow::Result<Ending> {
+    let file = std::fs::File::create_new(path);
+    file.and_then(|mut file| file.write_all(EXAMPLE.as_bytes()))
+        .with_context(|| path.display().to_string())?;
+    Ok(Ending::Clean)
+}
+
+/// A file in the user's directory for state.
+fn default_database(args: &ServeArgs) -> anyhow::Result<PathBuf> {
+    if let Some(database) = &args.database {
+        return Ok(database.clone());
+    }
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    let directory = state.context("no home directory: say where with --database")?.join("bigkeys");
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    Ok(directory.join("bigkeys.db"))
+}
+
+fn start_log(args: &ServeArgs) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&args.log_level).context("--log-level")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! The instances that are served, and the files that are their backups.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::config::{Backup, Instance, Instances, Shard};
+use super::id;
+
+/// Files that are looked at in a directory of backups.
+const MAX_FILES: usize = 10_000;
+
+/// Directories inside each other that are entered.
+const MAX_DEPTH: usize = 16;
+
+/// How the names of backups end, plain and compressed.
+const BACKUP_ENDINGS: [&str; 4] = [".rdb", ".rdb.gz", ".rdb.zst", ".rdb.lz4"];
+
+/// How long a listing of a directory of backups is good for.
+const LISTING_AGE: Duration = Duration::from_secs(1);
+
+/// Why a backup cannot be read. The texts are shown to clients, and name no directory.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BackupError {
+    #[error("the backup {} cannot be opened: {reason}", file_name(path))]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("the backup {} is not inside the configured roots", file_name(.0))]
+    Outside(PathBuf),
+    #[error("no backup matches {0}")]
+    NoMatch(String),
+    #[error("the backup {} has {bytes} bytes, more than the limit", file_name(path))]
+    TooLarge { path: PathBuf, bytes: u64 },
+}
+
+/// The instances, replaceable while requests are answered.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    state: RwLock<Arc<State>>,
+    /// When a directory was last listed, held while one is.
+    listed_at: Mutex<Instant>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` if the instances are configured one by one.
+    directory: Option<PathBuf>,
+    roots: Vec<PathBuf>,
+    instances: Vec<Instance>,
+}
+
+impl Catalog {
+    /// # Errors
+    ///
+    /// If a directory of backups cannot be used.
+    pub(crate) fn new(instances: Instances) -> std::io::Result<Self> {
+        Ok(Self { state: RwLock::new(Arc::new(load(instances)?)), listed_at: Mutex::new(Instant::now()) })
+    }
+
+    /// Serves other instances from now on.
+    pub(crate) fn replace(&self, instances: Instances) -> std::io::Result<()> {
+        let state = Arc::new(load(instances)?);
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        Ok(())
+    }
+
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All instances, of a directory of backups as of now.
+    pub(crate) async fn list(self: &Arc<Self>) -> Vec<Instance> {
+        self.refresh_aside().await;
+        self.state().instances.clone()
+    }
+
+    /// The instance with this [key](Instance::key), as of the last listing.
+    pub(crate) fn known(&self, key: &str) -> Option<Instance> {
+        self.state().instances.iter().find(|instance| instance.key == key).cloned()
+    }
+
+    /// The instance with this [key](Instance::key), as of now.
+    pub(crate) async fn find(self: &Arc<Self>, key: &str) -> Option<Instance> {
+        if let Some(instance) = self.known(key) {
+            return Some(instance);
+        }
+        self.refresh_aside().await;
+        self.known(key)
+    }
+
+    /// Refreshes on a thread that may block: file systems may be slow.
+    async fn refresh_aside(self: &Arc<Self>) {
+        if self.state().directory.is_some() {
+            let catalog = Arc::clone(self);
+            // A panic there has been logged, and the last listing is still good.
+            let _ = tokio::task::spawn_blocking(move || catalog.refresh()).await;
+        }
+    }
+
+    /// Lists a directory of backups again, if the last listing is old.
+    fn refresh(&self) {
+        let Some(directory) = self.state().directory.clone() else { return };
+        let mut listed_at = self.listed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if listed_at.elapsed() < LISTING_AGE {
+            return;
+        }
+        if let Err(error) = self.replace(Instances::Directory(directory)) {
+            tracing::warn!(%error, "the directory of backups cannot be listed");
+        }
+        *listed_at = Instant::now();
+    }
+
+    /// The real path of a shard's backup.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is outside the configured roots.
+    pub(crate) fn backup(&self, shard: &Shard, max_bytes: Option<u64>) -> Result<PathBuf, BackupError> {
+        let state = self.state();
+        let path = match &shard.backup {
+            Backup::File(path) => path.clone(),
+            Backup::Newest { directory, pattern } => newest(directory, pattern)?,
+        };
+        let unreadable = |error: std::io::Error| BackupError::Unreadable {
+            path: path.clone(),
+            reason: error.kind().to_string(),
+        };
+        let real = path.canonicalize().map_err(unreadable)?;
+        if !state.roots.iter().any(|root| real.starts_with(root)) {
+            return Err(BackupError::Outside(path));
+        }
+        let metadata = fs::metadata(&real).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(BackupError::Unreadable { path, reason: "it is no regular file".to_owned() });
+        }
+        if max_bytes.is_some_and(|limit| metadata.len() > limit) {
+            return Err(BackupError::TooLarge { path, bytes: metadata.len() });
+        }
+        Ok(real)
+    }
+}
+
+fn load(instances: Instances) -> std::io::Result<State> {
+    match instances {
+        Instances::Listed { roots, instances } => Ok(State { directory: None, roots, instances }),
+        Instances::Directory(directory) => {
+            let directory = directory.canonicalize()?;
+            let mut files = Vec::new();
+            walk(&directory, 0, &mut files)?;
+            files.sort();
+            let instances = files.iter().map(|file| instance(&directory, file)).collect();
+            Ok(State { roots: vec![directory.clone()], directory: Some(directory), instances })
+        }
+    }
+}
+
+/// The instance that one file of a directory of backups is.
+fn instance(directory: &Path, file: &Path) -> Instance {
+    let name = file.strip_prefix(directory).unwrap_or(file).to_string_lossy().into_owned();
+    let id = id::derive(&name);
+    Instance {
+        key: id.replace('-', ""),
+        shards: vec![Shard {
+            node_id: id::derive(&format!("{id}/0")),
+            address: None,
+            backup: Backup::File(file.to_owned()),
+        }],
+        id,
+        project: None,
+        name,
+        is_cluster: false,
+    }
+}
+
+/// Collects RDB files. Links are not followed, so nothing outside is found and no circle is entered.
+fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        if files.len() >= MAX_FILES {
+            tracing::warn!(limit = MAX_FILES, "too many backups, the rest is not served");
+            break;
+        }
+        let entry = entry?;
+        let (kind, path) = (entry.file_type()?, entry.path());
+        if kind.is_dir() && depth < MAX_DEPTH {
+            if let Err(error) = walk(&path, depth + 1, files) {
+                tracing::warn!(path = %path.display(), %error, "a directory is left out");
+            }
+        } else if kind.is_file() && is_backup(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// By its name or its first bytes: a damaged file is still somebody's backup.
+fn is_backup(path: &Path) -> bool {
+    let name = file_name(path).to_ascii_lowercase();
+    if BACKUP_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        return true;
+    }
+    let mut magic = [0; 6];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && (magic.starts_with(b"REDIS") || &magic == b"VALKEY")
+}
+
+/// The file modified last; of several the one whose name sorts last.
+fn newest(directory: &Path, pattern: &str) -> Result<PathBuf, BackupError> {
+    let unreadable = |error: std::io::Error| BackupError::Unreadable {
+        path: directory.to_owned(),
+        reason: error.kind().to_string(),
+    };
+    let mut best: Option<(SystemTime, PathBuf)> = None;
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if !matches(pattern.as_bytes(), entry.file_name().as_encoded_bytes()) {
+            continue;
+        }
+        // Follows links, whose targets are checked like any other path.
+        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+        if metadata.is_file() {
+            let candidate = (metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), entry.path());
+            best = best.max(Some(candidate));
+        }
+    }
+    best.map(|(_, path)| path).ok_or_else(|| BackupError::NoMatch(pattern.to_owned()))
+}
+
+/// The last part of a path.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any bytes and `?` for one. Takes time
+/// proportional to the product of the lengths at most.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    // Where to go on if what follows the last star does not match.
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, n));
+                p += 1;
+            }
+            Some(b'?') => {
+                p += 1;
+                n += 1;
+            }
+            Some(byte) if name.get(n) == Some(byte) => {
+                p += 1;
+                n += 1;
+            }
+            _ => match &mut retry {
+                Some((star, from)) => {
+                    *from += 1;
+                    p = *star + 1;
+                    n = *from;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, is_match) in [
+            ("dump-*.rdb", "dump-2026.rdb", true),
+            ("dump-*.rdb", "dump-2026.rdb.tmp", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("a*b*c", "aXbXbYc", true),
+            ("a*b*c", "aXbXbY", false),
+            ("??.rdb", "ab.rdb", true),
+            ("*a*a*a*a*a*b", &"a".repeat(200), false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), is_match, "{pattern} {name}");
+        }
+    }
+
+    fn shard(backup: Backup) -> Shard {
+        Shard { node_id: String::new(), address: None, backup }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_outside_the_roots_is_read_whatever_points_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        fs::create_dir(&inside).expect("made");
+        fs::create_dir(&outside).expect("made");
+        for path in [inside.join("a.rdb"), outside.join("b.rdb")] {
+            fs::write(path, b"REDIS0011").expect("written");
+        }
+        std::os::unix::fs::symlink(outside.join("b.rdb"), inside.join("file.rdb")).expect("linked");
+        std::os::unix::fs::symlink(&outside, inside.join("dir")).expect("linked");
+        std::os::unix::fs::symlink("a.rdb", inside.join("near.rdb")).expect("linked");
+        let roots = vec![inside.canonicalize().expect("exists")];
+        let catalog = Catalog::new(Instances::Listed { roots, instances: vec![] }).expect("loads");
+        let backup = |path: &str| catalog.backup(&shard(Backup::File(inside.join(path))), None);
+        assert!(backup("a.rdb").is_ok());
+        assert!(backup("near.rdb").is_ok());
+        for path in ["file.rdb", "dir/b.rdb", "../out/b.rdb"] {
+            assert!(matches!(backup(path), Err(BackupError::Outside(_))), "{path}");
+        }
+        assert!(matches!(backup("none.rdb"), Err(BackupError::Unreadable { .. })));
+        assert!(matches!(backup("."), Err(BackupError::Unreadable { .. })));
+        let newest = shard(Backup::Newest { directory: inside.clone(), pattern: "file*".to_owned() });
+        assert!(matches!(catalog.backup(&newest, None), Err(BackupError::Outside(_))));
+        let large = catalog.backup(&shard(Backup::File(inside.join("a.rdb"))), Some(8));
+        assert!(matches!(large, Err(BackupError::TooLarge { bytes: 9, .. })));
+        let catalog = Catalog::new(Instances::Directory(inside)).expect("loads");
+        let names: Vec<_> = catalog.state().instances.iter().map(|instance| instance.name.clone()).collect();
+        assert_eq!(names, ["a.rdb"]);
+    }
+
+    #[test]
+    fn the_newest_of_several_backups_counts() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, seconds) in [("dump-1.rdb", 30), ("dump-2.rdb", 10), ("other.rdb", 50), ("dump-3.rdb", 30)]
+        {
+            let file = fs::File::create(dir.path().join(name)).expect("created");
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).expect("set");
+        }
+        assert_eq!(newest(dir.path(), "dump-*.rdb"), Ok(dir.path().join("dump-3.rdb")));
+        assert!(matches!(newest(dir.path(), "none*"), Err(BackupError::NoMatch(_))));
+    }
+
+    #[tokio::test]
+    async fn a_directory_of_backups_is_listed_again_when_something_new_is_asked_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let catalog = Catalog::new(Instances::Directory(dir.path().to_owned())).expect("loads");
+        let catalog = Arc::new(catalog);
+        fs::write(dir.path().join("new.rdb"), b"").expect("written");
+        fs::write(dir.path().join("no backup"), b"").expect("written");
+        fs::write(dir.path().join("old.RDB.gz"), b"").expect("written");
+        fs::write(dir.path().join("snapshot"), b"REDIS0011").expect("written");
+        *catalog.listed_at.lock().expect("sound") -= LISTING_AGE;
+        let names: Vec<_> = catalog.list().await.into_iter().map(|instance| instance.name).collect();
+        assert_eq!(names, ["new.rdb", "old.RDB.gz", "snapshot"]);
+        assert!(catalog.find(&id::derive("new.rdb").replace('-', "")).await.is_some());
+    }
+}

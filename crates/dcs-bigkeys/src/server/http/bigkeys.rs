@@ -1,0 +1,225 @@
+//! The operations of the big-key analysis.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::App;
+use super::call::Call;
+use crate::body::{BigkeysBody, DcsTime, ScanType, Task};
+use crate::lists::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
+use crate::server::autoscan::is_time_of_day;
+use crate::server::config::Instance;
+use crate::server::error::{ApiError, ErrorBody};
+use crate::server::store::{Deleted, Family, NewTask, Schedule, Submitted, TaskRow};
+
+/// Most times of a schedule: every minute of a day.
+const MAX_TIMES: usize = 24 * 60;
+
+/// What is told of an instance: that it is there. The Terraform provider waits for it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct InstanceBody {
+    instance_id: String,
+    name: String,
+    /// Always `Redis`.
+    engine: &'static str,
+    /// Always `RUNNING`.
+    status: &'static str,
+    /// `single` or `cluster`.
+    cache_mode: &'static str,
+}
+
+/// Show an instance.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}", tag = "instances",
+    params(("project_id" = String, Path), ("instance_id" = String, Path)),
+    responses((status = 200, body = InstanceBody), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn show_instance(call: Call) -> Json<InstanceBody> {
+    Json(InstanceBody {
+        instance_id: call.instance.id.clone(),
+        name: call.instance.name.clone(),
+        engine: "Redis",
+        status: "RUNNING",
+        cache_mode: if call.instance.is_cluster { "cluster" } else { "single" },
+    })
+}
+
+/// Create a big-key analysis.
+#[utoipa::path(post, path = "/v2/{project_id}/instances/{instance_id}/bigkey-task", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path)),
+    responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
+    call.expect_no_body()?;
+    let task = submit(&app, &call.instance).await?;
+    Ok(Json(body(&call.instance, task, None)?))
+}
+
+/// Starts an analysis of an instance.
+pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, ApiError> {
+    if !has_backups(app, instance).await {
+        return Err(ApiError::UNSUPPORTED);
+    }
+    let task = NewTask {
+        family: Family::Bigkeys,
+        instance: instance.key.clone(),
+        node: None,
+        scan_type: ScanType::Manual,
+    };
+    match app.store.submit(task, Timestamp::now()).await? {
+        Submitted::Created(task) => Ok(task),
+        Submitted::Running => Err(ApiError::BIGKEYS_RUNNING),
+    }
+}
+
+/// Whether every shard has a backup now.
+pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
+    let (catalog, instance) = (Arc::clone(&app.catalog), instance.clone());
+    let limit = app.runner.limits.max_backup_bytes;
+    // Directories may be on slow file systems.
+    let missing = tokio::task::spawn_blocking(move || {
+        instance.shards.iter().find_map(|shard| catalog.backup(shard, limit).err())
+    });
+    match missing.await {
+        Ok(None) => true,
+        Ok(Some(error)) => {
+            tracing::warn!(%error, "an instance cannot be analysed");
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "looking for backups failed");
+            false
+        }
+    }
+}
+
+/// List the big-key analyses of an instance.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/bigkey-tasks", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path),
+        ("offset" = Option<i64>, Query, minimum = 0), ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000),
+        ("status" = Option<crate::body::Status>, Query)),
+    responses((status = 200, body = TaskList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<TaskList>, ApiError> {
+    let page = call.page(1)?;
+    let (count, rows) =
+        app.store.list(Family::Bigkeys, &call.instance.key, page.status, page.offset, page.limit).await?;
+    Ok(Json(TaskList {
+        instance_id: call.instance.id.clone(),
+        count: i32::try_from(count).unwrap_or(i32::MAX),
+        records: rows
+            .into_iter()
+            .map(|row| TaskRecord {
+                id: row.id,
+                status: row.status,
+                scan_type: row.scan_type,
+                created_at: DcsTime(row.created_at),
+                started_at: row.started_at.map(DcsTime),
+                finished_at: row.finished_at.map(DcsTime),
+            })
+            .collect(),
+    }))
+}
+
+/// Show a big-key analysis and its result.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/bigkey-task/{bigkey_id}", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path), ("bigkey_id" = String, Path)),
+    responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
+    let id = call.task()?;
+    let found = app.store.find(Family::Bigkeys, &call.instance.key, &id).await?;
+    let (row, keys) = found.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    Ok(Json(body(&call.instance, row, keys)?))
+}
+
+/// Delete a big-key analysis that has ended.
+#[utoipa::path(delete, path = "/v2/{project_id}/instances/{instance_id}/bigkey-task/{bigkey_id}", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path), ("bigkey_id" = String, Path)),
+    responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
+    let id = call.task()?;
+    match app.store.delete(Family::Bigkeys, &call.instance.key, &id).await? {
+        Deleted::Task(row, keys) => Ok(Json(body(&call.instance, row, keys)?)),
+        Deleted::Unfinished => Err(ApiError::TASK_STATE),
+        Deleted::Unknown => Err(ApiError::NO_BIGKEYS_TASK),
+    }
+}
+
+/// Show the schedule of an instance.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/bigkey/autoscan", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path)),
+    responses((status = 200, body = Autoscan), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn show_autoscan(
+    State(app): State<Arc<App>>,
+    call: Call,
+) -> Result<Json<Autoscan>, ApiError> {
+    let schedule = app.store.schedule(&call.instance.key).await?;
+    Ok(Json(autoscan(&call.instance, schedule)))
+}
+
+/// Replace the schedule of an instance.
+#[utoipa::path(put, path = "/v2/{project_id}/instances/{instance_id}/bigkey/autoscan", tag = "bigkeys",
+    params(("project_id" = String, Path), ("instance_id" = String, Path)), request_body = AutoscanRequest,
+    responses((status = 200, body = Autoscan), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn update_autoscan(
+    State(app): State<Arc<App>>,
+    call: Call,
+) -> Result<Json<Autoscan>, ApiError> {
+    let mut object = call.object()?;
+    let enabled = object.get("enable_auto_scan").and_then(Value::as_bool);
+    let enabled = enabled.ok_or(ApiError::parameter("enable_auto_scan"))?;
+    let Some(Value::Array(times)) = object.remove("schedule_at") else {
+        return Err(ApiError::parameter("schedule_at"));
+    };
+    if times.len() > MAX_TIMES || (enabled && times.is_empty()) {
+        return Err(ApiError::parameter("schedule_at"));
+    }
+    let times = times.into_iter().map(|time| match time {
+        Value::String(text) if is_time_of_day(&text) => Ok(text),
+        _ => Err(ApiError::parameter("schedule_at")),
+    });
+    let now = Timestamp::now();
+    let schedule = Schedule {
+        instance: call.instance.key.clone(),
+        enabled,
+        times: times.collect::<Result<_, _>>()?,
+        updated_at: now,
+        fired_at: now,
+    };
+    app.store.set_schedule(&schedule).await?;
+    Ok(Json(autoscan(&call.instance, Some(schedule))))
+}
+
+fn autoscan(instance: &Instance, schedule: Option<Schedule>) -> Autoscan {
+    let instance_id = instance.id.clone();
+    match schedule {
+        None => Autoscan { instance_id, enable_auto_scan: false, schedule_at: Vec::new(), updated_at: None },
+        Some(schedule) => Autoscan {
+            instance_id,
+            enable_auto_scan: schedule.enabled,
+            schedule_at: schedule.times,
+            updated_at: Some(DcsTime(schedule.updated_at)),
+        },
+    }
+}
+
+/// The contract's object of a task. `keys` is the result as it is stored.
+fn body(instance: &Instance, row: TaskRow, keys: Option<String>) -> Result<Task, ApiError> {
+    let keys = keys.map(|text| serde_json::from_str::<Vec<BigkeysBody>>(&text)).transpose();
+    let keys = keys.map_err(|error| {
+        tracing::error!(%error, task = row.id, "a stored result is damaged");
+        ApiError::INTERNAL
+    })?;
+    Ok(Task {
+        id: row.id,
+        instance_id: instance.id.clone(),
+        status: row.status,
+        scan_type: row.scan_type,
+        created_at: DcsTime(row.created_at),
+        started_at: row.started_at.map(DcsTime),
+        finished_at: row.finished_at.map(DcsTime),
+        num: row.num,
+        keys,
+    })
+}

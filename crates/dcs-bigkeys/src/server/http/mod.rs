@@ -1,0 +1,165 @@
+//! The HTTP side: routes, and what every request passes through.
+
+pub(crate) mod bigkeys;
+pub(crate) mod call;
+pub(crate) mod limits;
+pub(crate) mod listen;
+pub(crate) mod native;
+pub(crate) mod offline;
+pub(crate) mod openapi;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use futures_util::FutureExt as _;
+use rdb_parser::escape::Escaped;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use self::limits::Throttle;
+use super::auth::Credentials;
+use super::catalog::Catalog;
+use super::error::ApiError;
+use super::metrics::Metrics;
+use super::runner::Runner;
+use super::store::TaskStore;
+
+/// Requests at a time; more are answered with status 503.
+const MAX_REQUESTS: usize = 1024;
+
+/// Longest time to answer a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest request id that is taken over from the client.
+const MAX_REQUEST_ID_BYTES: usize = 64;
+
+/// What handlers work with.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Arc<dyn TaskStore>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) runner: Arc<Runner>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) credentials: RwLock<Arc<Credentials>>,
+    pub(crate) throttle: Throttle,
+    pub(crate) requests: Semaphore,
+}
+
+impl App {
+    pub(crate) fn new(runner: Arc<Runner>, credentials: Credentials, requests_per_second: u32) -> Arc<Self> {
+        Arc::new(Self {
+            store: Arc::clone(&runner.store),
+            catalog: Arc::clone(&runner.catalog),
+            metrics: Arc::clone(&runner.metrics),
+            runner,
+            credentials: RwLock::new(Arc::new(credentials)),
+            throttle: Throttle::new(requests_per_second),
+            requests: Semaphore::new(MAX_REQUESTS),
+        })
+    }
+
+    pub(crate) fn credentials(&self) -> Arc<Credentials> {
+        Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v2/{project}/instances/{instance}", get(bigkeys::show_instance))
+        .route("/v2/{project}/instances/{instance}/bigkey-task", post(bigkeys::create))
+        .route("/v2/{project}/instances/{instance}/bigkey-tasks", get(bigkeys::list))
+        .route(
+            "/v2/{project}/instances/{instance}/bigkey-task/{task}",
+            get(bigkeys::show).delete(bigkeys::delete),
+        )
+        .route(
+            "/v2/{project}/instances/{instance}/bigkey/autoscan",
+            get(bigkeys::show_autoscan).put(bigkeys::update_autoscan),
+        )
+        .route(
+            "/v2/{project}/instances/{instance}/offline/key-analysis",
+            get(offline::list).post(offline::create),
+        )
+        .route(
+            "/v2/{project}/instances/{instance}/offline/key-analysis/{task}",
+            get(offline::show).delete(offline::delete),
+        )
+        .route("/", get(native::page))
+        .route("/metrics", get(native::metrics))
+        .route("/api/v1/health", get(native::health))
+        .route("/api/v1/ready", get(native::ready))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/api/v1/instances", get(native::instances))
+        .route("/api/v1/instances/{instance}/tasks", get(native::tasks).post(native::create))
+        .route("/api/v1/tasks/{task}", get(native::task))
+        .route("/api/v1/tasks/{task}/report", get(native::report))
+        .route("/api/v1/tasks/{task}/cancel", post(native::cancel))
+        .fallback(|| async { ApiError::URL })
+        .method_not_allowed_fallback(|| async { ApiError::METHOD })
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), observe))
+        .with_state(app)
+}
+
+/// Gives each request an id and a line in the log, counts it, and answers in any case.
+async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(&request);
+    let method = method_name(request.method());
+    let span = tracing::info_span!(
+        "request",
+        id,
+        method,
+        path = %Escaped::for_terminal(request.uri().path().as_bytes()),
+    );
+    let answer = async {
+        let Ok(_permit) = app.requests.try_acquire() else { return ApiError::BUSY.into_response() };
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => {
+                tracing::error!("a handler panicked");
+                ApiError::INTERNAL.into_response()
+            }
+            Err(_) => ApiError::TIMEOUT.into_response(),
+        }
+    };
+    let mut response = answer.instrument(span.clone()).await;
+    let (status, time) = (response.status().as_u16(), began.elapsed());
+    app.metrics.request(method, status, time);
+    span.in_scope(|| tracing::info!(status, microseconds = time.as_micros(), "answered"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The client's own id where it is harmless, a new one otherwise.
+fn request_id(request: &Request) -> String {
+    let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).filter(|id| {
+        (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    });
+    given.map_or_else(super::id::random, str::to_owned)
+}
+
+/// Of the methods there are, so that metrics have a bounded number of series.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "OTHER",
+    }
+}

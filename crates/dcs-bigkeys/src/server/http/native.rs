@@ -1,0 +1,237 @@
+//! The service's own API: what the contract has no place for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use super::App;
+use super::bigkeys::submit;
+use super::call::Authenticated;
+use crate::body::{DcsTime, ScanType, Status};
+use crate::server::config::Instance;
+use crate::server::error::{ApiError, ErrorBody};
+use crate::server::id;
+use crate::server::store::{Family, MAX_TASKS_PER_INSTANCE, TaskRow};
+
+/// The page at `/`. It holds no data: its script asks with the token that the user types.
+const PAGE: &str = include_str!("page.html");
+
+/// Nothing but the page's own style and script, and requests to this service.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// All instances that the sender may see.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct InstanceList {
+    instances: Vec<InstanceInfo>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct InstanceInfo {
+    id: String,
+    project: Option<String>,
+    name: String,
+    /// `single` or `cluster`.
+    kind: &'static str,
+    nodes: Vec<NodeInfo>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct NodeInfo {
+    /// What the offline analysis calls it.
+    node_id: String,
+    /// `ip:port`, if it is configured.
+    address: Option<String>,
+}
+
+/// All tasks of an instance, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct TaskInfoList {
+    tasks: Vec<TaskInfo>,
+}
+
+/// A task with what the contract leaves out.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct TaskInfo {
+    id: String,
+    instance_id: String,
+    /// `bigkeys` or `offline`.
+    family: &'static str,
+    status: Status,
+    scan_type: ScanType,
+    created_at: DcsTime,
+    started_at: Option<DcsTime>,
+    finished_at: Option<DcsTime>,
+    /// Number of big keys.
+    num: i32,
+    /// Why it failed.
+    failure: Option<String>,
+    /// How far it has come, while it is worked on.
+    progress: Option<ProgressInfo>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ProgressInfo {
+    bytes: u64,
+    total_bytes: u64,
+    keys: u64,
+}
+
+/// The web page.
+pub(crate) async fn page() -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    (headers, PAGE).into_response()
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/api/v1/health", tag = "native", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// Whether tasks can be taken: the store answers.
+#[utoipa::path(get, path = "/api/v1/ready", tag = "native", security(()),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = String, content_type = "text/plain")))]
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    match app.store.unfinished().await {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(%error, "the store failed");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}
+
+/// Counters in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "native",
+    responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>, _: Authenticated) -> Result<Response, ApiError> {
+    let (waiting, running) = app.store.unfinished().await?;
+    let text = app.metrics.render(waiting, running);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// List instances.
+#[utoipa::path(get, path = "/api/v1/instances", tag = "native",
+    responses((status = 200, body = InstanceList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticated) -> Json<InstanceList> {
+    let instances = app.catalog.list().await.into_iter().filter(|instance| request.may_see(instance));
+    let instances = instances.map(|instance| InstanceInfo {
+        kind: if instance.is_cluster { "cluster" } else { "single" },
+        nodes: instance
+            .shards
+            .into_iter()
+            .map(|shard| NodeInfo {
+                node_id: shard.node_id,
+                address: shard.address.map(|address| address.to_string()),
+            })
+            .collect(),
+        id: instance.id,
+        project: instance.project,
+        name: instance.name,
+    });
+    Json(InstanceList { instances: instances.collect() })
+}
+
+/// List all tasks of an instance.
+#[utoipa::path(get, path = "/api/v1/instances/{instance_id}/tasks", tag = "native", params(("instance_id" = String, Path)),
+    responses((status = 200, body = TaskInfoList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn tasks(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<TaskInfoList>, ApiError> {
+    let instance = request.instance(&app).await?;
+    let mut tasks = Vec::new();
+    for family in [Family::Bigkeys, Family::Offline] {
+        let (_, rows) = app.store.list(family, &instance.key, None, 0, MAX_TASKS_PER_INSTANCE).await?;
+        tasks.extend(rows);
+    }
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at));
+    Ok(Json(TaskInfoList { tasks: tasks.into_iter().map(|row| info(&app, &instance, row)).collect() }))
+}
+
+/// Start a big-key analysis.
+#[utoipa::path(post, path = "/api/v1/instances/{instance_id}/tasks", tag = "native", params(("instance_id" = String, Path)),
+    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<TaskInfo>, ApiError> {
+    let instance = request.instance(&app).await?;
+    request.expect_no_body()?;
+    let row = submit(&app, &instance).await?;
+    Ok(Json(info(&app, &instance, row)))
+}
+
+/// Show a task of either analysis.
+#[utoipa::path(get, path = "/api/v1/tasks/{task_id}", tag = "native", params(("task_id" = String, Path)),
+    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn task(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<TaskInfo>, ApiError> {
+    let (instance, row, _) = find(&app, &request).await?;
+    Ok(Json(info(&app, &instance, row)))
+}
+
+/// The full report of a task; of a failed one, of what was readable.
+#[utoipa::path(get, path = "/api/v1/tasks/{task_id}/report", tag = "native", params(("task_id" = String, Path)),
+    responses((status = 200, body = Object, content_type = "application/json"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn report(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Response, ApiError> {
+    let (_, _, report) = find(&app, &request).await?;
+    let report = report.ok_or(ApiError::TASK_STATE)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], report).into_response())
+}
+
+/// Cancel an unfinished task. It fails soon after.
+#[utoipa::path(post, path = "/api/v1/tasks/{task_id}/cancel", tag = "native", params(("task_id" = String, Path)),
+    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<TaskInfo>, ApiError> {
+    let (instance, row, _) = find(&app, &request).await?;
+    if row.is_finished() {
+        return Err(ApiError::TASK_STATE);
+    }
+    app.runner.cancel(&row.id).await?;
+    let (row, _) = app.store.report(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    Ok(Json(info(&app, &instance, row)))
+}
+
+async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<String>), ApiError> {
+    let id = id::task(request.param("task")).ok_or(ApiError::TASK_ID)?;
+    let (row, report) = app.store.report(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    let instance = app.catalog.find(&row.instance).await.filter(|instance| request.may_see(instance));
+    Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, report))
+}
+
+fn info(app: &App, instance: &Instance, row: TaskRow) -> TaskInfo {
+    let running = if row.status == Status::Running { app.runner.running(&row.id) } else { None };
+    TaskInfo {
+        progress: running.map(|running| ProgressInfo {
+            bytes: running.bytes.load(Ordering::Relaxed),
+            total_bytes: running.total_bytes.load(Ordering::Relaxed),
+            keys: running.keys.load(Ordering::Relaxed),
+        }),
+        id: row.id,
+        instance_id: instance.id.clone(),
+        family: row.family.name(),
+        status: row.status,
+        scan_type: row.scan_type,
+        created_at: DcsTime(row.created_at),
+        started_at: row.started_at.map(DcsTime),
+        finished_at: row.finished_at.map(DcsTime),
+        num: row.num,
+        failure: row.failure,
+    }
+}

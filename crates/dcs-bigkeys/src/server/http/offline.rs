@@ -1,0 +1,115 @@
+//! The operations of the offline full-key analysis.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::App;
+use super::bigkeys::has_backups;
+use super::call::Call;
+use crate::body::{DcsTime, ScanType};
+use crate::offline::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
+use crate::server::error::{ApiError, ErrorBody};
+use crate::server::store::{Deleted, Family, NewTask, Submitted};
+
+/// Create an offline analysis of a node.
+#[utoipa::path(post, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis", tag = "offline",
+    params(("project_id" = String, Path), ("instance_id" = String, Path)), request_body = OfflineRequest,
+    responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
+    let object = call.object()?;
+    let node = object
+        .get("node_id")
+        .and_then(Value::as_str)
+        .filter(|node| call.instance.shards.iter().any(|shard| shard.node_id == **node));
+    let node = node.ok_or(ApiError::parameter("node_id"))?;
+    // Backups have no ids here: the newest is what there is.
+    if object.get("backup_id").is_some_and(|id| !id.is_null()) {
+        return Err(ApiError::parameter("backup_id"));
+    }
+    let mut one_node = call.instance.clone();
+    one_node.shards.retain(|shard| shard.node_id == node);
+    if !has_backups(&app, &one_node).await {
+        return Err(ApiError::OFFLINE_UNSUPPORTED);
+    }
+    let task = NewTask {
+        family: Family::Offline,
+        instance: call.instance.key.clone(),
+        node: Some(node.to_owned()),
+        scan_type: ScanType::Manual,
+    };
+    match app.store.submit(task, Timestamp::now()).await? {
+        Submitted::Created(task) => Ok(Json(OfflineTaskId { task_id: task.id })),
+        Submitted::Running => Err(ApiError::OFFLINE_RUNNING),
+    }
+}
+
+/// List the offline analyses of an instance.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis", tag = "offline",
+    params(("project_id" = String, Path), ("instance_id" = String, Path),
+        ("offset" = Option<i64>, Query, minimum = 0), ("limit" = Option<i64>, Query, minimum = 0, maximum = 1000),
+        ("status" = Option<crate::body::Status>, Query)),
+    responses((status = 200, body = OfflineList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineList>, ApiError> {
+    let page = call.page(0)?;
+    let (total, rows) =
+        app.store.list(Family::Offline, &call.instance.key, page.status, page.offset, page.limit).await?;
+    Ok(Json(OfflineList {
+        instance_id: call.instance.id.clone(),
+        total: i32::try_from(total).unwrap_or(i32::MAX),
+        records: rows
+            .into_iter()
+            .map(|row| OfflineRecord {
+                id: row.id,
+                status: row.status,
+                created_at: DcsTime(row.created_at),
+                started_at: row.started_at.map(DcsTime),
+                finished_at: row.finished_at.map(DcsTime),
+            })
+            .collect(),
+    }))
+}
+
+/// Show an offline analysis and its result.
+#[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis/{task_id}", tag = "offline",
+    params(("project_id" = String, Path), ("instance_id" = String, Path), ("task_id" = String, Path)),
+    responses((status = 200, body = OfflineTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTask>, ApiError> {
+    let id = call.task()?;
+    let found = app.store.find(Family::Offline, &call.instance.key, &id).await?;
+    let (row, result) = found.ok_or(ApiError::NO_OFFLINE_TASK)?;
+    let result = result.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
+        tracing::error!(%error, task = row.id, "a stored result is damaged");
+        ApiError::INTERNAL
+    })?;
+    let node_id = row.node.unwrap_or_default();
+    let index = call.instance.shards.iter().position(|shard| shard.node_id == node_id);
+    let address = index.and_then(|index| call.instance.shards.get(index)).and_then(|shard| shard.address);
+    Ok(Json(OfflineTask {
+        id: row.id,
+        instance_id: call.instance.id.clone(),
+        node_id,
+        group_name: index.map_or_else(String::new, |index| format!("group-{index}")),
+        node_ip: address.map(|address| address.ip().to_string()),
+        analysis_type: "old_backup".to_owned(),
+        started_at: row.started_at.map(DcsTime),
+        finished_at: row.finished_at.map(DcsTime),
+        result,
+    }))
+}
+
+/// Delete an offline analysis that has ended.
+#[utoipa::path(delete, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis/{task_id}", tag = "offline",
+    params(("project_id" = String, Path), ("instance_id" = String, Path), ("task_id" = String, Path)),
+    responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
+    let id = call.task()?;
+    match app.store.delete(Family::Offline, &call.instance.key, &id).await? {
+        Deleted::Task(row, _) => Ok(Json(OfflineTaskId { task_id: row.id })),
+        Deleted::Unfinished => Err(ApiError::TASK_STATE),
+        Deleted::Unknown => Err(ApiError::NO_OFFLINE_TASK),
+    }
+}

@@ -1,0 +1,232 @@
+//! The HTTP service: the DCS API, and an API of its own, over backup files.
+//!
+//! [`serve`] runs it until a signal ends it. Requests only touch the [store](store); the scans run on threads of their
+//! own, a few at a time, and the live servers are never contacted.
+
+mod auth;
+mod autoscan;
+mod catalog;
+mod config;
+mod error;
+mod http;
+mod id;
+mod keyspace;
+mod metrics;
+mod runner;
+mod scan;
+mod store;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use config::{Config, ConfigError, DEFAULT_LISTEN, EXAMPLE};
+pub use error::ErrorBody;
+
+use catalog::Catalog;
+use http::App;
+use metrics::Metrics;
+use runner::Runner;
+use scan::Limits;
+use store::{SqliteStore, TaskStore};
+
+/// Longest time that scans get to stop at the end; they look for the signal at every key.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, read again on SIGHUP.
+    File(PathBuf),
+    /// Every RDB file below a directory, for everybody on this machine.
+    Directory {
+        /// The directory.
+        backups: PathBuf,
+        /// The database file, if no other is given.
+        database: PathBuf,
+    },
+}
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The configuration.
+    pub source: Source,
+    /// Where to listen, whatever the configuration says.
+    pub listen: Option<SocketAddr>,
+    /// The database file, whatever the configuration says.
+    pub database: Option<PathBuf>,
+}
+
+/// Why the service cannot start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It would answer everybody on the network.
+    #[error(
+        "without access_keys or tokens the service answers everybody, so it listens on loopback only and not on {0}"
+    )]
+    Open(SocketAddr),
+    /// The directory of backups.
+    #[error("{}: {error}", path.display())]
+    Backups {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The database.
+    #[error("{}: {message}", path.display())]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The certificate or its key.
+    #[error("{0}")]
+    Tls(String),
+    /// The address.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Anything else of the system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The description of the API as an `OpenAPI` document in JSON.
+pub fn openapi() -> String {
+    http::openapi::text()
+}
+
+/// Serves until SIGINT or SIGTERM, then stops scans, which run again at the next start.
+///
+/// `ready` is called with the address once requests are answered.
+///
+/// # Errors
+///
+/// [`ServeError`], if the service cannot start.
+pub fn serve(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
+    runtime.block_on(run(options, ready))
+}
+
+fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
+    let mut config = match &options.source {
+        Source::File(path) => Config::read(path)?,
+        Source::Directory { backups, database } => Config::for_directory(backups.clone(), database.clone()),
+    };
+    config.listen = options.listen.unwrap_or(config.listen);
+    if let Some(database) = &options.database {
+        config.database.clone_from(database);
+    }
+    if config.credentials.is_open() && !config.listen.ip().is_loopback() {
+        return Err(ServeError::Open(config.listen));
+    }
+    Ok(config)
+}
+
+async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let config = configure(options)?;
+    let tls = config.tls.as_ref().map(http::listen::tls).transpose()?;
+    let catalog = Catalog::new(config.instances).map_err(|error| ServeError::Backups {
+        path: match &options.source {
+            Source::File(path) => path.clone(),
+            Source::Directory { backups, .. } => backups.clone(),
+        },
+        error,
+    })?;
+    let store = SqliteStore::open(&config.database).await.map_err(|error| ServeError::Database {
+        path: config.database.clone(),
+        message: error.to_string(),
+    })?;
+    let store: Arc<dyn TaskStore> = Arc::new(store);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| ServeError::Listen { address: config.listen, error })?;
+    let address = listener.local_addr()?;
+
+    let (end, shutdown) = watch::channel(false);
+    let limits = Limits {
+        threads: config.scan_threads,
+        max_time: config.max_scan,
+        max_backup_bytes: config.max_backup_bytes,
+    };
+    let workers = usize::from(config.workers);
+    let metrics = Arc::new(Metrics::new());
+    let runner = Runner::new(
+        Arc::clone(&store),
+        Arc::new(catalog),
+        Arc::clone(&metrics),
+        limits,
+        workers,
+        shutdown.clone(),
+    );
+    let app = App::new(Arc::clone(&runner), config.credentials, config.requests_per_second);
+    let work = tokio::spawn(store.work(workers, runner.handler(), shutdown.clone()));
+    let schedules = tokio::spawn(autoscan::follow(Arc::clone(&store), shutdown.clone()));
+    let router = http::router(Arc::clone(&app));
+    let answers = tokio::spawn(http::listen::answer(listener, tls, router, metrics, shutdown));
+    tracing::info!(%address, "serving");
+    ready(address);
+
+    wait_for_end(options, &app, address).await?;
+    tracing::info!("ending");
+    // Every receiver lives in a task above; if one has ended already there is nothing to tell it.
+    let _ = end.send(true);
+    for task in [answers, schedules, work] {
+        if tokio::time::timeout(STOP_TIMEOUT, task).await.is_err() {
+            tracing::warn!("a part of the service did not end in time");
+        }
+    }
+    if tokio::time::timeout(STOP_TIMEOUT, runner.idle()).await.is_err() {
+        tracing::warn!("a scan did not stop in time, it is run again at the next start");
+    }
+    Ok(())
+}
+
+/// Waits for a signal to end, and reads the configuration again at each SIGHUP.
+#[cfg(unix)]
+async fn wait_for_end(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hang_up.recv() => match reload(options, app, address) {
+                Ok(()) => tracing::info!("the configuration was read again"),
+                Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+            },
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_end(_: &ServeOptions, _: &App, _: SocketAddr) -> Result<(), ServeError> {
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
+/// Takes over instances and credentials. Tasks stay as they are.
+#[cfg(unix)]
+fn reload(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
+    let mut options = options.clone();
+    options.listen = Some(address);
+    let config = configure(&options)?;
+    app.catalog.replace(config.instances)?;
+    *app.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.credentials);
+    Ok(())
+}

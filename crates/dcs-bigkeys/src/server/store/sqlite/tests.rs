@@ -1,0 +1,219 @@
+//! The store by itself: what it keeps, drops, refuses and survives.
+
+use super::*;
+
+const INSTANCE: &str = "5560df16cebf447395c4d1b573c16e79";
+
+async fn open(dir: &tempfile::TempDir) -> SqliteStore {
+    SqliteStore::open(&dir.path().join("tasks.db")).await.expect("opens")
+}
+
+fn new_task() -> NewTask {
+    NewTask {
+        family: Family::Bigkeys,
+        instance: INSTANCE.to_owned(),
+        node: None,
+        scan_type: ScanType::Manual,
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+async fn create(store: &SqliteStore, second: i64) -> TaskRow {
+    match store.submit(new_task(), at(second)).await.expect("stored") {
+        Submitted::Created(task) => task,
+        Submitted::Running => panic!("another is unfinished"),
+    }
+}
+
+async fn find(store: &SqliteStore, id: &str) -> (TaskRow, Option<String>) {
+    store.find(Family::Bigkeys, INSTANCE, id).await.expect("read").expect("there")
+}
+
+fn success() -> Ending {
+    Ending { body: Some("[]".to_owned()), report: Some("{}".to_owned()), ..Ending::default() }
+}
+
+#[tokio::test]
+async fn a_task_passes_through_its_states_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let task = create(&store, 10).await;
+    assert!(matches!(store.submit(new_task(), at(11)).await, Ok(Submitted::Running)));
+    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unfinished)));
+    assert!(matches!(store.begin(&task.id, at(12)).await, Ok(Begun::Work(_))));
+    assert_eq!(store.unfinished().await.expect("read"), (0, 1));
+    assert!(matches!(store.submit(new_task(), at(13)).await, Ok(Submitted::Running)));
+    store.finish(&task.id, &success(), at(14)).await.expect("stored");
+    let failed = Ending { failure: Some("late".to_owned()), ..Ending::default() };
+    store.finish(&task.id, &failed, at(15)).await.expect("stored");
+    let (row, body) = find(&store, &task.id).await;
+    assert_eq!((row.status, row.started_at, row.finished_at), (Status::Success, Some(at(12)), Some(at(14))));
+    assert_eq!((row.failure, body.as_deref()), (None, Some("[]")), "the first end counts");
+    assert!(matches!(store.begin(&task.id, at(16)).await, Ok(Begun::Nothing)));
+    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
+    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
+    assert_eq!(store.report(&task.id).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn families_and_instances_do_not_see_each_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let task = create(&store, 10).await;
+    let offline = NewTask { family: Family::Offline, ..new_task() };
+    assert!(matches!(store.submit(offline, at(11)).await, Ok(Submitted::Created(_))));
+    let other = NewTask { instance: "another".to_owned(), ..new_task() };
+    assert!(matches!(store.submit(other, at(11)).await, Ok(Submitted::Created(_))));
+    assert_eq!(store.find(Family::Offline, INSTANCE, &task.id).await.expect("read"), None);
+    assert_eq!(store.find(Family::Bigkeys, "another", &task.id).await.expect("read"), None);
+    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
+}
+
+#[tokio::test]
+async fn a_hundred_tasks_are_kept_and_listed_newest_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let mut ids = Vec::new();
+    for second in 0..105 {
+        let task = create(&store, second).await;
+        store.begin(&task.id, at(second)).await.expect("stored");
+        let ending =
+            if second % 2 == 0 { success() } else { Ending { failure: Some("no".to_owned()), ..success() } };
+        store.finish(&task.id, &ending, at(second)).await.expect("stored");
+        ids.insert(0, task.id);
+    }
+    let (count, all) = store.list(Family::Bigkeys, INSTANCE, None, 0, 1000).await.expect("read");
+    assert_eq!(count, MAX_TASKS_PER_INSTANCE);
+    let listed: Vec<_> = all.iter().map(|task| task.id.clone()).collect();
+    assert_eq!(listed, ids[..100]);
+    let (count, page) =
+        store.list(Family::Bigkeys, INSTANCE, Some(Status::Failed), 3, 2).await.expect("read");
+    assert_eq!((count, page.len()), (50, 2));
+    assert_eq!(page[0].id, all.iter().filter(|task| task.status == Status::Failed).nth(3).expect("there").id);
+    let (count, page) = store.list(Family::Bigkeys, INSTANCE, None, 100, 10).await.expect("read");
+    assert_eq!((count, page.len()), (100, 0));
+    let results: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM result").fetch_one(&store.readers).await.expect("read");
+    assert_eq!(results, 100, "results go with their tasks");
+}
+
+#[tokio::test]
+async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let task = create(&open(&dir).await, 10).await;
+    for _ in 0..5 {
+        let store = open(&dir).await;
+        assert!(matches!(store.begin(&task.id, at(11)).await, Ok(Begun::Work(_))));
+        store.give_back(&task.id).await.expect("stored");
+    }
+    for _ in 0..2 {
+        let store = open(&dir).await;
+        assert!(matches!(store.begin(&task.id, at(12)).await, Ok(Begun::Work(_))));
+    }
+    let store = open(&dir).await;
+    assert!(matches!(store.begin(&task.id, at(13)).await, Ok(Begun::GivenUp)));
+    let (row, body) = find(&store, &task.id).await;
+    assert_eq!((row.status, body), (Status::Failed, None));
+    assert!(row.failure.expect("a reason").contains("ended 2 times"));
+}
+
+#[tokio::test]
+async fn a_second_process_and_a_foreign_or_damaged_file_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("tasks.db");
+    let store = open(&dir).await;
+    let error = SqliteStore::open(&path).await.expect_err("in use").to_string();
+    assert!(error.contains("another process"), "{error}");
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.expect("set");
+    drop(store);
+    let error = SqliteStore::open(&path).await.expect_err("newer").to_string();
+    assert!(error.contains("version 99"), "{error}");
+    for name in ["noise", "tasks.db"] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, [b'x'; 4096]).expect("written");
+        let error = SqliteStore::open(&path).await.expect_err("no database").to_string();
+        assert!(error.contains("not a database"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_new_tasks_and_heals() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.writer).await.expect("read");
+    let limit = |pages: i64| sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")));
+    limit(pages).execute(&store.writer).await.expect("set");
+    let mut refused = None;
+    for number in 0..1000 {
+        let task = NewTask { instance: format!("{number}"), ..new_task() };
+        if let Err(error) = store.submit(task, at(number)).await {
+            refused = Some((number, error.to_string()));
+            break;
+        }
+    }
+    let (number, error) = refused.expect("the disk is full");
+    assert!(error.contains("full"), "{error}");
+    assert_eq!(store.unfinished().await.expect("still read"), (number, 0));
+    limit(1 << 30).execute(&store.writer).await.expect("set");
+    let task = NewTask { instance: number.to_string(), ..new_task() };
+    let healed = store.submit(task, at(0)).await;
+    assert!(matches!(healed, Ok(Submitted::Created(_))), "{healed:?}");
+}
+
+#[tokio::test]
+async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let schedule = Schedule {
+        instance: INSTANCE.to_owned(),
+        enabled: true,
+        times: vec!["21:00".to_owned(), "09:00".to_owned()],
+        updated_at: at(5),
+        fired_at: at(5),
+    };
+    store.set_schedule(&schedule).await.expect("stored");
+    assert_eq!(store.schedule(INSTANCE).await.expect("read"), Some(schedule.clone()));
+    let fired = store.fire(&schedule, at(10), true, at(10)).await.expect("stored").expect("a task");
+    assert_eq!(fired.scan_type, ScanType::Auto);
+    assert_eq!(store.fire(&schedule, at(10), true, at(10)).await.expect("stored"), None, "somebody did");
+    let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
+    assert_eq!(schedule.fired_at, at(10));
+    assert_eq!(store.fire(&schedule, at(20), true, at(20)).await.expect("stored"), None, "one is unfinished");
+    let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
+    assert_eq!(schedule.fired_at, at(20), "that run is skipped");
+    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
+    let off = Schedule { enabled: false, times: vec![], ..schedule };
+    store.set_schedule(&off).await.expect("stored");
+    assert_eq!(store.schedules().await.expect("read"), []);
+}
+
+/// Passes ids on.
+struct Told(tokio::sync::mpsc::UnboundedSender<String>);
+
+impl super::super::Work for Told {
+    fn work(&self, id: String) -> BoxFuture<'static, ()> {
+        let _ = self.0.send(id);
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test]
+async fn workers_are_told_of_new_tasks_at_once_and_of_old_ones_at_the_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let old = create(&open(&dir).await, 1).await;
+    let store = open(&dir).await;
+    let (end, shutdown) = tokio::sync::watch::channel(false);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let work = tokio::spawn(store.work(2, Handler(Arc::new(Told(tell))), shutdown));
+    assert_eq!(told.recv().await, Some(old.id));
+    let began = std::time::Instant::now();
+    let other = NewTask { instance: "another".to_owned(), ..new_task() };
+    let Ok(Submitted::Created(new)) = store.submit(other, at(2)).await else { panic!("not stored") };
+    assert_eq!(told.recv().await, Some(new.id));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    end.send(true).expect("they listen");
+    work.await.expect("they end");
+}
