@@ -212,9 +212,12 @@ impl<'a, M: MemoryGauge> Stitch<'a, M> {
         let scans: Vec<Option<RangeScan<C::Part>>> = (ranges.par_iter().zip(empty))
             .with_max_len(1)
             // The first range begins where we are, which is no guess.
-            .map(|(&(from, to), mut part)| match from == here {
-                true => guess.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part)),
-                false => guess.find_and_scan(from, to, part),
+            .map(|(&(from, to), mut part)| {
+                if from == here {
+                    guess.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part))
+                } else {
+                    guess.find_and_scan(from, to, part)
+                }
             })
             .collect();
         for scan in scans.into_iter().flatten() {

@@ -138,7 +138,9 @@ fn write(records: &[Record]) -> Vec<u8> {
                 writer.0.push(2);
                 writer.string(key);
                 writer.length(members.len());
-                members.iter().for_each(|member| writer.string(member));
+                for member in members {
+                    writer.string(member);
+                }
             }
             Record::Hash(key, pairs) => {
                 writer.0.push(4);

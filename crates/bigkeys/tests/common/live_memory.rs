@@ -42,16 +42,15 @@ pub(crate) fn measure(seed: u64) -> Live {
         let line = info.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("INFO tells {name}")).trim().to_owned()
     };
-    let allocator = match fact("mem_allocator:").as_str() {
-        "libc" => Allocator::Glibc,
-        _ => {
-            let stats: String = cmd("MEMORY").arg("MALLOC-STATS").query(&mut connection).expect("an answer");
-            let quantum = stats.lines().find_map(|line| line.strip_prefix("Quantum size:"));
-            match quantum.expect("jemalloc tells its quantum").trim() {
-                "8" => Allocator::JemallocQ8,
-                "16" => Allocator::JemallocQ16,
-                other => panic!("a quantum of {other}"),
-            }
+    let allocator = if fact("mem_allocator:") == "libc" {
+        Allocator::Glibc
+    } else {
+        let stats: String = cmd("MEMORY").arg("MALLOC-STATS").query(&mut connection).expect("an answer");
+        let quantum = stats.lines().find_map(|line| line.strip_prefix("Quantum size:"));
+        match quantum.expect("jemalloc tells its quantum").trim() {
+            "8" => Allocator::JemallocQ8,
+            "16" => Allocator::JemallocQ16,
+            other => panic!("a quantum of {other}"),
         }
     };
     let dump = std::fs::read(server.dump()).expect("the dump");

@@ -80,9 +80,7 @@ impl Growing {
         if self.moving.is_some() || self.used > elements || buckets == self.buckets[0] {
             return;
         }
-        if self.buckets[0] == 0 {
-            self.buckets[0] = buckets;
-        } else if self.used == 0 {
+        if self.buckets[0] == 0 || self.used == 0 {
             self.buckets[0] = buckets;
         } else {
             self.buckets[1] = buckets;

@@ -87,6 +87,7 @@ pub(crate) struct Gauge {
 
 /// What was seen of the value so far.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 struct Value {
     watched: Watched,
     /// Whether the value may become packed, or change its encoding on the way, so that its elements are
@@ -98,9 +99,9 @@ struct Value {
     parts: u64,
     /// Nodes of a list.
     nodes: u64,
-    /// Length of the field, and of its value, that are being looked at.
+    /// Lengths of the field, and of what it holds, that are being looked at.
     field_bytes: u64,
-    value_bytes: u64,
+    held_bytes: u64,
     expires: bool,
     /// Elements looked at in detail.
     index: u64,
@@ -279,7 +280,7 @@ impl Visitor for Gauge {
                 value.sum += self.sizes.field(first, value.expires) + self.sizes.string(last);
             }
             Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, first, last),
-            Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.value_bytes) = (first, last),
+            Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.held_bytes) = (first, last),
             Watched::Items | Watched::Nothing => {}
         }
     }
@@ -295,12 +296,8 @@ impl Visitor for Gauge {
         let value = &mut self.value;
         value.expires = expiry.is_some();
         if value.watched == Watched::PairsInEntriesThenExpiry {
-            let entry = pair_in_entry_with_expiry(
-                &self.sizes,
-                value.field_bytes,
-                value.value_bytes,
-                expiry.is_some(),
-            );
+            let entry =
+                pair_in_entry_with_expiry(&self.sizes, value.field_bytes, value.held_bytes, expiry.is_some());
             value.sum = value.sum.saturating_add(entry);
             if let Some(at_ms) = expiry {
                 self.expiries.push(at_ms);
@@ -355,7 +352,7 @@ impl Value {
             parts: 0,
             nodes: 0,
             field_bytes: 0,
-            value_bytes: 0,
+            held_bytes: 0,
             expires: false,
             index: 0,
             long: false,
@@ -406,7 +403,7 @@ impl Gauge {
             Role::Value => match value.watched {
                 Watched::Pairs | Watched::PairsWithMetadata => value.sum += self.sizes.string(len),
                 Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
-                Watched::PairsInEntriesThenExpiry => value.value_bytes = len,
+                Watched::PairsInEntriesThenExpiry => value.held_bytes = len,
                 _ => return,
             },
             Role::Item if value.watched == Watched::Items => {}
@@ -425,13 +422,12 @@ impl Gauge {
         match role {
             Role::Member if value.watched == Watched::SetMembers => {
                 value.packed.push(string);
-                match integer_bytes(string) {
-                    Some(bytes) => value.integer_bytes = value.integer_bytes.max(bytes),
-                    None => {
-                        value.converts_at.get_or_insert(value.index);
-                        // Whatever comes now, the value is no intset and, before 7.2, no packed one.
-                        value.in_detail = self.rules.family.has_small_lists_and_sets();
-                    }
+                if let Some(bytes) = integer_bytes(string) {
+                    value.integer_bytes = value.integer_bytes.max(bytes);
+                } else {
+                    value.converts_at.get_or_insert(value.index);
+                    // Whatever comes now, the value is no intset and, before 7.2, no packed one.
+                    value.in_detail = self.rules.family.has_small_lists_and_sets();
                 }
                 value.index += 1;
             }

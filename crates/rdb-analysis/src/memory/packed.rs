@@ -57,15 +57,15 @@ impl PackedLength {
         let Some(value) = score.value() else { return self.push_text(3) };
         let limit = if shortest { MAX_INTEGER_SCORE } else { MAX_EXACT_INTEGER };
         let is_minus_zero = value == 0.0 && value.is_sign_negative();
-        if value.abs() < limit && value.trunc() == value && (shortest || !is_minus_zero) {
+        if value.abs() < limit && value.fract().abs() <= 0.0 && (shortest || !is_minus_zero) {
             #[allow(clippy::cast_possible_truncation, reason = "a whole number within the range")]
             return self.push_integer(value as i64);
         }
         let mut text = DoubleText::new();
         if shortest {
-            text.write_shortest(value)
+            text.write_shortest(value);
         } else {
-            text.write_17_digits(value)
+            text.write_17_digits(value);
         }
         self.push(&RdbString::Raw(text.bytes()))
     }
@@ -179,17 +179,17 @@ impl DoubleText {
         }
         let exponent = digits.exponent;
         let digits = digits.without_trailing_zeros();
-        if !(-4..17).contains(&exponent) {
-            self.push_mantissa(digits);
-            self.push(if exponent < 0 { b"e-" } else { b"e+" });
-            let exponent = exponent.unsigned_abs();
-            if exponent < 10 {
-                self.push(b"0");
-            }
-            self.push_number(exponent);
-        } else {
+        if (-4..17).contains(&exponent) {
             self.push_decimal(digits, exponent);
+            return;
         }
+        self.push_mantissa(digits);
+        self.push(if exponent < 0 { b"e-" } else { b"e+" });
+        let exponent = exponent.unsigned_abs();
+        if exponent < 10 {
+            self.push(b"0");
+        }
+        self.push_number(exponent);
     }
 
     /// As `fpconv_dtoa` in `fpconv_dtoa.c` since 7.2.
@@ -264,7 +264,7 @@ impl DoubleText {
 
 /// The significant decimal digits of a number, and the power of ten of the first.
 struct Digits {
-    digits: [u8; 17],
+    text: [u8; 17],
     count: usize,
     exponent: i32,
 }
@@ -291,11 +291,11 @@ impl Digits {
             *digits.get_mut(count)? = digit;
             count += 1;
         }
-        Some(Self { digits, count, exponent: exponent.parse().ok()? })
+        Some(Self { text: digits, count, exponent: exponent.parse().ok()? })
     }
 
     fn without_trailing_zeros(&self) -> &[u8] {
-        let digits = self.digits.get(..self.count).unwrap_or_default();
+        let digits = self.text.get(..self.count).unwrap_or_default();
         let kept = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
         digits.get(..kept).unwrap_or(digits)
     }
