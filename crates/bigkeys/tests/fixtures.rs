@@ -150,9 +150,10 @@ fn a_deep_scan_finds_the_same_counts_and_knows_every_payload() {
         for (plain, deep) in plain.iter().zip(&deep) {
             assert_eq!(plain["elements"], deep["elements"], "{deep}");
             for name in ["value_bytes", "largest_element_bytes"] {
-                let known = ["string", "list", "set", "zset", "hash", "stream", "array", "json"]
+                let known = ["string", "list", "set", "zset", "hash", "stream"]
                     .contains(&deep["type"].as_str().expect("text"));
-                assert_eq!(deep[name].is_u64(), known, "{deep}");
+                // Of the types that only some servers have it may be known, too.
+                assert!(deep[name].is_u64() || !known, "{deep}");
                 assert!(plain[name].is_null() || plain[name] == deep[name], "{plain} {deep}");
             }
         }
