@@ -175,6 +175,7 @@ pub(crate) struct InputArgs {
     /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SKIP_SIGNATURE or
     /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments: better keep secrets in
     /// the environment.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
     #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option)]
     pub(crate) store_options: Vec<(String, String)>,
 

@@ -150,10 +150,13 @@ fn a_deep_scan_finds_the_same_counts_and_knows_every_payload() {
         for (plain, deep) in plain.iter().zip(&deep) {
             assert_eq!(plain["elements"], deep["elements"], "{deep}");
             for name in ["value_bytes", "largest_element_bytes"] {
-                let known = ["string", "list", "set", "zset", "hash", "stream"]
-                    .contains(&deep["type"].as_str().expect("text"));
-                // Of the types that only some servers have it may be known, too.
-                assert!(deep[name].is_u64() || !known, "{deep}");
+                // Of types that only some servers have it depends on what is in them, and values that
+                // Dragonfly has cut into pieces are not walked.
+                let every_server_has = ["string", "list", "set", "zset", "hash", "stream"];
+                let in_pieces = text(&file).contains("dragonfly");
+                if !in_pieces && every_server_has.contains(&deep["type"].as_str().expect("text")) {
+                    assert!(deep[name].is_u64(), "{deep}");
+                }
                 assert!(plain[name].is_null() || plain[name] == deep[name], "{plain} {deep}");
             }
         }

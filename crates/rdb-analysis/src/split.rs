@@ -1,7 +1,7 @@
 //! One file on several threads, with the result of one.
 //!
 //! The file is cut into ranges. A worker that is to start in the middle looks for a place where records
-//! seem to begin ([`find_and_scan`]) and scans from there. Whether it was right shows at the *stitch*: going
+//! seem to begin (`find_and_scan`) and scans from there. Whether it was right shows at the *stitch*: going
 //! through the ranges from the left, the records up to here end exactly where the next range has started,
 //! or they do not. If not, they are read on from here until they do, or until the range's start is passed
 //! and the range is thrown away. So a wrong guess costs time and never a number.

@@ -378,6 +378,19 @@ fn pieces_of_several_values_interleave_and_ids_are_used_again() {
     assert!(content.adds_up);
 }
 
+/// The offset was once that of what the window had read.
+#[test]
+fn a_piece_longer_than_the_file_ends_where_the_file_ends() {
+    let mut bytes = dragonfly(chunk(1, key(2, "k", [&[2][..], &string("m1")].concat())));
+    let size = bytes.iter().position(|&byte| byte == 224).expect("a piece") + 5;
+    bytes[size + 1] = 0x24;
+    let slice = support::trace(rdb_parser::SliceInput::new(&bytes), true);
+    for seed in 0..50 {
+        assert_eq!(slice, support::trace(support::window(&bytes, seed), true));
+    }
+    assert!(slice.iter().any(|line| line.contains(&format!("at offset {} ", bytes.len()))), "{slice:?}");
+}
+
 #[test]
 fn case_43_pieces() {
     let begin = [&[2][..], &string("k"), &[2], &string("m1")].concat();

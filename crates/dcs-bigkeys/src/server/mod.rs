@@ -1,6 +1,6 @@
 //! The HTTP service: the DCS API, and an API of its own, over backup files.
 //!
-//! [`serve`] runs it until a signal ends it. Requests only touch the [store](store); the scans run on threads of their
+//! [`serve`] runs it until a signal ends it. Requests only touch the store; the scans run on threads of their
 //! own, a few at a time, and the live servers are never contacted.
 
 mod auth;

@@ -143,8 +143,10 @@ impl<I: Input> Parser<I> {
         if self.prefix.start.is_some() {
             return Err(corrupt("key opcodes before it, not in it"));
         }
-        if self.input.remaining().is_some_and(|left| bytes > left) {
-            return Err(Error::truncated("a tagged chunk", self.input.data_end()));
+        if let Some(left) = self.input.remaining()
+            && bytes > left
+        {
+            return Err(Error::truncated("a tagged chunk", self.input.position().saturating_add(left)));
         }
         let known = self.rare.chunks.open.remove(&id);
         if known.is_none() && self.rare.chunks.open.len() >= MAX_OPEN_CHUNKED_VALUES {
