@@ -48,10 +48,11 @@ fn the_model_says_what_the_server_says() {
         } else if live.allocator == Allocator::Glibc {
             accuracy.median_percent == 0.0 && accuracy.sum_percent.abs() <= MAX_SUM
         } else if encoding.ends_with("hashtable") {
-            // A rehash that may or may not have finished: an array of 8 bytes a slot.
+            // A rehash that may or may not have finished, of which the dataset has many on purpose: an
+            // array of 8 bytes a slot.
             let is_array = |bytes: u64| bytes.is_multiple_of(8) && (bytes / 8).is_power_of_two();
             off.iter().all(|key| is_array(key.memory_usage.abs_diff(key.memory_bytes)))
-                && off.len() <= keys.len() / 25
+                && off.len() <= keys.len() / 10
                 && accuracy.sum_percent.abs() <= MAX_SUM
         } else {
             off.is_empty()

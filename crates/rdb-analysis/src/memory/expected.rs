@@ -73,7 +73,7 @@ impl Expected {
             // As does whether the rehash of a collection that was converted while loading has finished.
             (DataType::Hash, Encoding::Hashtable, _)
             | (DataType::Set, Encoding::Hashtable, Family::Redis6_2 | Family::Redis7_0) => {
-                Self::Almost { one_in: 100, max_percent: 10.0 }
+                Self::Almost { one_in: 50, max_percent: 10.0 }
             }
             _ => Self::Exact,
         }
