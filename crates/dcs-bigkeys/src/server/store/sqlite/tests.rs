@@ -121,7 +121,7 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
 }
 
 #[tokio::test]
-async fn a_second_process_and_a_foreign_or_damaged_file_are_refused() {
+async fn a_second_process_and_a_newer_version_are_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("tasks.db");
     let store = open(&dir).await;
@@ -131,6 +131,17 @@ async fn a_second_process_and_a_foreign_or_damaged_file_are_refused() {
     drop(store);
     let error = SqliteStore::open(&path).await.expect_err("newer").to_string();
     assert!(error.contains("version 99"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_or_none_any_more_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Closed to the end: what a dropped store still writes would heal the damage.
+    let store = open(&dir).await;
+    for pool in [&store.writer, &store.readers, &store.queue] {
+        pool.close().await;
+    }
+    drop(store);
     for name in ["noise", "tasks.db"] {
         let path = dir.path().join(name);
         std::fs::write(&path, [b'x'; 4096]).expect("written");
