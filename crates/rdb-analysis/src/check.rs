@@ -131,7 +131,7 @@ fn check_input<I: Input>(
         };
         match event {
             Event::Entry(entry) => {
-                if origin.guard.as_deref().is_some_and(|guard| is_lost(guard, &entry)) {
+                if origin.guard.as_deref().is_some_and(|guard| is_lost(guard, guard.alarm(), &entry)) {
                     break;
                 }
                 hint.keys += 1;

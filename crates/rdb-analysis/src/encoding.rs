@@ -95,17 +95,11 @@ impl Encoding {
     }
 
     /// The encoding in a server of `rules.family`.
-    #[inline]
-    pub(crate) fn after_loading(rules: &Rules, facts: &Facts<'_>) -> Self {
+    #[inline(always)]
+    pub(crate) fn after_loading(rules: &Rules, facts: Facts) -> Self {
         match facts.data_type {
-            DataType::String => string(rules, facts),
-            DataType::List => list(rules, facts.outline),
-            DataType::Set => set(rules, facts),
-            DataType::Zset => zset(rules, facts.outline),
-            DataType::Hash => hash(rules, facts),
-            DataType::Stream => Self::Stream,
-            DataType::Module(_) => Self::Raw,
-            _ => Self::Unknown,
+            DataType::String => string(rules, &facts),
+            _ => collection(rules, facts),
         }
     }
 }
@@ -122,11 +116,13 @@ impl Serialize for Encoding {
     }
 }
 
-/// What decides an encoding.
-pub(crate) struct Facts<'a> {
+/// What decides an encoding, and the memory that goes with it. Handed on by value: that keeps those of a string
+/// in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts {
     pub(crate) data_type: DataType,
     pub(crate) value_type: ValueType,
-    pub(crate) outline: &'a Outline,
+    pub(crate) outline: Outline,
     /// For strings and small sets: whether the value is, or all members are, canonical integers.
     pub(crate) all_integers: bool,
     /// Length of the key's name.
@@ -134,12 +130,20 @@ pub(crate) struct Facts<'a> {
     pub(crate) has_expiry: bool,
 }
 
-fn string(rules: &Rules, facts: &Facts<'_>) -> Encoding {
+impl Facts {
+    #[inline(always)]
+    pub(crate) fn key(&self) -> Key {
+        Key { bytes: self.key_bytes, expires: self.has_expiry }
+    }
+}
+
+#[inline(always)]
+fn string(rules: &Rules, facts: &Facts) -> Encoding {
     let value_bytes = facts.outline.value_bytes.unwrap_or(0);
     if facts.all_integers {
         return Encoding::Int;
     }
-    let key = Key { bytes: facts.key_bytes, expires: facts.has_expiry };
+    let key = facts.key();
     let embedded = match rules.family {
         Family::Redis2_4 | Family::Redis2_6 => false,
         Family::Redis3_0 => value_bytes <= MAX_EMBEDDED_STRING_BYTES_3_0,
@@ -147,6 +151,20 @@ fn string(rules: &Rules, facts: &Facts<'_>) -> Encoding {
             .is_some(),
     };
     if embedded { Encoding::Embstr } else { Encoding::Raw }
+}
+
+#[inline(never)]
+#[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `Facts`")]
+fn collection(rules: &Rules, facts: Facts) -> Encoding {
+    match facts.data_type {
+        DataType::List => list(rules, &facts.outline),
+        DataType::Set => set(rules, &facts),
+        DataType::Zset => zset(rules, &facts.outline),
+        DataType::Hash => hash(rules, &facts),
+        DataType::Stream => Encoding::Stream,
+        DataType::Module(_) => Encoding::Raw,
+        _ => Encoding::Unknown,
+    }
 }
 
 fn list(rules: &Rules, outline: &Outline) -> Encoding {
@@ -170,7 +188,7 @@ fn list(rules: &Rules, outline: &Outline) -> Encoding {
     }
 }
 
-fn set(rules: &Rules, facts: &Facts<'_>) -> Encoding {
+fn set(rules: &Rules, facts: &Facts) -> Encoding {
     let limits = &rules.limits;
     let elements = facts.outline.elements.unwrap_or(0);
     match facts.outline.layout {
@@ -209,13 +227,13 @@ fn zset(rules: &Rules, outline: &Outline) -> Encoding {
     }
 }
 
-fn hash(rules: &Rules, facts: &Facts<'_>) -> Encoding {
+fn hash(rules: &Rules, facts: &Facts) -> Encoding {
     let limits = &rules.limits;
     if is_templated(facts.value_type) {
         return Encoding::Unknown;
     }
     if facts.value_type == ValueType::HashExpiryValkey
-        || !fits(facts.outline, limits.hash_max_listpack_entries, limits.hash_max_listpack_value)
+        || !fits(&facts.outline, limits.hash_max_listpack_entries, limits.hash_max_listpack_value)
     {
         return Encoding::Hashtable;
     }

@@ -17,6 +17,10 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::inline_always,
+    reason = "the loop over keys is compiled as one piece, see docs/performance.md"
+)]
 
 mod analyze;
 mod assume;

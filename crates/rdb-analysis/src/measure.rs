@@ -51,7 +51,7 @@ impl DataType {
         [Self::String, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream];
 
     /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for one that only some servers have.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn built_in_index(self) -> Option<usize> {
         Some(match self {
             Self::String => 0,
@@ -64,6 +64,7 @@ impl DataType {
         })
     }
 
+    #[inline(always)]
     fn of(value_type: ValueType, layout: &Layout) -> Self {
         match (layout, value_type) {
             (Layout::Module(id), _) => Self::Module(id.without_version()),
@@ -94,6 +95,7 @@ impl DataType {
         }
     }
 
+    #[cold]
     fn of_rare(value_type: ValueType) -> Self {
         match value_type {
             ValueType::Array => Self::Array,
@@ -217,20 +219,20 @@ impl<M: MemoryGauge> Measurer<M> {
     }
 
     /// The measure of the entry whose value was just passed over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;
         let data_type = DataType::of(entry.value_type, &outline.layout);
         let facts = Facts {
             data_type,
             value_type: entry.value_type,
-            outline,
+            outline: *outline,
             all_integers: self.all_integers,
             key_bytes: entry.key.decoded_len(),
             has_expiry: entry.meta.expires_at_ms.is_some(),
         };
-        let encoding = Encoding::after_loading(&self.rules, &facts);
-        let memory_bytes = self.memory.memory_bytes(encoding, &facts);
+        let encoding = Encoding::after_loading(&self.rules, facts);
+        let memory_bytes = self.memory.memory_bytes(encoding, facts);
         let memory_is_modelled = memory_bytes.is_some();
         let memory_bytes = memory_bytes.or(M::IS_MODEL.then_some(entry.rdb_bytes));
         Measure {

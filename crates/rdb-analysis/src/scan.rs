@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
-use rdb_parser::{Entry, Error, ErrorKind, Event, Input, Parser, SliceInput, Window};
+use rdb_parser::{Entry, Error, ErrorKind, Event, Input, KeySink, Parser, SliceInput, Stretch, Window};
 
 use crate::assume::{Assumptions, Rules};
 use crate::facts::SourceFacts;
@@ -120,6 +120,8 @@ impl ScanOptions {
 pub(crate) struct Pass<M> {
     pub(crate) facts: SourceFacts,
     pub(crate) measurer: Measurer<M>,
+    /// Absolute offset.
+    pub(crate) end_of_last_key: u64,
     time_ms: i64,
     reported: Reported,
 }
@@ -142,6 +144,7 @@ impl<M: MemoryGauge> Pass<M> {
         Self {
             facts: SourceFacts::new(parser.header(), rules),
             measurer: Measurer::new(rules, context.options.deep),
+            end_of_last_key: 0,
             time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -152,6 +155,7 @@ impl<M: MemoryGauge> Pass<M> {
         Self {
             facts: self.facts.without_counts(),
             measurer: Measurer::new(*self.measurer.rules(), context.options.deep),
+            end_of_last_key: 0,
             time_ms: self.time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -170,9 +174,15 @@ impl<M: MemoryGauge> Pass<M> {
             if parser.position() >= bound && parser.is_between_keys() {
                 return Halt::Bound;
             }
-            let event = match parser.next_event_with(&mut self.measurer) {
-                Ok(Some(event)) => event,
-                Ok(None) => return Halt::End,
+            let event = match parser.read_keys(bound, &mut self.keys(context, sink)) {
+                Ok(Stretch::Event(Event::Entry(entry))) => match self.keys(context, sink).key(&entry) {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(halt) => return halt,
+                },
+                Ok(Stretch::Event(event)) => event,
+                Ok(Stretch::Broken(halt)) => return halt,
+                Ok(Stretch::End) => return Halt::End,
+                Ok(_) => continue,
                 Err(error) => {
                     self.facts.coverage.note(&error, context.stop);
                     if error.is_contained() {
@@ -181,12 +191,6 @@ impl<M: MemoryGauge> Pass<M> {
                     return Halt::End;
                 }
             };
-            if let Event::Entry(entry) = event {
-                if let Some(halt) = self.entry(&entry, context, sink) {
-                    return halt;
-                }
-                continue;
-            }
             let is_end = matches!(event, Event::End { .. });
             if matches!(event, Event::SelectDb { .. }) {
                 sink.select_db();
@@ -200,42 +204,9 @@ impl<M: MemoryGauge> Pass<M> {
         }
     }
 
-    /// Takes in a key.
-    #[inline]
-    pub(crate) fn entry(
-        &mut self,
-        entry: &Entry<'_>,
-        context: &Context<'_>,
-        sink: &mut impl Sink,
-    ) -> Option<Halt> {
-        if context.guard.is_some_and(|guard| is_lost(guard, entry)) {
-            return Some(Halt::End);
-        }
-        let end = entry.span.end;
-        let facts = &mut self.facts;
-        facts.warnings.observe_entry(entry);
-        match sink.key(self.time_ms, &KeyView { key: entry.key, measure: self.measurer.measure(entry) }) {
-            ControlFlow::Continue(Ok(())) => {
-                facts.keys += 1;
-                facts.key_bytes += entry.rdb_bytes;
-            }
-            ControlFlow::Continue(Err(kind)) => {
-                facts.container_bytes += entry.rdb_bytes;
-                facts.coverage.note_damaged_key(&kind, entry.span.start);
-            }
-            ControlFlow::Break(()) => {
-                facts.coverage.stop(end);
-                return Some(Halt::Stopped);
-            }
-        }
-        if end - self.reported.bytes >= PROGRESS_BYTES {
-            self.reported.report(context.progress, end, facts.keys);
-        }
-        if context.stop.load(Ordering::Relaxed) {
-            facts.coverage.stop(end);
-            return Some(Halt::Stopped);
-        }
-        None
+    /// Takes in keys as the parser reads them.
+    pub(crate) fn keys<'p, S>(&'p mut self, context: &'p Context<'p>, sink: &'p mut S) -> Keys<'p, M, S> {
+        Keys { pass: self, context, guard: context.guard.map(|guard| (guard, guard.alarm())), sink }
     }
 
     /// Takes in a record that is no key.
@@ -290,16 +261,68 @@ impl<M: MemoryGauge> Pass<M> {
     }
 }
 
-/// Whether `entry` may be made of bytes that are not the source's.
+/// Takes in the keys of a pass.
+pub(crate) struct Keys<'p, M, S> {
+    pass: &'p mut Pass<M>,
+    context: &'p Context<'p>,
+    /// With its alarm.
+    guard: Option<(&'p dyn Guard, &'p AtomicBool)>,
+    sink: &'p mut S,
+}
+
+impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
+    type Visitor = Measurer<M>;
+    type Break = Halt;
+
+    #[inline(always)]
+    fn visitor(&mut self) -> &mut Measurer<M> {
+        &mut self.pass.measurer
+    }
+
+    #[inline(always)]
+    fn key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
+        if self.guard.is_some_and(|(guard, alarm)| is_lost(guard, alarm, entry)) {
+            return ControlFlow::Break(Halt::End);
+        }
+        let end = entry.span.end;
+        let Pass { facts, measurer, end_of_last_key, time_ms, reported } = &mut *self.pass;
+        facts.warnings.observe_entry(entry);
+        match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
+            ControlFlow::Continue(Ok(())) => {
+                facts.keys += 1;
+                facts.key_bytes += entry.rdb_bytes;
+                *end_of_last_key = end;
+            }
+            ControlFlow::Continue(Err(kind)) => {
+                facts.container_bytes += entry.rdb_bytes;
+                facts.coverage.note_damaged_key(&kind, entry.span.start);
+            }
+            ControlFlow::Break(()) => {
+                facts.coverage.stop(end);
+                return ControlFlow::Break(Halt::Stopped);
+            }
+        }
+        if end - reported.bytes >= PROGRESS_BYTES {
+            reported.report(self.context.progress, end, facts.keys);
+        }
+        if self.context.stop.load(Ordering::Relaxed) {
+            facts.coverage.stop(end);
+            return ControlFlow::Break(Halt::Stopped);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether `entry` may be made of bytes that are not the source's. `alarm` is the guard's.
 ///
 /// A file that was cut inside the last page that is mapped shows zeros there without an alarm. Zeros
 /// read as a string with an empty name, of which an honest database has one at most: enough to have
 /// another look at the file.
-#[inline]
-pub(crate) fn is_lost(guard: &dyn Guard, entry: &Entry<'_>) -> bool {
+#[inline(always)]
+pub(crate) fn is_lost(guard: &dyn Guard, alarm: &AtomicBool, entry: &Entry<'_>) -> bool {
     // The alarm may be set by a signal handler on this thread while the entry is read.
     compiler_fence(Ordering::SeqCst);
-    let alarm = guard.alarm().load(Ordering::Relaxed);
+    let alarm = alarm.load(Ordering::Relaxed);
     (alarm || entry.key.decoded_len() == 0) && is_behind_loss(guard, alarm, entry.span.end)
 }
 

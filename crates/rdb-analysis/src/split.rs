@@ -14,7 +14,9 @@
 use std::ops::ControlFlow;
 
 use rayon::prelude::*;
-use rdb_parser::{Crc64, Error, ErrorKind, Event, Flavour, Parser, RdbString, SliceInput, State, guess_key};
+use rdb_parser::{
+    Crc64, Error, ErrorKind, Event, Flavour, Parser, RdbString, SliceInput, State, Stretch, guess_key,
+};
 
 use crate::facts::SourceFacts;
 use crate::measure::KeyView;
@@ -366,16 +368,20 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     break;
                 }
             }
-            match parser.next_event_with(&mut pass.measurer) {
-                Ok(Some(Event::Entry(entry))) => match pass.entry(&entry, self.context, part) {
-                    Some(Halt::Stopped) => stopped = true,
-                    Some(_) => break,
-                    None if pass.facts.coverage.damaged_keys > 0 => {
-                        return Err(Broken { bytes: end - start });
-                    }
-                    None => {}
-                },
-                Ok(Some(
+            // While keys are read, none of this changes.
+            let (keys, here, container) = (pass.facts.keys, parser.state(), parser.container_bytes());
+            let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
+            let stretch = parser.read_keys(step, &mut pass.keys(self.context, part));
+            if pass.facts.coverage.damaged_keys > 0 {
+                return Err(Broken { bytes: end - start });
+            }
+            if pass.facts.keys > keys {
+                (end, end_state, container_bytes) = (pass.end_of_last_key, here, container);
+            }
+            match stretch {
+                Ok(Stretch::Bound) => {}
+                Ok(Stretch::Broken(Halt::Stopped)) => stopped = true,
+                Ok(Stretch::Event(
                     event @ (Event::Aux { .. }
                     | Event::SelectDb { .. }
                     | Event::ResizeDb { .. }

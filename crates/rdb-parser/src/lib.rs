@@ -26,9 +26,14 @@
 //! [says](Error::is_contained) whether reading can go on behind it.
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::inline_always,
+    reason = "the loop over keys is compiled as one piece, see docs/performance.md"
+)]
 #![warn(clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod container;
 mod crc64;
 mod dragonfly;
 pub mod dump;
@@ -39,6 +44,7 @@ pub mod escape;
 mod event;
 mod format;
 mod input;
+mod keys;
 pub mod limits;
 mod lzf;
 mod lzf_reader;
@@ -59,6 +65,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, ModuleId, ValueType};
 pub use input::{Input, SliceInput};
+pub use keys::{KeySink, Stretch};
 pub use parser::{Options, Parser, State};
 pub use resync::guess_key;
 pub use string::{RdbString, parse_canonical_integer};

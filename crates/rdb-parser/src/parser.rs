@@ -1,20 +1,14 @@
-//! The record loop.
+//! The parser, and the events it gives.
 
+use crate::container::MetaString;
 use crate::crc64::Crc64;
 use crate::envelope::{self, ValkeyEnvelope};
-use crate::error::KEY_IN_MESSAGE_BYTES;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Outline};
-use crate::format::{
-    Dialect, FIRST_VALKEY_VERSION, FIRST_VERSION_WITH_CHECKSUM, HEADER_BYTES, ModuleId, RareRecord,
-    ValueType, is_known_version, opcode,
-};
+use crate::event::{Checksum, Event, Flavour, Header, KeyMeta};
+use crate::format::{Dialect, FIRST_VALKEY_VERSION, HEADER_BYTES, ModuleId, is_known_version};
 use crate::input::{Input, SliceInput};
-use crate::limits;
+use crate::keys::Found;
 use crate::rare::Rare;
-use crate::read::ReadExt as _;
-use crate::string::{PinnedString, RdbString};
-use crate::value::{Walker, skip_module_stream};
 use crate::visitor::Visitor;
 use crate::warning::{Warning, Warnings};
 use crate::window::Window;
@@ -65,7 +59,7 @@ pub struct Parser<I> {
     pub(crate) dialect: Dialect,
     pub(crate) flavour: Flavour,
     pub(crate) db: u64,
-    slot: Option<u16>,
+    pub(crate) slot: Option<u16>,
     pub(crate) prefix: Prefix,
     pub(crate) finished: bool,
     /// Whether something has to be reported before the next record is read.
@@ -73,7 +67,7 @@ pub struct Parser<I> {
     pub(crate) container_bytes: u64,
     /// Expanded blobs.
     pub(crate) scratch: Vec<u8>,
-    meta: [MetaString; 2],
+    pub(crate) meta: [MetaString; 2],
     pub(crate) rare: Rare,
 }
 
@@ -87,15 +81,7 @@ pub(crate) struct Prefix {
     pub(crate) warnings: Warnings,
 }
 
-/// A string of a record that is no key, copied because two of them are shown at a time.
-#[derive(Debug, Default)]
-struct MetaString {
-    decoded: Vec<u8>,
-    /// Length of a string that was too long to keep.
-    skipped: Option<u64>,
-}
-
-/// What [`Parser::read_record`] has found, without borrowing from the parser.
+/// A record that was read, without borrowing from the parser.
 #[derive(Clone, Copy)]
 pub(crate) enum Record {
     Prefix,
@@ -119,14 +105,8 @@ pub(crate) enum Record {
     },
     Function,
     ModuleAux(ModuleId),
-    Entry {
-        key: PinnedString,
-        value_type: ValueType,
-        start: u64,
-        prefix: Prefix,
-        outline: Outline,
-        warnings: Warnings,
-    },
+    /// A key.
+    Key(Found),
     End(Checksum),
 }
 
@@ -326,39 +306,11 @@ impl<I: Input> Parser<I> {
         }
     }
 
-    /// Reads on to the next record that is an event, or that makes a [detour](Record::Detour).
-    #[inline]
-    pub(crate) fn next_record<V: Visitor>(&mut self, visitor: &mut V) -> Result<Record> {
-        self.input.checkpoint();
-        loop {
-            match self.read_record(visitor) {
-                Ok(Record::Prefix) => {}
-                Ok(record) => return Ok(record),
-                Err(error) => {
-                    self.finished = !error.is_contained();
-                    return Err(self.explain(error));
-                }
-            }
-        }
-    }
-
     /// The event that a record is.
     #[inline]
     pub(crate) fn event(&mut self, record: Record) -> Event<'_> {
         match record {
-            Record::Entry { key, value_type, start, prefix, outline, warnings } => {
-                let end = self.input.position();
-                Event::Entry(Entry {
-                    db: self.db,
-                    key: key.view(&self.input),
-                    value_type,
-                    meta: KeyMeta { slot: self.slot, ..prefix.meta },
-                    span: prefix.start.unwrap_or(start)..end,
-                    rdb_bytes: prefix.bytes + (end - start),
-                    outline,
-                    warnings: prefix.warnings.union(warnings),
-                })
-            }
+            Record::Key(found) => Event::Entry(self.entry(found)),
             Record::Aux => {
                 let [name, value] = &self.meta;
                 Event::Aux { name: name.view(), value: value.view() }
@@ -380,215 +332,10 @@ impl<I: Input> Parser<I> {
     }
 
     #[inline]
-    fn read_record<V: Visitor>(&mut self, visitor: &mut V) -> Result<Record> {
-        let start = self.input.position();
-        let byte = self.input.read_u8("the file: there is no end of file opcode")?;
-        match byte {
-            opcode::EXPIRE_TIME_MS => {
-                let ms = i64::from_le_bytes(self.input.read_array("an expiry")?);
-                self.prefix.meta.expires_at_ms = Some(ms);
-                Ok(self.prefix_opcode(start))
-            }
-            opcode::IDLE => {
-                self.prefix.meta.idle_seconds = Some(self.input.read_length("an idle time")?);
-                Ok(self.prefix_opcode(start))
-            }
-            opcode::FREQ => {
-                self.prefix.meta.freq = Some(self.input.read_u8("an access frequency")?);
-                Ok(self.prefix_opcode(start))
-            }
-            opcode::EXPIRE_TIME => {
-                let seconds = i32::from_le_bytes(self.input.read_array("an expiry")?);
-                self.prefix.meta.expires_at_ms = Some(i64::from(seconds) * 1000);
-                Ok(self.prefix_opcode(start))
-            }
-            _ => match ValueType::from_byte(byte, self.dialect, self.header.version) {
-                Some(value_type) => self.read_entry(value_type, start, visitor),
-                None => self.read_container_record(byte, start),
-            },
-        }
-    }
-
-    #[inline]
     pub(crate) fn prefix_opcode(&mut self, start: u64) -> Record {
         self.prefix.start.get_or_insert(start);
         self.prefix.bytes += self.input.position() - start;
         Record::Prefix
-    }
-
-    #[inline]
-    fn read_entry<V: Visitor>(
-        &mut self,
-        value_type: ValueType,
-        start: u64,
-        visitor: &mut V,
-    ) -> Result<Record> {
-        let prefix = std::mem::take(&mut self.prefix);
-        let key = PinnedString::read_key(&mut self.input)?;
-        let mut walker = Walker {
-            input: &mut self.input,
-            visitor,
-            scratch: &mut self.scratch,
-            templates: &self.rare.templates,
-            damage: None,
-            warnings: Warnings::NONE,
-        };
-        match walker.outline(value_type) {
-            Ok(outline) => match walker.damage {
-                None => {
-                    let warnings = walker.warnings;
-                    Ok(Record::Entry { key, value_type, start, prefix, outline, warnings })
-                }
-                Some(damage) => {
-                    // What is not reported as a key's is nobody's.
-                    self.container_bytes += prefix.bytes + (self.input.position() - start);
-                    Err(self.name_key(damage, key))
-                }
-            },
-            Err(error) => Err(self.name_key(error, key)),
-        }
-    }
-
-    #[cold]
-    fn name_key(&self, error: Error, key: PinnedString) -> Error {
-        match key.view(&self.input).decode_prefix(KEY_IN_MESSAGE_BYTES, &mut Vec::new()) {
-            Ok(key) => error.in_key(key),
-            Err(_) => error,
-        }
-    }
-
-    /// Reads a record that belongs to no key.
-    #[inline(never)]
-    fn read_container_record(&mut self, byte: u8, start: u64) -> Result<Record> {
-        let record = match byte {
-            opcode::AUX => {
-                self.read_meta_string(0, "an AUX name")?;
-                self.read_meta_string(1, "an AUX value")?;
-                self.learn_from_aux();
-                Record::Aux
-            }
-            opcode::SELECT_DB => {
-                self.db = self.input.read_length("a database number")?;
-                self.slot = None;
-                Record::SelectDb
-            }
-            opcode::RESIZE_DB => Record::ResizeDb {
-                keys: self.input.read_length("a number of keys")?,
-                expires: self.input.read_length("a number of keys")?,
-            },
-            opcode::SLOT_INFO => {
-                let slot = self.input.read_length("a slot number")?;
-                let slot = u16::try_from(slot).ok().filter(|_| slot < SLOTS);
-                let Some(slot) = slot else {
-                    return Err(Error::new(ErrorKind::BadLength("a slot number"), start));
-                };
-                self.slot = Some(slot);
-                let keys = self.input.read_length("a number of keys")?;
-                Record::SlotInfo { slot, keys, expires: self.input.read_length("a number of keys")? }
-            }
-            opcode::FUNCTION2 => {
-                self.read_meta_string(0, "a function library")?;
-                Record::Function
-            }
-            opcode::FUNCTION_PRE_GA => {
-                self.input.skip_string("a function's name")?;
-                self.input.skip_string("a function's engine")?;
-                if self.input.read_length("a function")? == 1 {
-                    self.input.skip_string("a function's description")?;
-                }
-                self.read_meta_string(0, "a function's code")?;
-                Record::Function
-            }
-            opcode::MODULE_AUX => self.read_module_aux()?,
-            opcode::EOF => return self.read_end(start),
-            _ => match RareRecord::from_byte(byte, self.dialect) {
-                Some(rare) => match self.read_rare_record(rare, byte, start)? {
-                    Record::Other { opcode } => Record::Other { opcode },
-                    // Its bytes are counted elsewhere.
-                    record => return Ok(record),
-                },
-                None => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
-            },
-        };
-        self.container_bytes += self.input.position() - start;
-        Ok(record)
-    }
-
-    fn read_module_aux(&mut self) -> Result<Record> {
-        /// Opcode of the number that says when the data is to be loaded.
-        const UNSIGNED: u64 = 2;
-        let module = ModuleId(self.input.read_length("a module id")?);
-        if self.input.read_length("module data")? != UNSIGNED {
-            return Err(self
-                .input
-                .fail(ErrorKind::Corrupt("module data", "it does not start with a number")));
-        }
-        self.input.read_length("module data")?;
-        skip_module_stream(&mut self.input)?;
-        Ok(Record::ModuleAux(module))
-    }
-
-    pub(crate) fn read_checksum(&mut self) -> Result<Checksum> {
-        if self.header.version < FIRST_VERSION_WITH_CHECKSUM {
-            return Ok(Checksum::Absent);
-        }
-        let computed = self.input.checksum();
-        let stored = u64::from_le_bytes(self.input.read_array("the checksum")?);
-        Ok(match computed {
-            _ if stored == 0 => Checksum::Absent,
-            None => Checksum::Skipped,
-            Some(computed) if computed == stored => Checksum::Verified,
-            Some(computed) => Checksum::Mismatch { stored, computed },
-        })
-    }
-
-    fn read_meta_string(&mut self, index: usize, what: &'static str) -> Result<()> {
-        let header = self.input.read_string_header(what)?;
-        let Some(kept) = self.meta.get_mut(index) else { return Ok(()) };
-        kept.decoded.clear();
-        kept.skipped = None;
-        if header.payload_len > limits::MAX_META_STRING_BYTES {
-            self.input.skip(header.payload_len, what)?;
-            kept.skipped = Some(header.decoded_len);
-            return Ok(());
-        }
-        let at = self.input.position();
-        let string = PinnedString::read(&mut self.input, header, what)?;
-        match string.view(&self.input).decode(&mut self.scratch) {
-            Ok(decoded) => kept.decoded.extend_from_slice(decoded),
-            Err(kind) => return Err(Error::new(kind, at)),
-        }
-        Ok(())
-    }
-
-    /// Refines the flavour, and takes the slot from where Valkey 8 and later put it.
-    fn learn_from_aux(&mut self) {
-        let [name, value] = &self.meta;
-        match name.decoded.as_slice() {
-            b"df-ver" => {
-                self.flavour = Flavour::Dragonfly;
-                self.dialect = self.flavour.dialect(self.header.dialect);
-            }
-            b"valkey-ver" => self.flavour = Flavour::Valkey,
-            b"mvcc-tstamp" | b"repl-masters" => self.flavour = Flavour::KeyDb,
-            name if name.starts_with(b"keydb-") => self.flavour = Flavour::KeyDb,
-            b"slot-info" => {
-                let digits = value.decoded.split(|&byte| byte == b',').next().unwrap_or_default();
-                let slot: Option<u16> =
-                    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-                self.slot = slot.filter(|&slot| u64::from(slot) < SLOTS);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl MetaString {
-    fn view(&self) -> RdbString<'_> {
-        match self.skipped {
-            Some(decoded_len) => RdbString::Skipped { decoded_len },
-            None => RdbString::Raw(&self.decoded),
-        }
     }
 }
 

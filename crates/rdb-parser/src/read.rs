@@ -70,6 +70,19 @@ pub(crate) fn decode_length(bytes: &[u8]) -> Result<Option<(u64, usize)>, ErrorK
     }
 }
 
+/// Decodes a length of one or two bytes at the start of `bytes`: its value and its own length. `None`: it is longer,
+/// or an encoding, or ends the bytes.
+#[inline(always)]
+pub(crate) fn short_length(bytes: &[u8]) -> Option<(usize, usize)> {
+    match *bytes {
+        [first @ 0..0x40, ..] => Some((usize::from(first), 1)),
+        [first @ 0x40..LENGTH_32, second, ..] => {
+            Some((usize::from(first & 0x3f) << 8 | usize::from(second), 2))
+        }
+        _ => None,
+    }
+}
+
 /// Decodes a string header at the start of `bytes`. `Ok(None)`: the bytes end before the header does.
 ///
 /// Source: `rdbGenericLoadStringObject` in `rdb.c`.
@@ -167,8 +180,24 @@ pub(crate) trait ReadExt: Input {
     }
 
     /// Reads the header of a string, leaving the cursor on its payload.
-    #[inline]
+    #[inline(always)]
     fn read_string_header(&mut self, what: &'static str) -> Result<StringHeader> {
+        // Most strings are short ones, stored as they are.
+        if let Some((len, header_len)) = short_length(self.peek(MAX_STRING_HEADER_BYTES)?) {
+            self.consume(header_len);
+            let len = len as u64;
+            return Ok(StringHeader {
+                form: StringForm::Raw,
+                header_len,
+                payload_len: len,
+                decoded_len: len,
+            });
+        }
+        self.read_uncommon_string_header(what)
+    }
+
+    #[inline(never)]
+    fn read_uncommon_string_header(&mut self, what: &'static str) -> Result<StringHeader> {
         match decode_string_header(self.peek(MAX_STRING_HEADER_BYTES)?) {
             Ok(Some(header)) => {
                 self.consume(header.header_len);

@@ -118,7 +118,7 @@ impl<'a> RdbString<'a> {
 
     /// Whether the decoded text is the canonical decimal form of a 64-bit integer, which servers
     /// store as a number (`string2ll` in `util.c`). A compressed string is longer than any.
-    #[inline]
+    #[inline(always)]
     pub fn is_canonical_integer(&self) -> bool {
         match *self {
             Self::Raw(bytes) => parse_canonical_integer(bytes).is_some(),
@@ -130,12 +130,17 @@ impl<'a> RdbString<'a> {
 
 /// The integer whose canonical decimal text `bytes` is: no plus sign, no leading zero, no `-0`, in
 /// the range of `i64`.
-#[inline]
+#[inline(always)]
 pub fn parse_canonical_integer(bytes: &[u8]) -> Option<i64> {
     let first = *bytes.first()?;
     if bytes.len() > 20 || !(first.is_ascii_digit() || first == b'-') {
         return None;
     }
+    parse_number(bytes)
+}
+
+#[inline(never)]
+fn parse_number(bytes: &[u8]) -> Option<i64> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     match digits {
         [b'0'] if bytes.len() == 1 => return Some(0),
@@ -161,8 +166,11 @@ enum PinnedForm {
 }
 
 impl PinnedString {
+    /// A string that is stored as it is.
+    pub(crate) const RAW: Self = Self { form: PinnedForm::Raw };
+
     /// Reads a key: [pins](Input::pin) it, or the beginning of a very long one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read_key<I: Input>(input: &mut I) -> Result<Self> {
         let header = input.read_string_header("a key")?;
         if header.payload_len.max(header.decoded_len) <= limits::MAX_WHOLE_KEY_BYTES {
@@ -181,7 +189,7 @@ impl PinnedString {
     }
 
     /// Pins the payload that follows `header`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read<I: Input>(input: &mut I, header: StringHeader, what: &'static str) -> Result<Self> {
         let at = input.position();
         input.pin(header.payload_len, what)?;
@@ -197,7 +205,7 @@ impl PinnedString {
     }
 
     /// The string, borrowed from where it is pinned.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn view<I: Input>(self, input: &I) -> RdbString<'_> {
         match self.form {
             PinnedForm::Raw => RdbString::Raw(input.pinned()),

@@ -1,8 +1,8 @@
 //! Sums by database, type, encoding and time to expiry.
 //!
-//! One table of cells per database, indexed by type and encoding, holds everything but the expiry;
-//! the groupings of a report are its margins. So a key costs two additions per number, not one for
-//! each grouping.
+//! One table of cells per database, indexed by type, encoding and whether there is an expiry, holds everything
+//! but the time to expiry; the groupings of a report are its margins. So a key costs one addition per number,
+//! or two if it has an expiry, not one for each grouping.
 
 use std::collections::BTreeMap;
 
@@ -57,9 +57,8 @@ impl ExpiryBucket {
     ];
 
     #[inline]
-    fn of(now_ms: i64, expires_at_ms: Option<i64>) -> Self {
-        let Some(at) = expires_at_ms else { return Self::Never };
-        let left = at.saturating_sub(now_ms);
+    fn of(now_ms: i64, expires_at_ms: i64) -> Self {
+        let left = expires_at_ms.saturating_sub(now_ms);
         if left <= 0 {
             return Self::Expired;
         }
@@ -90,7 +89,7 @@ pub struct Group {
 }
 
 impl Group {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, measure: &Measure) {
         self.keys += 1;
         self.keys_with_expiry += u64::from(measure.expires_at_ms.is_some());
@@ -128,38 +127,59 @@ enum Db {
 const BUILT_IN: usize = DataType::BUILT_IN.len();
 const ENCODINGS: usize = Encoding::ALL.len();
 
+/// What the keys of a cell have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CellId {
+    data_type: DataType,
+    encoding: Encoding,
+    expires: bool,
+}
+
+impl CellId {
+    #[inline(always)]
+    fn of(measure: &Measure) -> Self {
+        let Measure { data_type, encoding, expires_at_ms, .. } = *measure;
+        Self { data_type, encoding, expires: expires_at_ms.is_some() }
+    }
+}
+
 /// The cells of one database.
 #[derive(Debug, Default)]
 struct DbCells {
-    built_in: [[Group; ENCODINGS]; BUILT_IN],
+    /// By type, encoding, and whether the keys expire.
+    built_in: [[[Group; 2]; ENCODINGS]; BUILT_IN],
     /// Types that only some servers have.
-    others: BTreeMap<(DataType, Encoding), Group>,
+    others: BTreeMap<CellId, Group>,
 }
 
 impl DbCells {
-    #[inline]
-    fn cell(&mut self, data_type: DataType, encoding: Encoding) -> &mut Group {
-        match data_type.built_in_index() {
-            Some(row) => &mut self.built_in[row][encoding as usize],
-            None => self.other((data_type, encoding)),
+    #[inline(always)]
+    fn cell(&mut self, id: CellId) -> &mut Group {
+        match id.data_type.built_in_index() {
+            Some(row) => &mut self.built_in[row][id.encoding as usize][usize::from(id.expires)],
+            None => self.other(id),
         }
     }
 
-    fn other(&mut self, cell: (DataType, Encoding)) -> &mut Group {
-        let cell = if self.others.len() < MAX_TOLD_APART || self.others.contains_key(&cell) {
-            cell
+    #[cold]
+    fn other(&mut self, id: CellId) -> &mut Group {
+        let id = if self.others.len() < MAX_TOLD_APART || self.others.contains_key(&id) {
+            id
         } else {
-            (DataType::Module(OTHER_MODULES), Encoding::Raw)
+            CellId { data_type: DataType::Module(OTHER_MODULES), encoding: Encoding::Raw, ..id }
         };
-        self.others.entry(cell).or_default()
+        self.others.entry(id).or_default()
     }
 
-    fn cells(&self) -> impl Iterator<Item = (DataType, Encoding, &Group)> {
+    fn cells(&self) -> impl Iterator<Item = (CellId, &Group)> {
         let built_in = DataType::BUILT_IN.into_iter().zip(&self.built_in).flat_map(|(data_type, row)| {
-            Encoding::ALL.into_iter().zip(row).map(move |(encoding, cell)| (data_type, encoding, cell))
+            Encoding::ALL.into_iter().zip(row).flat_map(move |(encoding, cells)| {
+                let id = move |expires| CellId { data_type, encoding, expires };
+                [false, true].map(id).into_iter().zip(cells)
+            })
         });
-        let others = self.others.iter().map(|(&(data_type, encoding), cell)| (data_type, encoding, cell));
-        built_in.chain(others).filter(|(_, _, cell)| cell.keys > 0)
+        let others = self.others.iter().map(|(&id, cell)| (id, cell));
+        built_in.chain(others).filter(|(_, cell)| cell.keys > 0)
     }
 }
 
@@ -173,18 +193,20 @@ pub(crate) struct Groups {
     dbs: Vec<(Db, DbCells)>,
     /// Index of the database of the last key.
     current: usize,
+    /// Keys with an expiry by the time to it.
     expiry: [Group; ExpiryBucket::ALL.len()],
 }
 
 impl Groups {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn observe(&mut self, now_ms: i64, measure: &Measure) {
-        let bucket = ExpiryBucket::of(now_ms, measure.expires_at_ms);
-        self.expiry[bucket as usize].add(measure);
-        self.db(Db::Number(measure.db)).cell(measure.data_type, measure.encoding).add(measure);
+        if let Some(at_ms) = measure.expires_at_ms {
+            self.expiry[ExpiryBucket::of(now_ms, at_ms) as usize].add(measure);
+        }
+        self.db(Db::Number(measure.db)).cell(CellId::of(measure)).add(measure);
     }
 
-    #[inline]
+    #[inline(always)]
     fn db(&mut self, db: Db) -> &mut DbCells {
         if self.dbs.get(self.current).is_none_or(|(current, _)| *current != db) {
             self.select(db);
@@ -205,8 +227,8 @@ impl Groups {
 
     pub(crate) fn merge(mut self, other: &Self) -> Self {
         for (db, cells) in &other.dbs {
-            for (data_type, encoding, cell) in cells.cells() {
-                self.db(*db).cell(data_type, encoding).merge(cell);
+            for (id, cell) in cells.cells() {
+                self.db(*db).cell(id).merge(cell);
             }
         }
         for (mine, theirs) in self.expiry.iter_mut().zip(&other.expiry) {
@@ -223,15 +245,15 @@ impl Groups {
     }
 
     pub(crate) fn totals(&self) -> Group {
-        self.sums(|_, _, _| ()).into_values().next().unwrap_or_default()
+        self.sums(|_, _| ()).into_values().next().unwrap_or_default()
     }
 
     pub(crate) fn by_type(&self) -> BTreeMap<DataType, Group> {
-        self.sums(|_, data_type, _| data_type)
+        self.sums(|_, id| id.data_type)
     }
 
     pub(crate) fn by_encoding(&self) -> BTreeMap<(DataType, Encoding), Group> {
-        self.sums(|_, data_type, encoding| (data_type, encoding))
+        self.sums(|_, id| (id.data_type, id.encoding))
     }
 
     /// By database in ascending order; `None` for those that were not told apart.
@@ -240,18 +262,22 @@ impl Groups {
             Db::Number(db) => Some(db),
             Db::Other => None,
         };
-        self.sums(|db, _, _| db).into_iter().map(|(db, group)| (number(db), group)).collect()
+        self.sums(|db, _| db).into_iter().map(|(db, group)| (number(db), group)).collect()
     }
 
     pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {
-        ExpiryBucket::ALL.into_iter().zip(self.expiry)
+        let lasting = self.sums(|_, id| id.expires).remove(&false).unwrap_or_default();
+        ExpiryBucket::ALL.into_iter().zip(self.expiry).map(move |(bucket, group)| match bucket {
+            ExpiryBucket::Never => (bucket, lasting),
+            _ => (bucket, group),
+        })
     }
 
-    fn sums<K: Ord>(&self, key: impl Fn(Db, DataType, Encoding) -> K) -> BTreeMap<K, Group> {
+    fn sums<K: Ord>(&self, key: impl Fn(Db, CellId) -> K) -> BTreeMap<K, Group> {
         let mut sums = BTreeMap::<K, Group>::new();
         for (db, cells) in &self.dbs {
-            for (data_type, encoding, cell) in cells.cells() {
-                sums.entry(key(*db, data_type, encoding)).or_default().merge(cell);
+            for (id, cell) in cells.cells() {
+                sums.entry(key(*db, id)).or_default().merge(cell);
             }
         }
         sums

@@ -53,7 +53,7 @@ impl Summary {
 
 /// A key whose name is damaged is not counted if that shows, and ends nothing.
 impl Sink for Summary {
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         let listed = self.top.observe(self.source, key);
         if listed.is_ok() {
@@ -90,7 +90,7 @@ pub(crate) struct SummaryPart {
 }
 
 impl Sink for SummaryPart {
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         self.own.as_mut().unwrap_or(&mut self.inherited).key(now_ms, key)
     }

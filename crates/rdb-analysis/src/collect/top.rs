@@ -132,7 +132,7 @@ impl TopKeys {
     /// # Errors
     ///
     /// If the key's name is needed and cannot be decompressed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn observe(&mut self, source: usize, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
@@ -142,7 +142,9 @@ impl TopKeys {
         if list.len() == limit && list.peek().is_none_or(|worst| rank < worst.rank) {
             return Ok(());
         }
-        insert(list, limit, &mut self.scratch, rank, source, key)
+        // A copy, so that the key itself need not be in memory to be passed over.
+        let key = *key;
+        insert(list, limit, &mut self.scratch, rank, source, &key)
     }
 
     /// Corrects the database and slot of keys, which are all of one database: that does not change their
@@ -182,7 +184,7 @@ impl TopKeys {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn list_of<'a>(
     built_in: &'a mut [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
     others: &'a mut BTreeMap<DataType, BinaryHeap<TopKey>>,

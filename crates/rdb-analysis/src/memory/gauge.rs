@@ -52,7 +52,7 @@ pub(crate) trait MemoryGauge: Visitor + Sync {
     fn new(rules: &Rules) -> Self;
 
     /// The memory of the key whose value was just passed over. `None`: not modelled.
-    fn memory_bytes(&mut self, encoding: Encoding, facts: &Facts<'_>) -> Option<u64>;
+    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64>;
 }
 
 /// Does not care.
@@ -61,7 +61,7 @@ impl MemoryGauge for () {
 
     fn new(_: &Rules) -> Self {}
 
-    fn memory_bytes(&mut self, _: Encoding, _: &Facts<'_>) -> Option<u64> {
+    fn memory_bytes(&mut self, _: Encoding, _: Facts) -> Option<u64> {
         None
     }
 }
@@ -154,32 +154,53 @@ impl MemoryGauge for Gauge {
         }
     }
 
-    #[inline]
-    fn memory_bytes(&mut self, encoding: Encoding, facts: &Facts<'_>) -> Option<u64> {
+    #[inline(always)]
+    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64> {
         if !std::mem::take(&mut self.is_shown) {
             return None;
         }
-        let key = Key { bytes: facts.key_bytes, expires: facts.has_expiry };
         // Servers that are older than any model hold some values in ways that the model's does not know.
         let encoding =
             if self.told_for_another { Encoding::after_loading(&self.rules, facts) } else { encoding };
+        match facts.data_type {
+            DataType::String => Some(self.string_bytes(encoding, &facts)),
+            _ => self.collection_bytes(encoding, facts),
+        }
+    }
+}
+
+impl Gauge {
+    /// What a key costs, as far as that goes into the sum for its object, and besides. Where the object holds the
+    /// key, both are in the sum that is made in doubles.
+    #[inline(always)]
+    fn object_bytes(&self, key: Key) -> (u64, u64) {
         let profile = self.rules.profile;
         let key_bytes = self.keys.bytes(profile, self.rules.allocator, key);
-        // Where the object holds the key, both are in the sum that is made in doubles.
-        let (inside, outside) =
-            if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) };
-        let value = match (facts.data_type, encoding) {
-            (DataType::String, Encoding::Int) => inside,
-            (DataType::String, _) => {
-                let len = facts.outline.value_bytes.unwrap_or(0);
-                let embedded = match encoding {
-                    Encoding::Embstr => {
-                        embedded_bytes(profile, |request| self.sizes.usable(request), key, len)
-                    }
-                    _ => None,
-                };
-                embedded.unwrap_or_else(|| inside + self.sizes.string(len))
+        if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) }
+    }
+
+    #[inline(always)]
+    fn string_bytes(&self, encoding: Encoding, facts: &Facts) -> u64 {
+        let key = facts.key();
+        let (inside, outside) = self.object_bytes(key);
+        let len = facts.outline.value_bytes.unwrap_or(0);
+        let value = match encoding {
+            Encoding::Int => inside,
+            Encoding::Embstr => {
+                embedded_bytes(self.rules.profile, |request| self.sizes.usable(request), key, len)
+                    .unwrap_or_else(|| inside + self.sizes.string(len))
             }
+            _ => inside + self.sizes.string(len),
+        };
+        value.saturating_add(outside)
+    }
+
+    #[inline(never)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `Facts`")]
+    fn collection_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64> {
+        let (inside, outside) = self.object_bytes(facts.key());
+        let facts = &facts;
+        let value = match (facts.data_type, encoding) {
             (_, Encoding::Stream) => self.stream(inside),
             (_, Encoding::Quicklist) => self.quicklist(inside, facts),
             (_, Encoding::Skiplist) => self.zset(inside, facts),
@@ -479,7 +500,7 @@ impl Gauge {
         if self.rules.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
     }
 
-    fn packed(&self, inside: u64, encoding: Encoding, facts: &Facts<'_>) -> u64 {
+    fn packed(&self, inside: u64, encoding: Encoding, facts: &Facts) -> u64 {
         let bytes = match facts.outline.layout {
             Layout::Blob { packed: Packed::Ziplist, blob_bytes } if self.rules.family.has_listpacks() => {
                 blob_bytes.saturating_sub(ZIPLIST_EXCESS)
@@ -499,7 +520,7 @@ impl Gauge {
         inside.saturating_add(extra).saturating_add(self.packed_bytes(bytes))
     }
 
-    fn quicklist(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+    fn quicklist(&mut self, inside: u64, facts: &Facts) -> u64 {
         match facts.outline.layout {
             Layout::Table { .. } => self.finish_list_node(),
             Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes),
@@ -511,7 +532,7 @@ impl Gauge {
         averaged(inside + profile.list, self.value.sum, count)
     }
 
-    fn set(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+    fn set(&mut self, inside: u64, facts: &Facts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(member) = mean_entry(facts, 1) {
             self.value.sum = self.sizes.string(member).saturating_mul(elements);
@@ -536,7 +557,7 @@ impl Gauge {
         averaged(inside + table, self.value.sum.saturating_add(entries), elements)
     }
 
-    fn zset(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+    fn zset(&mut self, inside: u64, facts: &Facts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(member) = mean_entry(facts, 2) {
             self.value.sum = self.sizes.string(member).saturating_mul(elements);
@@ -558,7 +579,7 @@ impl Gauge {
         averaged(inside + ZSET + skiplist + table, sum, elements)
     }
 
-    fn hash(&mut self, inside: u64, facts: &Facts<'_>) -> u64 {
+    fn hash(&mut self, inside: u64, facts: &Facts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(part) = mean_entry(facts, 2) {
             let pair = match self.rules.profile.fields {
@@ -609,7 +630,7 @@ impl Gauge {
 /// The length of a string in a packed value that is a table once it is loaded, because it has more
 /// elements than the user says is allowed: the mean, since it is not looked into. `None`: the elements were
 /// seen.
-fn mean_entry(facts: &Facts<'_>, strings: u64) -> Option<u64> {
+fn mean_entry(facts: &Facts, strings: u64) -> Option<u64> {
     let Layout::Blob { blob_bytes, .. } = facts.outline.layout else { return None };
     let entries = facts.outline.elements?.saturating_mul(strings);
     let entry = blob_bytes.checked_div(entries)?;

@@ -75,7 +75,7 @@ fn key_bytes(profile: &Profile, usable: impl Fn(u64) -> u64, key: Key) -> u64 {
 
 /// The object of a string value of `len` bytes that is embedded in it, with the key if the server embeds
 /// that, too. `None`: the value is not embedded. The caller knows that it is no integer.
-#[inline]
+#[inline(always)]
 pub(crate) fn embedded_bytes(
     profile: &Profile,
     usable: impl Fn(u64) -> u64,

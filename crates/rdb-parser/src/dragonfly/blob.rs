@@ -152,8 +152,8 @@ impl Blob {
             match self.parser.next_record(visitor)? {
                 Record::Detour => {}
                 record => {
-                    if let Record::Entry { start, prefix, .. } = &record {
-                        let bytes = prefix.bytes + (self.parser.input.position() - start);
+                    if let Record::Key(found) = &record {
+                        let bytes = found.prefix.bytes + (self.parser.input.position() - found.start);
                         self.rdb_bytes = self.share(bytes);
                     }
                     return Ok(Some(record));
@@ -167,7 +167,7 @@ impl Blob {
         let rdb_bytes = self.rdb_bytes;
         let span = self.span();
         // A value in pieces has settled both itself.
-        let is_whole = matches!(record, Record::Entry { .. });
+        let is_whole = matches!(record, Record::Key(_));
         match self.parser.event(record) {
             Event::Entry(entry) if is_whole => Event::Entry(Entry { span, rdb_bytes, ..entry }),
             event => event,

@@ -80,6 +80,13 @@ impl Outline {
         Self { elements, value_bytes: None, largest_element_bytes: None, layout }
     }
 
+    /// That of a string of `len` bytes.
+    #[inline(always)]
+    pub(crate) fn of_string(len: u64) -> Self {
+        let (elements, len) = (Some(1), Some(len));
+        Self { elements, value_bytes: len, largest_element_bytes: len, layout: Layout::String }
+    }
+
     fn new(elements: u64, tally: Option<Tally>, layout: Layout) -> Self {
         Self {
             elements: Some(elements),
@@ -97,7 +104,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     ///
     /// If the end of the value cannot be found. Damage that leaves it known goes to
     /// [`damage`](Self::damage).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outline(&mut self, value_type: ValueType) -> Result<Outline> {
         let outline = self.outline_of(value_type)?;
         let is_empty = outline.elements == Some(0) && self.damage.is_none() && !value_type.is_stream();
@@ -105,7 +112,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(outline)
     }
 
-    #[inline]
+    #[inline(always)]
     fn outline_of(&mut self, value_type: ValueType) -> Result<Outline> {
         match value_type {
             ValueType::String => self.whole_string(),
@@ -203,23 +210,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     fn json(&mut self) -> Result<Outline> {
         self.visitor.begin(ValueType::Json, Some(1));
-        let len = self.show_string(Role::Whole, "JSON text")?;
-        let mut tally = Tally::default();
-        tally.add_element(len);
-        Ok(Outline::new(1, Some(tally), Layout::String))
+        Ok(Outline::of_string(self.show_string(Role::Whole, "JSON text")?))
     }
 
-    #[inline]
+    #[inline(always)]
     fn whole_string(&mut self) -> Result<Outline> {
         self.visitor.begin(ValueType::String, Some(1));
-        let len = self.show_string(Role::Whole, "a string value")?;
-        let mut tally = Tally::default();
-        tally.add_element(len);
-        Ok(Outline::new(1, Some(tally), Layout::String))
+        Ok(Outline::of_string(self.show_string(Role::Whole, "a string value")?))
     }
 
     /// Shows the string at the cursor to the visitor and passes over it. Returns its decoded length.
-    #[inline]
+    #[inline(always)]
     fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
         let string = if let Some(len) = shown_len(header) {
