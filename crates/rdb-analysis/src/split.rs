@@ -26,6 +26,11 @@ use crate::scan::{Context, Halt, Pass, Sink};
 /// Bytes read before the rest is split: enough to know who wrote the file.
 const PRELUDE_BYTES: u64 = 64 << 10;
 
+/// A larger part of the file is read first, within bounds, if that is what it takes to see so many names.
+const WATCHED_NAMES: u64 = 16;
+const PRELUDE_PART: u64 = 64;
+const MAX_PRELUDE_BYTES: u64 = 64 << 20;
+
 /// Smallest range worth the search for its start.
 const MIN_RANGE_BYTES: u64 = 8 << 20;
 
@@ -40,6 +45,9 @@ const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
 
 /// Half of the length of a name that no guess is refused for.
 const MIN_LONGEST_NAME: usize = 64;
+
+/// First bytes of names that are compared with those of others.
+const INITIALS: usize = 3;
 
 /// Stands for the slot of the records before, until it is known. No slot has this number.
 const INHERITED_SLOT: u16 = u16::MAX;
@@ -129,11 +137,15 @@ pub(crate) fn scan_split<M: MemoryGauge, C: Collector>(
     let mut stitch = Stitch::<M>::new(bytes, start, context, time_ms)?;
     let length = bytes.len() as u64;
     let prelude = match cut {
-        Cut::ForThreads(_) => PRELUDE_BYTES,
+        Cut::ForThreads(_) => PRELUDE_BYTES.max((length / PRELUDE_PART).min(MAX_PRELUDE_BYTES)),
         Cut::Evenly { range_bytes, .. } => PRELUDE_BYTES.min(range_bytes),
     };
     let mut watching = Watching { collector: &mut *collector, shape: stitch.shape };
-    let mut halt = stitch.read_to(start.saturating_add(prelude), &mut watching);
+    let bound = start.saturating_add(prelude);
+    let mut halt = Halt::Bound;
+    while halt == Halt::Bound && stitch.parser.position() < bound && watching.shape.names < WATCHED_NAMES {
+        halt = stitch.read_to(bound.min(stitch.parser.position() + PRELUDE_BYTES), &mut watching);
+    }
     stitch.shape = watching.shape;
     while halt == Halt::Bound {
         let here = stitch.parser.position();
@@ -185,8 +197,7 @@ impl<'a, M: MemoryGauge> Stitch<'a, M> {
     fn new(bytes: &'a [u8], start: u64, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
         let parser = Parser::new(SliceInput::starting_at(bytes, start), context.options.parser())?;
         let pass = Pass::new(&parser, context, time_ms);
-        let shape = NameShape { printable: true, longest: MIN_LONGEST_NAME };
-        Ok(Self { bytes, context, parser, pass, shape })
+        Ok(Self { bytes, context, parser, pass, shape: NameShape::UNKNOWN })
     }
 
     /// Reads on to the first place between keys at or behind `bound`.
@@ -314,7 +325,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     Ok(scan) => return Some(scan.of(part)),
                     Err(Broken { bytes }) => in_vain += bytes,
                 }
-                if in_vain > SEARCH_BYTES {
+                if in_vain > SEARCH_BYTES.max(to - from) {
                     return None;
                 }
                 part.clear();
@@ -410,7 +421,10 @@ impl<M: MemoryGauge> Guess<'_, M> {
                 _ => break,
             }
         }
-        let broken = end < to && !stopped && pass.facts.keys < CHAIN_KEYS;
+        // A chain that has not shown itself must not jump far over the range's end either: what looks like a length
+        // can be any number.
+        let jumps = end > to.saturating_add(SEARCH_BYTES);
+        let broken = (end < to || jumps) && !stopped && pass.facts.keys < CHAIN_KEYS;
         if broken && parser.position() != self.bytes.len() as u64 {
             return Err(Broken { bytes: parser.position() - start });
         }
@@ -442,16 +456,51 @@ struct Broken {
 /// name is not followed: inside a collection most guesses are lengths and pieces of elements.
 #[derive(Clone, Copy, Debug)]
 struct NameShape {
-    /// Whether all names are printable.
+    /// Names seen.
+    names: u64,
+    /// Whether some are stored as numbers, in up to four bytes, any bytes.
+    numbers: bool,
+    /// Whether all others are printable.
     printable: bool,
     longest: usize,
+    /// The bytes that names have in their first places.
+    initials: [[bool; 256]; INITIALS],
 }
 
 impl NameShape {
-    fn fits(self, name: &[u8]) -> bool {
-        // A name that is a number has up to four bytes, any bytes.
-        name.len() <= 4
-            || name.len() <= 2 * self.longest && !(self.printable && name.iter().any(u8::is_ascii_control))
+    const UNKNOWN: Self = Self {
+        names: 0,
+        numbers: false,
+        printable: true,
+        longest: MIN_LONGEST_NAME,
+        initials: [[false; 256]; INITIALS],
+    };
+
+    fn learn(&mut self, name: RdbString<'_>) {
+        self.names += 1;
+        match name {
+            RdbString::Raw(name) => {
+                self.printable &= !name.iter().any(u8::is_ascii_control);
+                self.longest = self.longest.max(name.len());
+                for (seen, &byte) in self.initials.iter_mut().zip(name) {
+                    seen[usize::from(byte)] = true;
+                }
+            }
+            RdbString::Int(_) => self.numbers = true,
+            _ => self.printable = false,
+        }
+    }
+
+    fn fits(&self, name: &[u8]) -> bool {
+        if name.len() <= 4 && (self.numbers || self.names < WATCHED_NAMES) {
+            return true;
+        }
+        let begins_alike = || {
+            let places = self.initials.iter().zip(name);
+            self.names < WATCHED_NAMES || places.into_iter().all(|(seen, &byte)| seen[usize::from(byte)])
+        };
+        name.len() <= 2 * self.longest
+            && (!self.printable || begins_alike() && !name.iter().any(u8::is_ascii_control))
     }
 }
 
@@ -463,14 +512,7 @@ struct Watching<'a, C> {
 
 impl<C: Sink> Sink for Watching<'_, C> {
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        match key.key {
-            RdbString::Raw(name) => {
-                self.shape.printable &= !name.iter().any(u8::is_ascii_control);
-                self.shape.longest = self.shape.longest.max(name.len());
-            }
-            RdbString::Int(_) => {}
-            _ => self.shape.printable = false,
-        }
+        self.shape.learn(key.key);
         self.collector.key(now_ms, key)
     }
 
