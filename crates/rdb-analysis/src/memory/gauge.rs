@@ -93,6 +93,8 @@ struct Value {
     /// Whether the value may become packed, or change its encoding on the way, so that its elements are
     /// looked at one by one.
     in_detail: bool,
+    /// Whether a set that is no intset may become packed.
+    may_be_packed: bool,
     /// Bytes of the elements, without what all of them have in common.
     sum: u64,
     /// The same in [`PARTS`] of a byte.
@@ -271,6 +273,8 @@ impl Visitor for Gauge {
             _ => (Watched::Nothing, false),
         };
         self.value = Value::new(watched, in_detail, !profile.rounds_packed);
+        self.value.may_be_packed =
+            self.rules.family.has_small_lists_and_sets() && within(limits.set_max_listpack_entries);
     }
 
     #[inline]
@@ -369,6 +373,7 @@ impl Value {
         Self {
             watched,
             in_detail,
+            may_be_packed: false,
             sum: 0,
             parts: 0,
             nodes: 0,
@@ -447,8 +452,9 @@ impl Gauge {
                     value.integer_bytes = value.integer_bytes.max(bytes);
                 } else {
                     value.converts_at.get_or_insert(value.index);
-                    // Whatever comes now, the value is no intset and, before 7.2, no packed one.
-                    value.in_detail = self.rules.family.has_small_lists_and_sets();
+                    // Whatever comes now, the value is no intset, and if it is large or the server older than
+                    // 7.2, no packed one either.
+                    value.in_detail &= value.may_be_packed;
                 }
                 value.index += 1;
             }
