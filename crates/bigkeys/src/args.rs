@@ -6,16 +6,35 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rdb_analysis::Rank;
 use rdb_analysis::json::KeysAs;
+use rdb_parser::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 use rdb_source::IoMode;
 
 use crate::memory_args::MemoryArgs;
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, long_version = long_version(), max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// With the versions of the format that are known, by the servers that write them.
+fn long_version() -> String {
+    let (redis, valkey) = (KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS);
+    format!(
+        "{version}
+
+Reads, and later versions with a warning:
+  Redis, KeyDB   RDB {first} to {last}
+  Valkey         RDB {first} to 11 (up to 8.1), RDB {first_valkey} to {last_valkey} (from 9.0)
+  Dragonfly      .rdb, and .dfs with its summary, of RDB 9 and later",
+        version = env!("CARGO_PKG_VERSION"),
+        first = redis.start(),
+        last = redis.end(),
+        first_valkey = valkey.start(),
+        last_valkey = valkey.end(),
+    )
 }
 
 #[derive(Debug, Subcommand)]

@@ -232,6 +232,28 @@ fn without_an_input_or_with_an_unknown_option_the_usage_is_an_error() {
 }
 
 #[test]
+fn the_table_says_what_was_irregular() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("next.rdb");
+    std::fs::write(&path, b"REDIS0099\xfe\x00\x00\x01a\x01b\xff\0\0\0\0\0\0\0\0").expect("written");
+    let shown = stdout(&["scan", text(&path)], 0);
+    let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("  irregular: ")).collect();
+    assert_eq!(lines.len(), 1, "{shown}");
+    assert!(lines[0].contains("version") && lines[0].ends_with("at offset 0 (0x0)"), "{}", lines[0]);
+    let clean = testdata("fixtures/redis-7.2.6.rdb");
+    assert!(!stdout(&["scan", text(&clean)], 0).contains("irregular"));
+}
+
+#[test]
+fn the_version_names_the_formats_that_are_read() {
+    let long = stdout(&["--version"], 0);
+    for server in ["Redis, KeyDB   RDB 1 to 15", "RDB 80 to 81", "Dragonfly", env!("CARGO_PKG_VERSION")] {
+        assert!(long.contains(server), "{server}: {long}");
+    }
+    assert_eq!(stdout(&["-V"], 0).lines().count(), 1);
+}
+
+#[test]
 fn colours_come_only_when_asked_for() {
     let file = testdata("fixtures/redis-7.4.1.rdb");
     assert!(!stdout(&["scan", text(&file)], 0).contains('\u{1b}'));

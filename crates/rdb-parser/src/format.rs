@@ -4,6 +4,7 @@
 //! add, as listed in `docs/format-notes.md`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Length of the magic and version that open a file.
 pub(crate) const HEADER_BYTES: usize = 9;
@@ -14,9 +15,11 @@ pub(crate) const FIRST_VERSION_WITH_CHECKSUM: u32 = 5;
 /// First version of the numbering that Valkey began with its own magic.
 pub(crate) const FIRST_VALKEY_VERSION: u32 = 80;
 
-/// Highest versions whose content is known.
-const LAST_KNOWN_REDIS_VERSION: u32 = 15;
-const LAST_KNOWN_VALKEY_VERSION: u32 = 81;
+/// Versions behind the magic `REDIS` of which every record is known.
+pub const KNOWN_REDIS_VERSIONS: RangeInclusive<u32> = 1..=15;
+
+/// Versions behind the magic `VALKEY` of which every record is known.
+pub const KNOWN_VALKEY_VERSIONS: RangeInclusive<u32> = FIRST_VALKEY_VERSION..=81;
 
 /// First version of Valkey that can compress more than strings.
 pub(crate) const FIRST_VALKEY_VERSION_WITH_ENVELOPE: u32 = 81;
@@ -29,11 +32,11 @@ const FIRST_VERSION_WITH_SET_LISTPACK: u32 = 10;
 
 /// Whether every record of a file of this version is known.
 pub(crate) fn is_known_version(dialect: Dialect, version: u32) -> bool {
-    version
-        <= match dialect {
-            Dialect::Valkey => LAST_KNOWN_VALKEY_VERSION,
-            Dialect::Redis | Dialect::Dragonfly => LAST_KNOWN_REDIS_VERSION,
-        }
+    let known = match dialect {
+        Dialect::Valkey => KNOWN_VALKEY_VERSIONS,
+        Dialect::Redis | Dialect::Dragonfly => KNOWN_REDIS_VERSIONS,
+    };
+    version <= *known.end()
 }
 
 /// Bytes in the position of a value type that are not one.

@@ -103,6 +103,10 @@ fn describe(out: &mut dyn Write, source: &SourceReport) -> io::Result<()> {
     for note in &facts.notes {
         writeln!(out, "  {}", Escaped::for_terminal(note.as_bytes()))?;
     }
+    // One line for each kind, already escaped.
+    for line in facts.warnings.to_string().lines() {
+        writeln!(out, "  irregular: {line}")?;
+    }
     if let Some(reason) = &facts.coverage.reason {
         let reason = Escaped::for_terminal(reason.as_bytes());
         writeln!(out, "  {WARNING}PARTIAL{WARNING:#}: {reason}")?;
