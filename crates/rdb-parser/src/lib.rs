@@ -33,7 +33,6 @@ mod crc64;
 mod dragonfly;
 pub mod dump;
 mod encoding;
-mod envelope;
 mod error;
 pub mod escape;
 mod event;
@@ -54,7 +53,6 @@ mod window;
 
 pub use crc64::Crc64;
 pub use encoding::Packed;
-pub use envelope::{EnvelopeCodec, ValkeyEnvelope};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, ModuleId, ValueType};

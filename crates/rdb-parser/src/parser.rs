@@ -1,13 +1,12 @@
 //! The record loop.
 
 use crate::crc64::Crc64;
-use crate::envelope::{self, ValkeyEnvelope};
 use crate::error::KEY_IN_MESSAGE_BYTES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Outline};
 use crate::format::{
     Dialect, FIRST_VALKEY_VERSION, FIRST_VERSION_WITH_CHECKSUM, HEADER_BYTES, ModuleId, RareRecord,
-    ValueType, is_known_version, opcode,
+    VALKEY_ENVELOPE_MAGIC, ValueType, is_known_version, opcode,
 };
 use crate::input::{Input, SliceInput};
 use crate::limits;
@@ -18,6 +17,9 @@ use crate::value::{Walker, skip_module_stream};
 use crate::visitor::Visitor;
 use crate::warning::{Warning, Warnings};
 use crate::window::Window;
+
+/// What an [`Error`] says of a file in an envelope.
+const IN_ENVELOPE: &str = "an RDB file in the compressed envelope of Valkey 9.2 (VCS): decompress the frame behind its 7 bytes first";
 
 /// Slots of a cluster.
 pub(crate) const SLOTS: u64 = 16_384;
@@ -608,8 +610,8 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || shown.starts_with(b"VALKEY"))
         {
             return Err(Error::truncated("the header", start + shown.len() as u64));
-        } else if ValkeyEnvelope::detect(shown).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), start));
+        } else if shown.starts_with(VALKEY_ENVELOPE_MAGIC) {
+            return Err(Error::new(ErrorKind::Unsupported(IN_ENVELOPE), start));
         } else {
             return Err(Error::new(ErrorKind::BadMagic, start));
         };
