@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rdb_analysis::Rank;
@@ -13,14 +14,14 @@ use crate::memory_args::MemoryArgs;
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
-#[command(version, long_version = long_version(), max_term_width = 100)]
+#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 /// With the versions of the format that are known, by the servers that write them.
-fn long_version() -> String {
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     let (redis, valkey) = (KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS);
     format!(
         "{version}
@@ -35,7 +36,7 @@ Reads, and later versions with a warning:
         first_valkey = valkey.start(),
         last_valkey = valkey.end(),
     )
-}
+});
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

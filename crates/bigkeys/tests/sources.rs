@@ -44,6 +44,16 @@ fn lz4(data: &[u8]) -> Vec<u8> {
     encoder.finish().expect("compresses")
 }
 
+/// What Valkey 9.2 makes of a file with `rdbcompression lz4`.
+fn envelope(data: &[u8]) -> Vec<u8> {
+    let info = lz4_flex::frame::FrameInfo::new()
+        .block_size(lz4_flex::frame::BlockSize::Max64KB)
+        .content_checksum(true);
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, b"VCS\x01\x01\0\x01".to_vec());
+    encoder.write_all(data).expect("compresses");
+    encoder.finish().expect("compresses")
+}
+
 fn bigkeys() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bigkeys"));
     command.stdin(Stdio::null());
@@ -76,7 +86,15 @@ fn scan(inputs: &[&str], dir: &TempDir) -> (Value, i32, String) {
 #[test]
 fn compressed_files_are_recognised_by_content() {
     let data = rdb(1000);
-    let packed = [gzip(&data), zstd(&data), lz4(&data), zstd(&gzip(&data)), gzip(&lz4(&data))];
+    let packed = [
+        gzip(&data),
+        zstd(&data),
+        lz4(&data),
+        zstd(&gzip(&data)),
+        gzip(&lz4(&data)),
+        envelope(&data),
+        gzip(&envelope(&data)),
+    ];
     for (i, packed) in packed.iter().enumerate() {
         let dir = directory(&[("backup", packed)]);
         for io in ["auto", "read"] {
@@ -104,7 +122,7 @@ fn compressed_files_are_recognised_by_content() {
 #[test]
 fn cut_or_damaged_compressed_data_gives_a_partial_report_and_status_3() {
     let data = rdb(20_000);
-    for (i, packed) in [gzip(&data), zstd(&data), lz4(&data)].iter().enumerate() {
+    for (i, packed) in [gzip(&data), zstd(&data), lz4(&data), envelope(&data)].iter().enumerate() {
         let cut = &packed[..packed.len() * 2 / 3];
         let mut damaged = packed.clone();
         for byte in &mut damaged[packed.len() * 2 / 3..][..40] {
@@ -120,6 +138,33 @@ fn cut_or_damaged_compressed_data_gives_a_partial_report_and_status_3() {
             assert!(keys > 100 && keys < 20_000, "{i} {what}: {keys} keys");
         }
     }
+}
+
+#[test]
+fn an_envelope_gives_what_the_file_in_it_gives() {
+    let data = [&rdb(20_000)[..], b"*1\r\n$4\r\nPING\r\n"].concat();
+    let plain = data.len() - 14;
+    let packed = [&envelope(&data[..plain])[..], &data[plain..]].concat();
+    let dir = directory(&[("plain", &data), ("packed", &packed)]);
+    let comparable = |mut report: Value| {
+        for name in ["path", "notes"] {
+            report["sources"][0][name] = Value::Null;
+        }
+        let top = report["top"].as_object_mut().expect("top lists");
+        for key in top.values_mut().flat_map(|keys| keys.as_array_mut().expect("a list")) {
+            key["source"] = Value::Null;
+        }
+        report
+    };
+    for io in ["auto", "read"] {
+        let (expected, ..) = scan(&["plain", "--io", io], &dir);
+        let (found, status, said) = scan(&["packed", "--io", io], &dir);
+        assert_eq!(status, 0, "{said}");
+        assert_eq!(found["sources"][0]["trailing_kind"], "aof_commands");
+        assert_eq!(comparable(found), comparable(expected), "{io}");
+    }
+    let (_, status, said) = scan(&["packed", "--io", "mmap"], &dir);
+    assert!(status == 2 && said.contains("not compressed"), "{said}");
 }
 
 #[test]
@@ -260,6 +305,7 @@ fn what_is_something_else_is_named_in_one_line() {
         ("aof.gz", &gzip(b"*1\r\n$4\r\nPING\r\n")),
         ("empty.gz", &gzip(b"")),
         ("text", b"some text"),
+        ("new.vcs", b"VCS\x02\x01\0\x01"),
     ]);
     for (name, says) in [
         ("a.zip", "zip archive"),
@@ -267,6 +313,7 @@ fn what_is_something_else_is_named_in_one_line() {
         ("aof.gz", "inside gzip"),
         ("empty.gz", "is empty"),
         ("text", "not an RDB file"),
+        ("new.vcs", "envelope of Valkey, of a version that is not known (2)"),
     ] {
         let (_, status, said) = scan(&[name], &dir);
         assert_eq!((status, said.lines().count()), (2, 1), "{said}");

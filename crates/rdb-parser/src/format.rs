@@ -9,6 +9,9 @@ use std::ops::RangeInclusive;
 /// Length of the magic and version that open a file.
 pub(crate) const HEADER_BYTES: usize = 9;
 
+/// First bytes of a file that Valkey 9.2 has compressed as a whole, which is not for this crate to undo.
+pub(crate) const VALKEY_ENVELOPE_MAGIC: &[u8] = b"VCS";
+
 /// First version with a checksum after the end of file opcode.
 pub(crate) const FIRST_VERSION_WITH_CHECKSUM: u32 = 5;
 

@@ -38,7 +38,6 @@ mod crc64;
 mod dragonfly;
 pub mod dump;
 mod encoding;
-mod envelope;
 mod error;
 pub mod escape;
 mod event;
@@ -60,7 +59,6 @@ mod window;
 
 pub use crc64::Crc64;
 pub use encoding::Packed;
-pub use envelope::{EnvelopeCodec, ValkeyEnvelope};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS, ModuleId, ValueType};

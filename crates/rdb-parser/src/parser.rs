@@ -2,16 +2,20 @@
 
 use crate::container::MetaString;
 use crate::crc64::Crc64;
-use crate::envelope::{self, ValkeyEnvelope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Event, Flavour, Header, KeyMeta};
-use crate::format::{Dialect, FIRST_VALKEY_VERSION, HEADER_BYTES, ModuleId, is_known_version};
+use crate::format::{
+    Dialect, FIRST_VALKEY_VERSION, HEADER_BYTES, ModuleId, VALKEY_ENVELOPE_MAGIC, is_known_version,
+};
 use crate::input::{Input, SliceInput};
 use crate::keys::Found;
 use crate::rare::Rare;
 use crate::visitor::Visitor;
 use crate::warning::{Warning, Warnings};
 use crate::window::Window;
+
+/// What an [`Error`] says of a file in an envelope.
+const IN_ENVELOPE: &str = "an RDB file in the compressed envelope of Valkey 9.2 (VCS): decompress the frame behind its 7 bytes first";
 
 /// Slots of a cluster.
 pub(crate) const SLOTS: u64 = 16_384;
@@ -355,8 +359,8 @@ fn read_header<I: Input>(input: &mut I) -> Result<Header> {
                 || shown.starts_with(b"VALKEY"))
         {
             return Err(Error::truncated("the header", start + shown.len() as u64));
-        } else if ValkeyEnvelope::detect(shown).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported(envelope::MESSAGE), start));
+        } else if shown.starts_with(VALKEY_ENVELOPE_MAGIC) {
+            return Err(Error::new(ErrorKind::Unsupported(IN_ENVELOPE), start));
         } else {
             return Err(Error::new(ErrorKind::BadMagic, start));
         };

@@ -1,4 +1,4 @@
-//! Compressed data: gzip, zstd and lz4 frames, told by their first bytes.
+//! Compressed data: gzip, zstd and lz4 frames, and Valkey's envelope around one, told by their first bytes.
 
 use std::fmt;
 use std::io::{self, BufRead as _, Read};
@@ -7,6 +7,7 @@ use flate2::bufread::GzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
+use crate::envelope::{self, Codec};
 use crate::head::Head;
 
 /// First bytes of the formats. Sources: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1, and
@@ -30,6 +31,10 @@ pub enum Compression {
     Zstd,
     /// LZ4 frames, current or legacy.
     Lz4,
+    /// Valkey's envelope around one LZ4 frame.
+    ValkeyLz4,
+    /// Valkey's envelope around one Zstandard frame.
+    ValkeyZstd,
 }
 
 impl Compression {
@@ -39,6 +44,8 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Lz4 => "lz4",
+            Self::ValkeyLz4 => "lz4 of Valkey",
+            Self::ValkeyZstd => "zstd of Valkey",
         }
     }
 
@@ -50,11 +57,25 @@ impl Compression {
             Some(Self::Zstd)
         } else if bytes.starts_with(LZ4_MAGIC) || bytes.starts_with(LZ4_LEGACY_MAGIC) {
             Some(Self::Lz4)
+        } else if let Some(codec) = envelope::codec(bytes) {
+            codec.ok().map(|codec| match codec {
+                Codec::Lz4 => Self::ValkeyLz4,
+                Codec::Zstd => Self::ValkeyZstd,
+            })
         } else {
             // Parallel compressors begin with a frame that readers skip. It is the same in both formats;
             // zstd's are the ones that write it.
             let skipped = skippable_bytes(bytes)?;
             usize::try_from(skipped).ok().and_then(|n| Self::of(bytes.get(n..)?)).or(Some(Self::Zstd))
+        }
+    }
+
+    /// What an envelope has inside.
+    fn enveloped(self) -> Option<Self> {
+        match self {
+            Self::ValkeyLz4 => Some(Self::Lz4),
+            Self::ValkeyZstd => Some(Self::Zstd),
+            _ => None,
         }
     }
 }
@@ -70,23 +91,43 @@ fn skippable_bytes(bytes: &[u8]) -> Option<u64> {
 type Source = Head<Box<dyn Read + Send>>;
 
 /// Decompresses member after member, frame after frame. Data that is cut, damaged, or followed by
-/// anything but zeros ends in an error and never in a clean end.
+/// anything but zeros ends in an error and never in a clean end. What follows the frame of an envelope belongs to
+/// the content, as servers have it.
 pub(crate) struct Decompress {
     format: Compression,
     state: State,
 }
 
 enum State {
+    /// In front of an envelope.
+    Envelope(Source),
+    /// Behind the frame of one.
+    Behind(Source),
     Between(Source),
     Gzip(Box<GzDecoder<Source>>),
     Zstd(Box<ZstdDecoder<'static, Source>>),
-    Lz4 { decoder: Box<FrameDecoder<Source>>, has_end_mark: bool },
+    Lz4 {
+        decoder: Box<FrameDecoder<Source>>,
+        has_end_mark: bool,
+    },
     Done,
 }
 
 impl Decompress {
     pub(crate) fn new(format: Compression, source: impl Read + Send + 'static) -> Self {
-        Self { format, state: State::Between(Head::new(Box::new(source))) }
+        let source: Source = Head::new(Box::new(source));
+        let state = if format.enveloped().is_some() { State::Envelope } else { State::Between };
+        Self { format, state: state(source) }
+    }
+
+    /// Starts on the frame in an envelope.
+    fn unwrap(&self, mut source: Source) -> io::Result<State> {
+        source.peek(envelope::BYTES);
+        source.consume(envelope::BYTES);
+        match begin_frame(source)? {
+            Ok(state) if state.format() == self.format.enveloped() => Ok(state),
+            _ => Err(envelope::not_a_frame()),
+        }
     }
 
     /// Starts on the next member or frame, if there is one.
@@ -100,19 +141,43 @@ impl Decompress {
         if magic.is_empty() {
             return source.take_failure_at_start().map_or(Ok(State::Done), Err);
         }
-        match (Compression::of(magic), self.format) {
-            (Some(Compression::Gzip), Compression::Gzip) => Ok(State::Gzip(Box::new(GzDecoder::new(source)))),
-            (Some(Compression::Zstd), Compression::Zstd) => {
-                Ok(State::Zstd(Box::new(ZstdDecoder::with_buffer(source)?.single_frame())))
-            }
-            (Some(Compression::Lz4), Compression::Lz4) => {
-                let has_end_mark = !magic.starts_with(LZ4_LEGACY_MAGIC);
-                source.ran_out = false;
-                Ok(State::Lz4 { decoder: Box::new(FrameDecoder::new(source)), has_end_mark })
-            }
-            _ => skip_padding(source).map(|()| State::Done),
+        match begin_frame(source)? {
+            Ok(state) if state.format() == Some(self.format) => Ok(state),
+            Ok(_) => Err(other_data()),
+            Err(source) => skip_padding(source).map(|()| State::Done),
         }
     }
+}
+
+impl State {
+    /// What is being decompressed.
+    fn format(&self) -> Option<Compression> {
+        match self {
+            Self::Gzip(_) => Some(Compression::Gzip),
+            Self::Zstd(_) => Some(Compression::Zstd),
+            Self::Lz4 { .. } => Some(Compression::Lz4),
+            Self::Envelope(_) | Self::Behind(_) | Self::Between(_) | Self::Done => None,
+        }
+    }
+}
+
+/// Starts on the member or frame that `source` begins with; gives `source` back if there is none.
+fn begin_frame(mut source: Source) -> io::Result<Result<State, Source>> {
+    let magic = source.peek(MAGIC_BYTES);
+    Ok(Ok(match Compression::of(magic) {
+        Some(Compression::Gzip) => State::Gzip(Box::new(GzDecoder::new(source))),
+        Some(Compression::Zstd) => State::Zstd(Box::new(ZstdDecoder::with_buffer(source)?.single_frame())),
+        Some(Compression::Lz4) => {
+            let has_end_mark = !magic.starts_with(LZ4_LEGACY_MAGIC);
+            source.ran_out = false;
+            State::Lz4 { decoder: Box::new(FrameDecoder::new(source)), has_end_mark }
+        }
+        _ => return Ok(Err(source)),
+    }))
+}
+
+fn other_data() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "other data follows where the compressed data ends")
 }
 
 /// Accepts the zeros that tapes and block devices leave behind compressed data, and nothing else.
@@ -123,10 +188,7 @@ fn skip_padding(mut source: Source) -> io::Result<()> {
             return Ok(());
         }
         if held.iter().any(|&byte| byte != 0) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "other data follows where the compressed data ends",
-            ));
+            return Err(other_data());
         }
         let n = held.len();
         source.consume(n);
@@ -140,7 +202,8 @@ impl Read for Decompress {
         }
         loop {
             let outcome = match &mut self.state {
-                State::Between(_) => Ok(0),
+                State::Envelope(_) | State::Between(_) => Ok(0),
+                State::Behind(source) => return source.read(out),
                 State::Gzip(decoder) => decoder.read(out),
                 State::Zstd(decoder) => decoder.read(out),
                 State::Lz4 { decoder, .. } => decoder.read(out),
@@ -156,16 +219,18 @@ impl Read for Decompress {
                 Ok(n) => return Ok(n),
             }
             // One member has ended; what comes next?
+            let after = if self.format.enveloped().is_some() { State::Behind } else { State::Between };
             let next = match std::mem::replace(&mut self.state, State::Done) {
+                State::Envelope(source) => self.unwrap(source),
                 State::Between(source) => self.begin(source),
-                State::Gzip(decoder) => Ok(State::Between(decoder.into_inner())),
-                State::Zstd(decoder) => Ok(State::Between(decoder.finish())),
+                State::Gzip(decoder) => Ok(after(decoder.into_inner())),
+                State::Zstd(decoder) => Ok(after(decoder.finish())),
                 // The decoder takes the end of the data for the end of the frame.
                 State::Lz4 { decoder, has_end_mark: true } if decoder.get_ref().ran_out => {
                     Err(io::ErrorKind::UnexpectedEof.into())
                 }
-                State::Lz4 { decoder, .. } => Ok(State::Between(decoder.into_inner())),
-                State::Done => Ok(State::Done),
+                State::Lz4 { decoder, .. } => Ok(after(decoder.into_inner())),
+                State::Behind(_) | State::Done => Ok(State::Done),
             };
             self.state = next.map_err(|error| self.explain(&error))?;
         }
@@ -197,7 +262,16 @@ pub(crate) mod tests {
     use proptest::prelude::*;
     use std::io::Write as _;
 
-    pub(crate) const ALL: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::Lz4];
+    /// Those that may stand alone or follow each other.
+    const MEMBERS: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::Lz4];
+
+    pub(crate) const ALL: [Compression; 5] = [
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Lz4,
+        Compression::ValkeyLz4,
+        Compression::ValkeyZstd,
+    ];
 
     pub(crate) fn compress(format: Compression, data: &[u8]) -> Vec<u8> {
         match format {
@@ -217,6 +291,10 @@ pub(crate) mod tests {
                 let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
                 encoder.write_all(data).expect("compresses");
                 encoder.finish().expect("compresses")
+            }
+            Compression::ValkeyLz4 => [b"VCS\x01\x01\0\x01", &compress(Compression::Lz4, data)[..]].concat(),
+            Compression::ValkeyZstd => {
+                [b"VCS\x01\x02\0\x01", &compress(Compression::Zstd, data)[..]].concat()
             }
         }
     }
@@ -255,7 +333,7 @@ pub(crate) mod tests {
     #[test]
     fn members_follow_each_other_and_zeros_may_follow_the_last() {
         let data = sample(300_000);
-        for format in ALL {
+        for format in MEMBERS {
             let (first, second) = data.split_at(123_456);
             let mut packed = compress(format, first);
             packed.extend(compress(format, b""));
@@ -293,8 +371,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_follows_the_frame_of_an_envelope_is_passed_on() {
+        for format in [Compression::ValkeyLz4, Compression::ValkeyZstd] {
+            for rest in [&b"\0\0rest"[..], b"", b"VCS\x01\x01\0\x01", &compress(Compression::Lz4, b"x")] {
+                let packed = [&compress(format, b"REDIS0011")[..], rest].concat();
+                let (out, outcome) = decompress(format, &packed);
+                assert!(outcome.is_ok() && out == [b"REDIS0011", rest].concat(), "{format:?} {rest:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_envelope_holds_a_frame_of_its_codec() {
+        let (lz4, zstd) = (compress(Compression::Lz4, b"x"), compress(Compression::Zstd, b"x"));
+        for inside in [&b""[..], b"REDIS0011", &zstd, &compress(Compression::ValkeyLz4, b"x")] {
+            let (out, outcome) = decompress(Compression::ValkeyLz4, &[b"VCS\x01\x01\0\x01", inside].concat());
+            assert!(out.is_empty() && outcome.is_err(), "{inside:?}");
+        }
+        let (_, outcome) = decompress(Compression::ValkeyZstd, &[b"VCS\x01\x02\0\x01", &lz4[..]].concat());
+        assert!(outcome.is_err());
+    }
+
+    #[test]
     fn other_data_behind_the_last_member_is_an_error() {
-        for format in ALL {
+        for format in MEMBERS {
             let mut packed = compress(format, b"REDIS0011");
             packed.extend(b"\0\0rest");
             let (out, outcome) = decompress(format, &packed);
@@ -306,7 +406,7 @@ pub(crate) mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn flipped_bits_do_no_harm(at in any::<prop::sample::Index>(), bit in 0..8u8, which in 0..3usize) {
+        fn flipped_bits_do_no_harm(at in any::<prop::sample::Index>(), bit in 0..8u8, which in 0..ALL.len()) {
             let data = sample(20_000);
             let mut packed = compress(ALL[which], &data);
             let at = at.index(packed.len());

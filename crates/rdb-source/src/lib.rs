@@ -8,6 +8,7 @@
 
 mod decompress;
 mod discover;
+mod envelope;
 mod head;
 mod map;
 mod prefetch;
@@ -299,8 +300,8 @@ fn reopen(path: &Path, layers: Vec<Compression>, wrapper: Wrapper, stop: &Arc<At
 impl Nature {
     /// What stands around the RDB data, if this is any.
     fn wrapper(&self, path: &Path) -> Result<Wrapper, OpenError> {
-        match self.content {
-            Content::Rdb(wrapper) => Ok(wrapper),
+        match &self.content {
+            Content::Rdb(wrapper) => Ok(*wrapper),
             // The parser knows best what is wrong with it.
             Content::Unknown => Ok(Wrapper::default()),
             Content::Empty => Err(OpenError::Empty(path.to_owned())),
