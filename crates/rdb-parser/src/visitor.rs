@@ -65,7 +65,8 @@ pub trait Visitor {
     }
 
     /// Whether to show the strings of a table as [strings](Self::string), or only their
-    /// [lengths](Self::lengths), which is faster. Asked after each table [begins](Self::begin).
+    /// [lengths](Self::lengths), which is faster. Asked when a table [has begun](Self::begin) and, as long as the
+    /// answer is yes, behind each of its elements.
     fn wants_strings(&self) -> bool {
         true
     }

@@ -487,3 +487,51 @@ fn damage_inside_a_value_costs_only_that_key() {
         assert!(matches!(parser.next_event_with(&mut visitor), Ok(None)));
     }
 }
+
+/// Wants the strings of so many elements of a table, then lengths.
+#[derive(Default)]
+struct Weary {
+    wanted: usize,
+    fields: usize,
+    lengths: Vec<[u64; 2]>,
+}
+
+impl Visitor for Weary {
+    fn string(&mut self, role: Role, _: RdbString<'_>) {
+        self.fields += usize::from(role == Role::Field);
+    }
+
+    fn wants_strings(&self) -> bool {
+        self.fields < self.wanted
+    }
+
+    fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
+        self.lengths.push([lengths[0], lengths[1]]);
+    }
+}
+
+#[test]
+fn a_visitor_may_want_the_strings_of_the_first_elements_only() {
+    fn read<I: rdb_parser::Input>(input: I, visitor: &mut Weary) -> Option<u64> {
+        let mut parser = Parser::new(input, rdb_parser::Options::default()).expect("valid");
+        match parser.next_event_with(visitor) {
+            Ok(Some(Event::Entry(entry))) => entry.outline.value_bytes,
+            other => panic!("{other:?}"),
+        }
+    }
+    let file = b"REDIS0003\x04\x01h\x05\x01a\x01b\x02aa\x01b\x03aaa\xc0\x0c\x04aaaa\x00\x05aaaaa\x01b\xff";
+    for wanted in 0..7 {
+        let rest: Vec<[u64; 2]> = [[1, 1], [2, 1], [3, 2], [4, 0], [5, 1]].into_iter().skip(wanted).collect();
+        for window in [false, true] {
+            let mut visitor = Weary { wanted, ..Weary::default() };
+            let value_bytes = if window {
+                read(Window::new(Trickle(file), None), &mut visitor)
+            } else {
+                read(SliceInput::new(file), &mut visitor)
+            };
+            assert_eq!(value_bytes, Some(20), "{wanted}");
+            assert_eq!(visitor.fields, wanted.min(5));
+            assert_eq!(visitor.lengths, rest, "{wanted}");
+        }
+    }
+}

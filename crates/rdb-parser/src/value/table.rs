@@ -100,15 +100,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let count =
             self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
-        let sums = if self.visitor.wants_strings() {
-            self.elements::<STRINGS, true>(count, table, roles, payload)?
-        } else {
-            self.elements::<STRINGS, false>(count, table, roles, payload)?
-        };
+        let mut sums = TableSums::default();
+        let mut left = count;
+        if self.visitor.wants_strings() {
+            (sums, left) = self.elements::<STRINGS, true>(left, table, roles, payload, sums)?;
+        }
+        (sums, _) = self.elements::<STRINGS, false>(left, table, roles, payload, sums)?;
         Ok((self.table_outline(count, &sums), sums))
     }
 
-    /// Passes over so many elements, showing their strings if `SHOWN`, otherwise the lengths.
+    /// Passes over so many elements, showing their strings if `SHOWN`, as long as they are wanted, otherwise the
+    /// lengths. Adds to `sums`; returns them with the number of elements that are left.
     #[inline]
     fn elements<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
@@ -116,14 +118,15 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         table: Table,
         roles: &'static [Role; STRINGS],
         payload: usize,
-    ) -> Result<TableSums> {
-        let mut sums = TableSums::default();
+        mut sums: TableSums,
+    ) -> Result<(TableSums, u64)> {
         let mut left = count;
-        while left > 0 {
+        let mut wanted = true;
+        while left > 0 && wanted {
             let bytes = self.input.peek(1)?;
             let mut at = 0;
             let mut whole = true;
-            while left > 0 && at < CHECKPOINT_BYTES {
+            while left > 0 && at < CHECKPOINT_BYTES && wanted {
                 let rest = bytes.get(at..).unwrap_or_default();
                 let len =
                     element_within::<STRINGS, SHOWN, V>(rest, table, roles, payload, self.visitor, &mut sums);
@@ -133,15 +136,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 };
                 at += len;
                 left -= 1;
+                wanted = !SHOWN || self.visitor.wants_strings();
             }
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
                 self.element_shown::<STRINGS, SHOWN>(table, roles, payload, &mut sums)?;
                 left -= 1;
+                wanted = !SHOWN || self.visitor.wants_strings();
             }
         }
-        Ok(sums)
+        Ok((sums, left))
     }
 
     /// What the sums over a whole table come to.
