@@ -287,3 +287,25 @@ fn explain(error: &object_store::Error, query: Option<&str>) -> io::Error {
         None => text,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_of_a_url_names_the_kind_of_store() {
+        let account = [("azure_storage_account_name".to_owned(), "account".to_owned())];
+        for (url, kind, bucket) in [
+            ("s3://backups/a/b.rdb", "AmazonS3", "backups"),
+            ("gs://backups/a/b.rdb", "GoogleCloudStorage", "backups"),
+            ("az://backups/a/b.rdb", "MicrosoftAzure", "backups"),
+            ("https://backups.example/a/b.rdb", "HttpStore", ""),
+        ] {
+            let (store, path) = store(&Url::parse(url).expect("a URL"), &account).expect("a store");
+            let name = store.to_string();
+            assert!(name.contains(kind) && name.contains(bucket), "{url}: {name}");
+            assert_eq!(path.as_ref(), "a/b.rdb", "{url}");
+        }
+        assert!(store(&Url::parse("ftp://backups/a/b.rdb").expect("a URL"), &account).is_err());
+    }
+}
