@@ -1,11 +1,11 @@
-//! Anonymous memory of the whole program on a file with one huge value.
+//! Anonymous memory of the whole program on a file with one huge value, plain and compressed to next to nothing.
 
 #![cfg(target_os = "linux")]
 
 mod common;
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -71,5 +71,33 @@ fn one_value_of_300_megabytes_takes_less_than_32_mapped_read_and_piped() {
         let stdin = File::open(&path).expect("there").into();
         let peak = peak_anonymous_kib(&["scan", "--format", "json", "-"], stdin);
         assert!(peak < LIMIT_KIB, "piped: {peak} KiB");
+    }
+}
+
+/// Compresses the file at `from` with what `encode` puts around the writer.
+fn compress<W: Write>(from: &Path, mut encoder: W) -> W {
+    std::io::copy(&mut File::open(from).expect("there"), &mut encoder).expect("compressed");
+    encoder
+}
+
+#[test]
+fn a_value_compressed_a_thousandfold_takes_less_than_32_megabytes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let plain = dir.path().join("huge.rdb");
+    write_huge(&plain, b"REDIS0003\x00\x01k");
+    let create = |name: &str| (dir.path().join(name), File::create(dir.path().join(name)).expect("created"));
+    let (gzip, file) = create("gzip");
+    compress(&plain, flate2::write::GzEncoder::new(file, flate2::Compression::best()))
+        .finish()
+        .expect("written");
+    let (zstd, file) = create("zstd");
+    compress(&plain, zstd::Encoder::new(file, 1).expect("an encoder")).finish().expect("written");
+    let (lz4, file) = create("lz4");
+    compress(&plain, lz4_flex::frame::FrameEncoder::new(file)).finish().expect("written");
+    for path in [gzip, zstd, lz4] {
+        let bytes = std::fs::metadata(&path).expect("there").len();
+        assert!(bytes < (LONG >> 7) as u64, "{path:?}: {bytes} bytes");
+        let peak = peak_anonymous_kib(&["scan", "--format", "json", text(&path)], Stdio::null());
+        assert!(peak < LIMIT_KIB, "{path:?}: {peak} KiB");
     }
 }

@@ -218,6 +218,12 @@ impl<M: MemoryGauge> Measurer<M> {
         }
     }
 
+    /// Nothing of the next entry's value was shown. What is left may be of one that was damaged.
+    pub(crate) fn forget(&mut self) {
+        self.memory.forget();
+        self.all_integers = false;
+    }
+
     /// The measure of the entry whose value was just passed over.
     #[inline(always)]
     pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {

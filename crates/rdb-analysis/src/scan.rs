@@ -175,10 +175,12 @@ impl<M: MemoryGauge> Pass<M> {
                 return Halt::Bound;
             }
             let event = match parser.read_keys(bound, &mut self.keys(context, sink)) {
-                Ok(Stretch::Event(Event::Entry(entry))) => match self.keys(context, sink).key(&entry) {
-                    ControlFlow::Continue(()) => continue,
-                    ControlFlow::Break(halt) => return halt,
-                },
+                Ok(Stretch::Event(Event::Entry(entry))) => {
+                    match self.keys(context, sink).key_in_pieces(&entry) {
+                        ControlFlow::Continue(()) => continue,
+                        ControlFlow::Break(halt) => return halt,
+                    }
+                }
                 Ok(Stretch::Event(event)) => event,
                 Ok(Stretch::Broken(halt)) => return halt,
                 Ok(Stretch::End) => return Halt::End,
@@ -268,6 +270,14 @@ pub(crate) struct Keys<'p, M, S> {
     /// With its alarm.
     guard: Option<(&'p dyn Guard, &'p AtomicBool)>,
     sink: &'p mut S,
+}
+
+impl<M: MemoryGauge, S: Sink> Keys<'_, M, S> {
+    /// Takes in a key of which no value was shown.
+    pub(crate) fn key_in_pieces(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
+        self.pass.measurer.forget();
+        self.key(entry)
+    }
 }
 
 impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {

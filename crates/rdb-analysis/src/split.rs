@@ -15,7 +15,8 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 use rdb_parser::{
-    Crc64, Error, ErrorKind, Event, Flavour, Parser, RdbString, SliceInput, State, Stretch, guess_key,
+    Crc64, Error, ErrorKind, Event, Flavour, Parser, RdbString, SliceInput, State, Stretch, guess_blob,
+    guess_key,
 };
 
 use crate::facts::SourceFacts;
@@ -151,10 +152,7 @@ pub(crate) fn scan_split<M: MemoryGauge, C: Collector>(
         let here = stitch.parser.position();
         let ranges = next_ranges(here, length, cut);
         let Some(&(_, end)) = ranges.last() else { break };
-        // Values in pieces and blobs of records are not for guessing.
-        let split = stitch.parser.flavour() != Flavour::Dragonfly
-            && collector.wants_parts(&stitch.pass.facts, stitch.inherited());
-        if split {
+        if collector.wants_parts(&stitch.pass.facts, stitch.inherited()) {
             halt = stitch.scan_ranges(&ranges, collector);
         }
         if halt == Halt::Bound && stitch.parser.position() < end {
@@ -317,10 +315,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
         let limit = to.min(from.saturating_add(SEARCH_BYTES));
         let mut in_vain = 0;
         for at in from..limit {
-            let name = self.rest(at).and_then(|rest| guess_key(rest, self.state.header));
-            if name.is_some_and(|name| self.shape.fits(name))
-                && let Some(start) = self.start_at(at)
-            {
+            if let Some(start) = self.start_at(at) {
                 match self.scan_from(start, to, &mut part) {
                     Ok(scan) => return Some(scan.of(part)),
                     Err(Broken { bytes }) => in_vain += bytes,
@@ -334,9 +329,21 @@ impl<M: MemoryGauge> Guess<'_, M> {
         None
     }
 
-    /// Where a range begins if a record does at `at`: there, or behind that record if bytes before it
-    /// may be prefix opcodes of its.
+    /// Where a range begins if a record seems to begin at `at`.
     fn start_at(&self, at: u64) -> Option<u64> {
+        let rest = self.bytes.get(usize::try_from(at).ok()?..)?;
+        // Of Dragonfly's records only blobs tell what they are, and hold most of a file.
+        if self.state.flavour == Flavour::Dragonfly {
+            return guess_blob(rest, self.state.header).then_some(at);
+        }
+        let name = guess_key(rest, self.state.header)?;
+        if self.shape.fits(name) { self.start_at_key(at) } else { None }
+    }
+
+    /// Where a range begins if a key's record does at `at`: there, or behind that record if bytes before it
+    /// may be prefix opcodes of its.
+    #[cold]
+    fn start_at_key(&self, at: u64) -> Option<u64> {
         let at_byte = usize::try_from(at).ok()?;
         let before = self.bytes.get(at_byte.saturating_sub(9)..at_byte)?;
         let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
@@ -367,31 +374,39 @@ impl<M: MemoryGauge> Guess<'_, M> {
         let mut stopped = false;
         // As of the last place between keys.
         let (mut end, mut end_state, mut container_bytes) = (start, state, 0);
+        // Keys and other records that were taken, and how many of them up to there.
+        let mut records = 0;
+        let mut settled = (0, 0);
+        let mut before = (state, 0);
         loop {
             if parser.is_between_keys() {
                 (end, end_state, container_bytes) =
                     (parser.position(), parser.state(), parser.container_bytes());
+                settled = (pass.facts.keys, records);
                 if end - summed >= CHECKSUM_STEP_BYTES {
                     self.sum(&mut sums, summed, end);
                     summed = end;
                 }
-                if end >= to || stopped {
+                if end >= to {
                     break;
                 }
             }
             // While keys are read, none of this changes.
-            let (keys, here, container) = (pass.facts.keys, parser.state(), parser.container_bytes());
+            before = (parser.state(), parser.container_bytes());
+            if stopped {
+                break;
+            }
             let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
             let stretch = parser.read_keys(step, &mut pass.keys(self.context, part));
             if pass.facts.coverage.damaged_keys > 0 {
                 return Err(Broken { bytes: end - start });
             }
-            if pass.facts.keys > keys {
-                (end, end_state, container_bytes) = (pass.end_of_last_key, here, container);
-            }
             match stretch {
                 Ok(Stretch::Bound) => {}
                 Ok(Stretch::Broken(Halt::Stopped)) => stopped = true,
+                Ok(Stretch::Event(Event::Entry(entry))) => {
+                    stopped = pass.keys(self.context, part).key_in_pieces(&entry).is_break();
+                }
                 Ok(Stretch::Event(
                     event @ (Event::Aux { .. }
                     | Event::SelectDb { .. }
@@ -400,7 +415,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     | Event::Function { .. }
                     | Event::ModuleAux { .. }),
                 )) => {
-                    let is_aux = matches!(event, Event::Aux { .. });
+                    records += u64::from(!matches!(event, Event::Aux { .. }));
                     if matches!(event, Event::SelectDb { .. }) {
                         names_db = true;
                         part.select_db();
@@ -413,13 +428,19 @@ impl<M: MemoryGauge> Guess<'_, M> {
                         pass.facts.know_as(&self.pass.facts);
                         break;
                     }
-                    // It was counted, but what is before it will be read again: nobody writes such files.
-                    if !is_aux && !parser.is_between_keys() {
-                        return Err(Broken { bytes: parser.position() - start });
-                    }
                 }
                 _ => break,
             }
+        }
+        // Keys before what broke the chain are whole, unless they are from a blob of which more follows.
+        if pass.facts.keys > settled.0 && (state.flavour != Flavour::Dragonfly || parser.is_between_keys()) {
+            end = pass.end_of_last_key;
+            (end_state, container_bytes) = before;
+            settled.0 = pass.facts.keys;
+        }
+        // More was taken than up to the end, where the stitch is to go on: it would be counted twice.
+        if settled != (pass.facts.keys, records) {
+            return Err(Broken { bytes: parser.position() - start });
         }
         // A chain that has not shown itself must not jump far over the range's end either: what looks like a length
         // can be any number.
@@ -439,10 +460,6 @@ impl<M: MemoryGauge> Guess<'_, M> {
         if let (Some(sums), Some(bytes)) = (sums, range.and_then(|(from, to)| self.bytes.get(from..to))) {
             sums.update(bytes);
         }
-    }
-
-    fn rest(&self, at: u64) -> Option<&[u8]> {
-        self.bytes.get(usize::try_from(at).ok()?..)
     }
 }
 

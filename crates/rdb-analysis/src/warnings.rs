@@ -24,12 +24,12 @@ pub struct WarningLog {
 pub struct WarningGroup {
     /// How many there were.
     pub count: u64,
-    /// The first of them, by offset.
+    /// The first of them, by offset, and of those with the same offset in the order of the file.
     pub examples: Vec<WarningExample>,
 }
 
 /// A warning and its place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WarningExample {
     /// Absolute offset of the record.
@@ -64,20 +64,23 @@ impl WarningLog {
     fn note(&mut self, warning: Warning, offset: u64, key: impl FnOnce() -> Option<Vec<u8>>) {
         let group = self.kinds.entry(warning).or_default();
         group.count += 1;
-        // Records come in the order of their offsets, or nearly so.
-        if group.examples.len() < MAX_EXAMPLES {
-            group.examples.push(WarningExample { offset, key: key() });
+        // Values in pieces come when they are complete.
+        let place = group.examples.partition_point(|example| example.offset <= offset);
+        if place < MAX_EXAMPLES {
+            group.examples.insert(place, WarningExample { offset, key: key() });
+            group.examples.truncate(MAX_EXAMPLES);
         }
     }
 
-    /// The warnings of both, of one source. Associative and commutative.
+    /// The warnings of both, of one source. Associative, and commutative where no offset is in both.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (warning, theirs) in other.kinds {
             let mine = self.kinds.entry(warning).or_default();
             mine.count += theirs.count;
             mine.examples.extend(theirs.examples);
-            mine.examples.sort();
+            // Keys of one blob have one offset, and keep their order.
+            mine.examples.sort_by_key(|example| example.offset);
             mine.examples.truncate(MAX_EXAMPLES);
         }
         self

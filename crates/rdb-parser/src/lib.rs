@@ -65,7 +65,7 @@ pub use format::{Dialect, KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS, ModuleId,
 pub use input::{Input, SliceInput};
 pub use keys::{KeySink, Stretch};
 pub use parser::{Options, Parser, State};
-pub use resync::guess_key;
+pub use resync::{guess_blob, guess_key};
 pub use string::{RdbString, parse_canonical_integer};
 pub use visitor::{Role, Score, StreamId, Visitor};
 pub use warning::{Warning, Warnings};

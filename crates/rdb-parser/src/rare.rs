@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::dragonfly::{Blob, Chunks, Surroundings};
+use crate::dragonfly::{Blob, Chunks, Spare, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Event, Flavour};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION_WITH_ENVELOPE, RareRecord, ValueType};
@@ -19,6 +19,18 @@ const MAX_METADATA_CLASSES: u64 = 7;
 /// Length of the name of a job that imports slots.
 const JOB_NAME_BYTES: u64 = 40;
 
+/// What stands before the next record of the input.
+pub(crate) enum Detour {
+    /// Something to be reported.
+    Event(Event<'static>),
+    /// Nothing at all, and no record follows.
+    End,
+    /// The rest of a blob's records.
+    Blob,
+    /// Nothing more.
+    Over,
+}
+
 /// State that most files do not need.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
@@ -26,6 +38,8 @@ pub(crate) struct Rare {
     pub(crate) chunks: Chunks,
     /// The compressed blob whose records are being read.
     pub(crate) blob: Option<Box<Blob>>,
+    /// For the next blob.
+    pub(crate) spare: Spare,
     /// In the parser of a blob's records: what is around it.
     pub(crate) surroundings: Option<Surroundings>,
     /// The end of the file, read but not yet reported.
@@ -54,27 +68,40 @@ impl<I: Input> Parser<I> {
         self.detour = true;
     }
 
+    /// What stands before the next record of the input.
+    #[cold]
+    pub(crate) fn detour(&mut self) -> Detour {
+        if let Some((warning, offset)) = self.rare.notices.pop_front() {
+            Detour::Event(Event::Warning { warning, offset })
+        } else if self.finished {
+            Detour::End
+        } else if let Some(checksum) = self.rare.end.take() {
+            self.finished = true;
+            Detour::Event(Event::End { checksum })
+        } else if self.rare.blob.is_some() {
+            Detour::Blob
+        } else {
+            self.detour = false;
+            Detour::Over
+        }
+    }
+
     /// The next event when there is something else than the next record of the input.
     #[cold]
     pub(crate) fn next_on_detour<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Event<'_>>> {
         loop {
-            if let Some((warning, offset)) = self.rare.notices.pop_front() {
-                return Ok(Some(Event::Warning { warning, offset }));
-            }
-            if self.finished {
-                return Ok(None);
-            }
-            if let Some(checksum) = self.rare.end.take() {
-                return Ok(Some(self.event(Record::End(checksum))));
-            }
-            if self.rare.blob.is_some() {
-                let Some(record) = self.next_in_blob(visitor)? else { continue };
-                return Ok(self.rare.blob.as_mut().map(|blob| blob.event(record)));
-            }
-            self.detour = false;
-            match self.next_record(visitor)? {
-                Record::Detour => {}
-                record => return Ok(Some(self.event(record))),
+            match self.detour() {
+                Detour::Event(event) => return Ok(Some(event)),
+                Detour::End => return Ok(None),
+                Detour::Blob => {
+                    if let Some(record) = self.next_in_blob(visitor)? {
+                        return Ok(Some(self.event_in_blob(record)));
+                    }
+                }
+                Detour::Over => match self.next_record(visitor)? {
+                    Record::Detour => {}
+                    record => return Ok(Some(self.event(record))),
+                },
             }
         }
     }

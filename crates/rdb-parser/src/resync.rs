@@ -1,8 +1,9 @@
 //! Guessing where records begin, for a reader that starts in the middle of a file.
 
+use crate::dragonfly::frame_magic;
 use crate::event::Header;
-use crate::format::{ValueType, opcode};
-use crate::read::{StringHeader, decode_length, decode_string_header};
+use crate::format::{Dialect, RareRecord, ValueType, opcode};
+use crate::read::{StringForm, StringHeader, decode_length, decode_string_header};
 
 /// Longest name of a key that a guess takes for one.
 const MAX_KEY_BYTES: usize = 1024;
@@ -24,6 +25,29 @@ pub fn guess_key(bytes: &[u8], header: Header) -> Option<&[u8]> {
     } else {
         None
     }
+}
+
+/// Whether a compressed blob of Dragonfly may begin at the start of `bytes`: opcode, length, the magic of its
+/// frame, and behind it something that a record may begin with. As cheap to ask, and wrong only where somebody
+/// wants it to be. A true beginning is never denied.
+#[inline]
+pub fn guess_blob(bytes: &[u8], header: Header) -> bool {
+    bytes.first().is_some_and(|&first| first >= FIRST_BLOB) && blob(bytes, header).is_some()
+}
+
+/// The lower of the opcodes of blobs.
+const FIRST_BLOB: u8 = 201;
+
+fn blob(bytes: &[u8], header: Header) -> Option<()> {
+    let (&first, rest) = bytes.split_first()?;
+    let magic = frame_magic(RareRecord::from_byte(first, Dialect::Dragonfly)?)?;
+    let payload = string(rest).filter(|payload| payload.form == StringForm::Raw)?;
+    let frame = rest.get(payload.header_len..)?;
+    let header = Header { dialect: Dialect::Dragonfly, ..header };
+    let next = frame.get(payload_len(payload)?..)?.first();
+    let is_one = frame.starts_with(&magic)
+        && next.is_none_or(|&next| next >= FIRST_BLOB || may_begin_record(next, header));
+    is_one.then_some(())
 }
 
 /// No dialect has a higher type that this crate reads.
@@ -114,6 +138,27 @@ mod tests {
             b"\x12\x01k\x01\x02\x07listpac",
         ] {
             assert!(guess_key(record, HEADER).is_some(), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_blob_shows_its_frame_and_what_follows_it() {
+        let blobs: [&[u8]; 3] = [
+            b"\xc9\x05\x28\xb5\x2f\xfdx\xca",
+            b"\xca\x40\x04\x04\x22\x4d\x18\x00",
+            b"\xca\x04\x04\x22\x4d\x18",
+        ];
+        for blob in blobs {
+            assert!(guess_blob(blob, HEADER), "{blob:?}");
+            assert!(!guess_blob(&blob[..5], HEADER), "{blob:?}");
+        }
+        for other in [
+            &b"\xca\x05\x28\xb5\x2f\xfdx\xca"[..],
+            b"\xca\x04\x04\x22\x4d\x18\x63",
+            b"\xcb\x04\x04\x22\x4d\x18",
+            b"",
+        ] {
+            assert!(!guess_blob(other, HEADER), "{other:?}");
         }
     }
 

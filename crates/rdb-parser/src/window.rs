@@ -44,18 +44,31 @@ impl<R: Read> Window<R> {
     /// A window at the start of what `reader` gives, which are bytes from offset `start` on of data of
     /// `length` bytes in all.
     pub fn starting_at(reader: R, start: u64, length: Option<u64>) -> Self {
+        Self { base: start, ..Self::reusing(Vec::new(), reader, length) }
+    }
+
+    /// A [new](Self::new) window that slides in the buffer of another.
+    pub(crate) fn reusing(mut buffer: Vec<u8>, reader: R, length: Option<u64>) -> Self {
+        if buffer.len() != WINDOW_BYTES {
+            buffer = vec![0; WINDOW_BYTES];
+        }
         Self {
             reader,
-            buffer: vec![0; WINDOW_BYTES],
+            buffer,
             start: 0,
             end: 0,
-            base: start,
+            base: 0,
             length,
             at_end: false,
             pinned: Vec::new(),
             checksum: None,
             summed: 0,
         }
+    }
+
+    /// Its buffer, and its reader.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, R) {
+        (self.buffer, self.reader)
     }
 
     /// Adds consumed bytes to the checksum.

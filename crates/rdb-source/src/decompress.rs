@@ -17,6 +17,10 @@ const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const LZ4_MAGIC: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 const LZ4_LEGACY_MAGIC: &[u8] = &[0x02, 0x21, 0x4c, 0x18];
 
+/// Largest window of a zstd frame, as a power of two: 128 MiB, the most that `zstd` itself decompresses unasked.
+/// So much memory is taken only as far as a frame's content fills it.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
 /// Bytes of the longest magic, and of the header of a frame to be skipped.
 const MAGIC_BYTES: usize = 4;
 const SKIPPABLE_HEADER_BYTES: usize = 8;
@@ -166,7 +170,11 @@ fn begin_frame(mut source: Source) -> io::Result<Result<State, Source>> {
     let magic = source.peek(MAGIC_BYTES);
     Ok(Ok(match Compression::of(magic) {
         Some(Compression::Gzip) => State::Gzip(Box::new(GzDecoder::new(source))),
-        Some(Compression::Zstd) => State::Zstd(Box::new(ZstdDecoder::with_buffer(source)?.single_frame())),
+        Some(Compression::Zstd) => {
+            let mut decoder = ZstdDecoder::with_buffer(source)?.single_frame();
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            State::Zstd(Box::new(decoder))
+        }
         Some(Compression::Lz4) => {
             let has_end_mark = !magic.starts_with(LZ4_LEGACY_MAGIC);
             source.ran_out = false;
@@ -243,6 +251,10 @@ impl Decompress {
         let name = self.format.name();
         let message = match error.kind() {
             io::ErrorKind::UnexpectedEof => format!("the {name} data is cut off"),
+            // The library has no code for it that its errors carry.
+            _ if error.to_string().contains("too much memory") => format!(
+                "the {name} data was compressed with a window of more than 128 MiB; decompress it with `zstd -dc --long=31` and give that to `bigkeys` on standard input"
+            ),
             _ => format!("the {name} data is damaged or unreadable: {error}"),
         };
         // Not the kind of `error`: a decoder around this one might take an early end for its own.
@@ -368,6 +380,19 @@ pub(crate) mod tests {
         let cut = 11 + length as usize;
         let (out, outcome) = decompress(Compression::Lz4, &packed[..cut]);
         assert!(!out.is_empty() && outcome.is_err());
+    }
+
+    #[test]
+    fn a_window_that_is_too_large_is_named() {
+        for (window_log, is_fine) in [(ZSTD_WINDOW_LOG, true), (ZSTD_WINDOW_LOG + 1, false)] {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+            encoder.window_log(window_log).expect("a window");
+            io::copy(&mut &sample(1000)[..], &mut encoder).expect("compressed");
+            let (_, outcome) = decompress(Compression::Zstd, &encoder.finish().expect("compressed"));
+            let told = outcome.err().map(|error| error.to_string());
+            assert_eq!(told.is_none(), is_fine, "{told:?}");
+            assert!(told.is_none_or(|told| told.contains("more than 128 MiB")));
+        }
     }
 
     #[test]

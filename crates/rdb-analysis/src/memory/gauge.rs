@@ -53,6 +53,9 @@ pub(crate) trait MemoryGauge: Visitor + Sync {
 
     /// The memory of the key whose value was just passed over. `None`: not modelled.
     fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64>;
+
+    /// The value of the next key will not be shown.
+    fn forget(&mut self) {}
 }
 
 /// Does not care.
@@ -168,6 +171,10 @@ impl MemoryGauge for Gauge {
             DataType::String => Some(self.string_bytes(encoding, &facts)),
             _ => self.collection_bytes(encoding, facts),
         }
+    }
+
+    fn forget(&mut self) {
+        self.is_shown = false;
     }
 }
 

@@ -7,12 +7,13 @@ use std::fmt;
 #[cfg(feature = "dragonfly")]
 use std::io::Cursor;
 use std::io::{self, Read};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Entry, Event};
-use crate::format::{Dialect, RareRecord};
+use crate::format::RareRecord;
 use crate::input::Input;
+use crate::keys::{Found, Host, KeySink, Run};
 #[cfg(feature = "dragonfly")]
 use crate::limits::MAX_ZSTD_WINDOW_BYTES;
 use crate::limits::{MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES};
@@ -87,7 +88,10 @@ impl<I: Input> Parser<I> {
             Err(ErrorKind::Limit("a compressed blob"))
         } else {
             self.input.pin(header.payload_len, "a compressed blob")?;
-            FrameReader::open(record, self.input.pinned())
+            let mut payload = std::mem::take(&mut self.rare.spare.payload);
+            payload.clear();
+            payload.extend_from_slice(self.input.pinned());
+            FrameReader::open(record, payload)
         };
         let span = start..self.input.position();
         let reader = match opened {
@@ -99,10 +103,12 @@ impl<I: Input> Parser<I> {
         };
         self.container_bytes += payload_start - start;
         let content = reader.content_left;
-        let mut parser = Parser::after_header(Window::new(reader, Some(content)), self.header);
+        let window = std::mem::take(&mut self.rare.spare.window);
+        let mut parser = Parser::after_header(Window::reusing(window, reader, Some(content)), self.header);
         parser.dialect = self.dialect;
         parser.flavour = self.flavour;
         parser.db = self.db;
+        parser.slot = self.slot;
         parser.rare.chunks = std::mem::take(&mut self.rare.chunks);
         parser.rare.surroundings = Some(Surroundings { span, stored: header.payload_len, content, given: 0 });
         self.rare.blob = Some(Box::new(Blob { parser, counted_container_bytes: 0, rdb_bytes: 0 }));
@@ -110,11 +116,30 @@ impl<I: Input> Parser<I> {
         Ok(Record::Detour)
     }
 
-    /// Reads on in the blob that is open. `None` when it has ended.
+    /// The next record of the blob that is open. `None` when it has ended.
     pub(crate) fn next_in_blob<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Record>> {
+        self.in_blob(|blob| blob.next(visitor))
+    }
+
+    /// Gives the keys of the blob that is open to `sink`, up to another record. `None` when it has ended.
+    pub(crate) fn keys_in_blob<S: KeySink>(&mut self, sink: &mut S) -> Result<Option<Run<S::Break>>> {
+        self.in_blob(|blob| blob.keys(sink))
+    }
+
+    /// The event that a record of the blob that is open is.
+    pub(crate) fn event_in_blob(&mut self, record: Record) -> Event<'_> {
+        match &mut self.rare.blob {
+            Some(blob) => blob.event(record),
+            None => Event::Other { opcode: 0 },
+        }
+    }
+
+    /// Reads on in the blob that is open. `None` when it has ended.
+    fn in_blob<T>(&mut self, read: impl FnOnce(&mut Blob) -> Result<Option<T>>) -> Result<Option<T>> {
         let Some(mut blob) = self.rare.blob.take() else { return Ok(None) };
-        let outcome = blob.next(visitor);
+        let outcome = read(&mut blob);
         self.db = blob.parser.db;
+        self.slot = blob.parser.slot;
         let start = blob.span().start;
         self.rare.take_notices(&mut blob.parser.rare, start);
         self.container_bytes += blob.new_container_bytes();
@@ -127,6 +152,7 @@ impl<I: Input> Parser<I> {
         } else {
             self.container_bytes += blob.rest_bytes();
             self.rare.chunks = std::mem::take(&mut blob.parser.rare.chunks);
+            self.rare.spare = blob.into_spare();
         }
         outcome.map_err(|error| {
             if !goes_on {
@@ -137,29 +163,73 @@ impl<I: Input> Parser<I> {
     }
 }
 
+/// Gives a key of a blob to a sink, with its part of the blob.
+struct PushShare<'s, S>(&'s mut S);
+
+impl<S: KeySink> Host for PushShare<'_, S> {
+    type Visitor = S::Visitor;
+    type Taken = ControlFlow<S::Break>;
+
+    #[inline(always)]
+    fn visitor(&mut self) -> &mut S::Visitor {
+        self.0.visitor()
+    }
+
+    #[inline(always)]
+    fn take<I: Input>(&mut self, parser: &mut Parser<I>, found: Found) -> ControlFlow<S::Break> {
+        let bytes = parser.entry(found).rdb_bytes;
+        let (rdb_bytes, span) = match &mut parser.rare.surroundings {
+            Some(surroundings) => (surroundings.share(bytes), surroundings.span.clone()),
+            None => (0, 0..0),
+        };
+        self.0.key(&Entry { span, rdb_bytes, ..parser.entry(found) })
+    }
+}
+
+/// Buffers of a blob that was read, for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Spare {
+    payload: Vec<u8>,
+    window: Vec<u8>,
+}
+
 impl Blob {
     /// The next record; `None` at the end.
     fn next<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Record>> {
         loop {
-            let next = self.parser.input.peek(1)?.first().copied();
-            let is_end = match next {
-                None => true,
-                Some(byte) => RareRecord::from_byte(byte, Dialect::Dragonfly) == Some(RareRecord::BlobEnd),
-            };
-            if is_end {
+            if self.is_at_end()? {
                 return Ok(None);
             }
             match self.parser.next_record(visitor)? {
                 Record::Detour => {}
                 record => {
-                    if let Record::Key(found) = &record {
-                        let bytes = found.prefix.bytes + (self.parser.input.position() - found.start);
+                    if let Record::Key(found) = record {
+                        let bytes = self.parser.entry(found).rdb_bytes;
                         self.rdb_bytes = self.share(bytes);
                     }
                     return Ok(Some(record));
                 }
             }
         }
+    }
+
+    /// Gives keys to `sink`, up to another record; `None` at the end.
+    fn keys<S: KeySink>(&mut self, sink: &mut S) -> Result<Option<Run<S::Break>>> {
+        let end = self.parser.rare.surroundings.as_ref().map_or(0, |surroundings| surroundings.content);
+        loop {
+            if self.is_at_end()? {
+                return Ok(None);
+            }
+            match self.parser.run_keys(end, &mut PushShare(sink))? {
+                Run::Bound | Run::Other(Record::Detour) => {}
+                run => return Ok(Some(run)),
+            }
+        }
+    }
+
+    /// Whether no record follows.
+    fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.parser.finished || self.parser.input.peek(1)?.is_empty())
     }
 
     /// The event that a record is.
@@ -187,6 +257,11 @@ impl Blob {
         let new = self.parser.container_bytes.saturating_sub(self.counted_container_bytes);
         self.counted_container_bytes = self.parser.container_bytes;
         self.share(new)
+    }
+
+    fn into_spare(self) -> Spare {
+        let (window, reader) = self.parser.input.into_parts();
+        Spare { payload: reader.decoder.into_payload(), window }
     }
 
     /// Those of all that was not read.
@@ -224,9 +299,9 @@ pub(crate) struct FrameReader {
 
 impl FrameReader {
     /// A reader of the frame that is `payload`.
-    fn open(record: RareRecord, payload: &[u8]) -> Result<Self, ErrorKind> {
+    fn open(record: RareRecord, payload: Vec<u8>) -> Result<Self, ErrorKind> {
         let is_zstd = record == RareRecord::ZstdBlob;
-        let content = if is_zstd { zstd_content(payload) } else { lz4_content(payload) }?;
+        let content = if is_zstd { zstd_content(&payload) } else { lz4_content(&payload) }?;
         if content > MAX_DRAGONFLY_CONTENT_BYTES {
             return Err(ErrorKind::Limit("the content of a compressed blob"));
         }
@@ -269,9 +344,21 @@ const NOT_A_FRAME: ErrorKind = ErrorKind::Corrupt("Dragonfly blob", "not the fra
 const NO_CONTENT_SIZE: ErrorKind =
     ErrorKind::Corrupt("Dragonfly blob", "its frame does not say how long it is");
 
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+
+/// First bytes of the frame in a blob, if this record is one.
+pub(crate) fn frame_magic(record: RareRecord) -> Option<[u8; 4]> {
+    match record {
+        RareRecord::ZstdBlob => Some(ZSTD_MAGIC),
+        RareRecord::Lz4Blob => Some(LZ4_MAGIC),
+        _ => None,
+    }
+}
+
 /// The length of the content as the header of a zstd frame says it (RFC 8878, 3.1.1.1).
 fn zstd_content(frame: &[u8]) -> Result<u64, ErrorKind> {
-    let rest = frame.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd]).ok_or(NOT_A_FRAME)?;
+    let rest = frame.strip_prefix(&ZSTD_MAGIC).ok_or(NOT_A_FRAME)?;
     let (&descriptor, rest) = rest.split_first().ok_or(NOT_A_FRAME)?;
     let is_single_segment = descriptor & 0x20 != 0;
     let dictionary_bytes = match descriptor & 3 {
@@ -294,7 +381,7 @@ fn zstd_content(frame: &[u8]) -> Result<u64, ErrorKind> {
 /// The same of an LZ4 frame (`lz4_Frame_format.md`).
 fn lz4_content(frame: &[u8]) -> Result<u64, ErrorKind> {
     const HAS_CONTENT_SIZE: u8 = 8;
-    let rest = frame.strip_prefix(&[0x04, 0x22, 0x4d, 0x18]).ok_or(NOT_A_FRAME)?;
+    let rest = frame.strip_prefix(&LZ4_MAGIC).ok_or(NOT_A_FRAME)?;
     match rest {
         [flags, ..] if flags & HAS_CONTENT_SIZE == 0 => Err(NO_CONTENT_SIZE),
         [_, _, rest @ ..] => rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or(NOT_A_FRAME),
@@ -310,8 +397,8 @@ enum Decoder {
 
 #[cfg(feature = "dragonfly")]
 impl Decoder {
-    fn open(is_zstd: bool, payload: &[u8]) -> Result<Self, ErrorKind> {
-        let source = Cursor::new(payload.to_vec());
+    fn open(is_zstd: bool, payload: Vec<u8>) -> Result<Self, ErrorKind> {
+        let source = Cursor::new(payload);
         if !is_zstd {
             return Ok(Self::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(source))));
         }
@@ -326,6 +413,13 @@ impl Decoder {
         match self {
             Self::Zstd(decoder) => decoder.read(out),
             Self::Lz4(decoder) => decoder.read(out),
+        }
+    }
+
+    fn into_payload(self) -> Vec<u8> {
+        match self {
+            Self::Zstd(decoder) => decoder.into_inner().into_inner(),
+            Self::Lz4(decoder) => decoder.into_inner().into_inner(),
         }
     }
 
@@ -352,7 +446,7 @@ enum Decoder {}
 
 #[cfg(not(feature = "dragonfly"))]
 impl Decoder {
-    fn open(_: bool, _: &[u8]) -> Result<Self, ErrorKind> {
+    fn open(_: bool, _: Vec<u8>) -> Result<Self, ErrorKind> {
         Err(ErrorKind::Unsupported(
             "a compressed blob of Dragonfly: this program was built without the feature `dragonfly`",
         ))
@@ -360,6 +454,10 @@ impl Decoder {
 
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match *self {}
+    }
+
+    fn into_payload(self) -> Vec<u8> {
+        match self {}
     }
 
     fn check_end(&mut self) -> io::Result<()> {

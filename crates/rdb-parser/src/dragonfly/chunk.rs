@@ -131,6 +131,10 @@ impl Chunks {
 impl<I: Input> Parser<I> {
     /// Reads the piece of which the opcode, at `start`, was read.
     pub(super) fn read_chunk(&mut self, start: u64) -> Result<Record> {
+        self.read_piece(start).inspect_err(|_| self.rare.chunks.break_off())
+    }
+
+    fn read_piece(&mut self, start: u64) -> Result<Record> {
         let id = u32::from_le_bytes(self.input.read_array("a tagged chunk")?);
         let bytes = u64::from(u32::from_le_bytes(self.input.read_array("a tagged chunk")?));
         let corrupt = |detail| Error::corrupt("tagged chunk", detail, start);

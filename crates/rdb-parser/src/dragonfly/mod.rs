@@ -14,7 +14,7 @@ use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::warning::Warning;
 
-pub(crate) use blob::{Blob, Surroundings};
+pub(crate) use blob::{Blob, Spare, Surroundings, frame_magic};
 pub(crate) use chunk::Chunks;
 
 /// Bit of a key's flags that says that those of memcached follow.
@@ -47,6 +47,11 @@ impl<I: Input> Parser<I> {
             }
             RareRecord::TaggedChunk => return self.read_chunk(start),
             RareRecord::ZstdBlob | RareRecord::Lz4Blob => return self.open_blob(record, start),
+            // Behind it nothing of the blob counts.
+            RareRecord::BlobEnd if self.rare.surroundings.is_some() && self.prefix.start.is_none() => {
+                self.finished = true;
+                return Ok(Record::Detour);
+            }
             // The end of a blob, where none is.
             _ => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
         }
