@@ -1,8 +1,13 @@
 //! Looking for everything that is wrong with a file.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_parser::{Checksum, Entry, Error, ErrorKind, Event, Input, Parser, SliceInput, Visitor, Window};
+use rdb_parser::{
+    Checksum, Dialect, Entry, Error, ErrorKind, Event, Input, Parser, RdbString, Role, SliceInput, ValueType,
+    Visitor, Warning, Window,
+};
 
 use crate::scan::{ScanOptions, is_lost};
 use crate::source::{Guard, Origin, Progress, Source, SourceData, SourceError};
@@ -10,6 +15,9 @@ use crate::trailing::Trailing;
 
 /// Bytes of a key's name that a finding shows.
 const KEY_BYTES: usize = 128;
+
+/// Members or fields of a key that are compared with each other.
+const MAX_COMPARED: usize = 1 << 16;
 
 /// Bytes between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -73,7 +81,8 @@ pub struct Checked {
 /// Reads all of `source`, walks every encoding the parser can walk entry by entry, compares the checksum
 /// and what headers and hints announce, and gives everything that is wrong to `report`, in file order.
 ///
-/// Holds nothing but one packed value at a time. Of `options`, [`deep`](ScanOptions::deep) is taken as set.
+/// Holds one packed value at a time, and the hashes of up to 65,536 members or fields of one key, among which
+/// duplicates are found. Of `options`, [`deep`](ScanOptions::deep) is taken as set.
 ///
 /// # Errors
 ///
@@ -113,9 +122,11 @@ fn check_input<I: Input>(
     let mut hint = Hint::default();
     let mut told = (parser.position(), 0);
     let mut db = 0;
+    let mut walk = Walk::default();
+    let dialect = parser.header().dialect;
 
     loop {
-        let event = match parser.next_event_with(&mut Walk) {
+        let event = match parser.next_event_with(&mut walk) {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(error) => {
@@ -137,7 +148,7 @@ fn check_input<I: Input>(
                 hint.keys += 1;
                 hint.expires += u64::from(entry.meta.expires_at_ms.is_some());
                 ledger.checked.keys += 1;
-                ledger.look_at_key(&entry);
+                ledger.look_at_key(&entry, dialect, walk.has_duplicate);
                 let end = entry.span.end;
                 if end.saturating_sub(told.0) >= PROGRESS_BYTES {
                     progress.advance(end - told.0, ledger.checked.keys - told.1);
@@ -153,7 +164,14 @@ fn check_input<I: Input>(
                 db = next;
             }
             Event::Warning { warning, offset } => {
-                ledger.warn(warning.name(), offset, None, None, warning.to_string());
+                ledger.find(
+                    severity(warning, dialect),
+                    warning.name(),
+                    offset,
+                    None,
+                    None,
+                    warning.to_string(),
+                );
             }
             Event::ResizeDb { keys, expires } => hint.announced = Some((keys, expires)),
             Event::End { checksum } => {
@@ -201,7 +219,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
     }
 
     /// Passes on what the parser finds odd about a key, and sees whether its name can be read.
-    fn look_at_key(&mut self, entry: &Entry<'_>) {
+    fn look_at_key(&mut self, entry: &Entry<'_>, dialect: Dialect, has_duplicate: bool) {
         let (offset, db) = (entry.span.start, Some(entry.db));
         match entry.key.decode(&mut self.scratch) {
             // A name that is too long to be held is no damage.
@@ -210,9 +228,16 @@ impl<F: FnMut(&Finding)> Ledger<F> {
                 self.error(code(&kind), offset, db, None, format!("{kind}, in the name of a key"));
             }
         }
+        if entry.warnings.is_empty() && !has_duplicate {
+            return;
+        }
+        let key = entry.key.decode_prefix(KEY_BYTES, &mut self.scratch).ok().map(<[u8]>::to_vec);
         for warning in entry.warnings.iter() {
-            let key = entry.key.decode_prefix(KEY_BYTES, &mut self.scratch).ok().map(<[u8]>::to_vec);
-            self.warn(warning.name(), offset, db, key, warning.to_string());
+            let severity = severity(warning, dialect);
+            self.find(severity, warning.name(), offset, db, key.clone(), warning.to_string());
+        }
+        if has_duplicate {
+            self.error("duplicate", offset, db, key, "a member or field is there twice".to_owned());
         }
     }
 
@@ -224,8 +249,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
         key: Option<Vec<u8>>,
         message: String,
     ) {
-        self.checked.errors += 1;
-        (self.report)(&Finding { severity: Severity::Error, code, offset, db, key, message });
+        self.find(Severity::Error, code, offset, db, key, message);
     }
 
     fn warn(
@@ -236,9 +260,23 @@ impl<F: FnMut(&Finding)> Ledger<F> {
         key: Option<Vec<u8>>,
         message: impl Into<String>,
     ) {
-        self.checked.warnings += 1;
-        let message = message.into();
-        (self.report)(&Finding { severity: Severity::Warning, code, offset, db, key, message });
+        self.find(Severity::Warning, code, offset, db, key, message.into());
+    }
+
+    fn find(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        offset: u64,
+        db: Option<u64>,
+        key: Option<Vec<u8>>,
+        message: String,
+    ) {
+        match severity {
+            Severity::Error => self.checked.errors += 1,
+            Severity::Warning => self.checked.warnings += 1,
+        }
+        (self.report)(&Finding { severity, code, offset, db, key, message });
     }
 
     /// Compares the end of the RDB data with what its sender announced.
@@ -299,11 +337,50 @@ impl Hint {
     }
 }
 
-/// Has every encoding walked.
-struct Walk;
+/// How bad it is: what servers refuse to load is an error. Those of Valkey 9 refuse more.
+fn severity(warning: Warning, dialect: Dialect) -> Severity {
+    match warning {
+        Warning::NotANumber | Warning::UnreadableScore => Severity::Error,
+        Warning::StreamLength | Warning::UnsortedIntset | Warning::OddEntryCount
+            if dialect == Dialect::Valkey =>
+        {
+            Severity::Error
+        }
+        _ => Severity::Warning,
+    }
+}
+
+/// Has every encoding walked and every string expanded, and looks for duplicates.
+#[derive(Default)]
+struct Walk {
+    hasher: RandomState,
+    /// Hashes of the members or fields so far.
+    seen: HashSet<u64>,
+    has_duplicate: bool,
+    scratch: Vec<u8>,
+}
 
 impl Visitor for Walk {
+    fn begin(&mut self, _: ValueType, _: Option<u64>) {
+        self.seen.clear();
+        self.has_duplicate = false;
+    }
+
+    fn string(&mut self, role: Role, string: RdbString<'_>) {
+        let is_unique = matches!(role, Role::Member | Role::Field);
+        if is_unique
+            && self.seen.len() < MAX_COMPARED
+            && let Ok(string) = string.decode(&mut self.scratch)
+        {
+            self.has_duplicate |= !self.seen.insert(self.hasher.hash_one(string));
+        }
+    }
+
     fn wants_packed(&self) -> bool {
+        true
+    }
+
+    fn wants_expanded(&self) -> bool {
         true
     }
 }
@@ -368,10 +445,32 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_no_number_is_a_warning() {
+    fn what_servers_refuse_is_an_error() {
         // A sorted set as a listpack of "a" and "b".
         let zset = b"\x11\x01z\x0d\x0d\0\0\0\x02\0\x81a\x02\x81b\x02\xff";
         let file = [b"REDIS0003", &zset[..], b"\xff"].concat();
         assert_eq!(codes(&file), [("unreadable_score", 9)]);
+        assert_eq!(findings(&file).0.errors, 1);
+    }
+
+    #[test]
+    fn a_member_or_field_that_is_there_twice_is_found() {
+        let set = b"\x02\x01s\x03\x01a\x01b\x01a";
+        let hash = b"\x04\x01h\x02\x01f\x01v\xc0\x07\x01v";
+        let again = b"\x04\x01g\x02\xc0\x07\x01v\x017\x01v";
+        let file = [b"REDIS0003", &set[..], hash, again, b"\xff"].concat();
+        assert_eq!(codes(&file), [("duplicate", 9), ("duplicate", 31)]);
+    }
+
+    #[test]
+    fn strings_that_cannot_be_expanded_are_found() {
+        // A copy from before the start, as a value, as a member, and in a file that has it in the middle of nothing.
+        let lzf = b"\xc3\x04\x05\x00a\x60\x10";
+        let value = [&b"\x00\x01k"[..], lzf].concat();
+        let member = [&b"\x02\x01s\x02\x01a"[..], lzf].concat();
+        let file = [b"REDIS0003", &value[..], &member, b"\x00\x01e\x01v\xff"].concat();
+        let (checked, all) = findings(&file);
+        assert_eq!((checked.keys, checked.errors), (1, 2), "{all:?}");
+        assert!(all.iter().all(|finding| finding.code == "lzf"), "{all:?}");
     }
 }

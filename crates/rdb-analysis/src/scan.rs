@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
-use rdb_parser::{Entry, Error, ErrorKind, Event, Input, KeySink, Parser, SliceInput, Stretch, Window};
+use rdb_parser::{
+    Entry, Error, ErrorKind, Event, Input, KeySink, Parser, SliceInput, Stretch, Warning, Window,
+};
 
 use crate::assume::{Assumptions, Rules};
 use crate::facts::SourceFacts;
@@ -122,6 +124,8 @@ pub(crate) struct Pass<M> {
     pub(crate) measurer: Measurer<M>,
     /// Absolute offset.
     pub(crate) end_of_last_key: u64,
+    /// Keys that were taken in, those that no server loads included.
+    pub(crate) taken: u64,
     time_ms: i64,
     reported: Reported,
 }
@@ -145,6 +149,7 @@ impl<M: MemoryGauge> Pass<M> {
             facts: SourceFacts::new(parser.header(), rules),
             measurer: Measurer::new(rules, context.options.deep),
             end_of_last_key: 0,
+            taken: 0,
             time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -156,6 +161,7 @@ impl<M: MemoryGauge> Pass<M> {
             facts: self.facts.without_counts(),
             measurer: Measurer::new(*self.measurer.rules(), context.options.deep),
             end_of_last_key: 0,
+            taken: 0,
             time_ms: self.time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -295,8 +301,17 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
             return ControlFlow::Break(Halt::End);
         }
         let end = entry.span.end;
-        let Pass { facts, measurer, end_of_last_key, time_ms, reported } = &mut *self.pass;
-        facts.warnings.observe_entry(entry);
+        let Pass { facts, measurer, taken, end_of_last_key, time_ms, reported } = &mut *self.pass;
+        *taken += 1;
+        if !entry.warnings.is_empty() {
+            facts.warnings.observe_entry(entry);
+            if entry.warnings.contains(Warning::EmptyCollection) {
+                // Servers pass over it when they load the file: it is no key.
+                facts.container_bytes += entry.rdb_bytes;
+                *end_of_last_key = end;
+                return ControlFlow::Continue(());
+            }
+        }
         match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
             ControlFlow::Continue(Ok(())) => {
                 facts.keys += 1;

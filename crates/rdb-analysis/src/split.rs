@@ -377,12 +377,13 @@ impl<M: MemoryGauge> Guess<'_, M> {
         // Keys and other records that were taken, and how many of them up to there.
         let mut records = 0;
         let mut settled = (0, 0);
-        let mut before = (state, 0);
+        // The same as of the last key that came from the loop over keys.
+        let mut behind_key = (start, state, 0, settled);
         loop {
             if parser.is_between_keys() {
                 (end, end_state, container_bytes) =
                     (parser.position(), parser.state(), parser.container_bytes());
-                settled = (pass.facts.keys, records);
+                settled = (pass.taken, records);
                 if end - summed >= CHECKSUM_STEP_BYTES {
                     self.sum(&mut sums, summed, end);
                     summed = end;
@@ -391,15 +392,18 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     break;
                 }
             }
-            // While keys are read, none of this changes.
-            before = (parser.state(), parser.container_bytes());
             if stopped {
                 break;
             }
+            // While keys are read, none of this changes.
+            let (taken, here, container) = (pass.taken, parser.state(), parser.container_bytes());
             let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
             let stretch = parser.read_keys(step, &mut pass.keys(self.context, part));
             if pass.facts.coverage.damaged_keys > 0 {
                 return Err(Broken { bytes: end - start });
+            }
+            if pass.taken > taken {
+                behind_key = (pass.end_of_last_key, here, container, (pass.taken, records));
             }
             match stretch {
                 Ok(Stretch::Bound) => {}
@@ -433,19 +437,18 @@ impl<M: MemoryGauge> Guess<'_, M> {
             }
         }
         // Keys before what broke the chain are whole, unless they are from a blob of which more follows.
-        if pass.facts.keys > settled.0 && (state.flavour != Flavour::Dragonfly || parser.is_between_keys()) {
-            end = pass.end_of_last_key;
-            (end_state, container_bytes) = before;
-            settled.0 = pass.facts.keys;
+        let is_whole = state.flavour != Flavour::Dragonfly || parser.is_between_keys();
+        if is_whole && behind_key.3 > settled {
+            (end, end_state, container_bytes, settled) = behind_key;
         }
         // More was taken than up to the end, where the stitch is to go on: it would be counted twice.
-        if settled != (pass.facts.keys, records) {
+        if settled != (pass.taken, records) {
             return Err(Broken { bytes: parser.position() - start });
         }
         // A chain that has not shown itself must not jump far over the range's end either: what looks like a length
         // can be any number.
         let jumps = end > to.saturating_add(SEARCH_BYTES);
-        let broken = (end < to || jumps) && !stopped && pass.facts.keys < CHAIN_KEYS;
+        let broken = (end < to || jumps) && !stopped && pass.taken < CHAIN_KEYS;
         if broken && parser.position() != self.bytes.len() as u64 {
             return Err(Broken { bytes: parser.position() - start });
         }

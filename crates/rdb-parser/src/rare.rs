@@ -9,7 +9,7 @@ use crate::format::{Dialect, FIRST_VALKEY_VERSION_WITH_ENVELOPE, RareRecord, Val
 use crate::input::Input;
 use crate::parser::{Parser, Record, SLOTS};
 use crate::read::ReadExt as _;
-use crate::value::{Templates, skip_module_stream};
+use crate::value::{FieldOrder, Templates, skip_module_stream};
 use crate::visitor::Visitor;
 use crate::warning::Warning;
 
@@ -144,10 +144,13 @@ impl<I: Input> Parser<I> {
         self.note(Warning::ProvisionalHashTemplate, start);
         let id = self.input.read_length("a template id")?;
         let fields = self.input.read_count(1, "template fields")?;
+        let mut order = FieldOrder::default();
         for _ in 0..fields {
+            order.see_next(&mut self.input)?;
             self.input.skip_string("a template field")?;
             self.input.checkpoint();
         }
+        order.finish().map_err(|kind| Error::new(kind, start))?;
         self.rare.templates.add(id, fields).map_err(|kind| Error::new(kind, start))
     }
 

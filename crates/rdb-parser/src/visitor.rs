@@ -71,6 +71,12 @@ pub trait Visitor {
         true
     }
 
+    /// Whether compressed strings are to be expanded, so that damage to one is damage to its value. Asked
+    /// often; meant to be a constant.
+    fn wants_expanded(&self) -> bool {
+        false
+    }
+
     /// The decoded lengths of the strings of a table's element and the parts they play. Shown instead of the
     /// strings, and of the score, if those are not [wanted](Self::wants_strings).
     fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {

@@ -257,9 +257,15 @@ fn redis_enterprise() {
 
 #[test]
 fn vector_sets_say_how_many_elements_they_have() {
-    let value =
-        [&long_len(0xbde7_2da2_bb1e_b400)[..], &[2, 8, 2], &len(100), &[2, 1, 5, 1, b'x', 2, 9, 0]].concat();
-    assert_eq!(Content::of(&file("REDIS0012", key(7, "k", value)), true).key().outline.elements, Some(100));
+    let set = |dimension, elements: usize| {
+        let element = [5, 1, b'x', 5, 2, 0, 1, 2, 9].repeat(elements);
+        let head = [&long_len(0xbde7_2da2_bb1e_b400)[..], &[2, dimension, 2], &len(100), &[2, 1]].concat();
+        Content::of(&file("REDIS0012", key(7, "k", [head, element, vec![0]].concat())), true)
+    };
+    assert_eq!(set(8, 100).key().outline.elements, Some(100));
+    for damaged in [set(0, 100), set(8, 99), set(8, 151)] {
+        assert!(damaged.error().is_contained(), "{:?}", damaged.errors);
+    }
     let other = [&long_len(0x45e2_5238_df91_2c03)[..], &[2, 8, 2], &len(100), &[0]].concat();
     assert_eq!(Content::of(&file("REDIS0012", key(7, "k", other)), true).key().outline.elements, None);
 }

@@ -207,8 +207,13 @@ fn files() -> Vec<(&'static str, Vec<u8>, bool)> {
                     key(
                         7,
                         "vectors",
-                        [&long_len(0xbde7_2da2_bb1e_b400)[..], &[2, 3, 2, 9, 5, 1, b'x', 4], &[0; 8], &[0]]
-                            .concat(),
+                        [
+                            &long_len(0xbde7_2da2_bb1e_b400)[..],
+                            &[2, 3, 2, 1, 5, 1, b'x', 5, 2, 7, 7, 4],
+                            &[0; 8],
+                            &[0],
+                        ]
+                        .concat(),
                     ),
                     [&[0xf9, 200][..], &key(5, "zset", [&[1][..], &string("m"), &[0; 8]].concat())].concat(),
                     [&[0xfd][..], &[1; 4], &key(0, "seconds", string("v"))].concat(),

@@ -112,6 +112,11 @@ impl<I: Input> Blob<'_, I> {
         self.end.saturating_sub(self.input.position())
     }
 
+    /// Absolute offset of the next byte.
+    fn position(&self) -> u64 {
+        self.input.position()
+    }
+
     #[cold]
     fn corrupt(&self, detail: &'static str) -> Error {
         Error::corrupt(self.name, detail, self.input.position())

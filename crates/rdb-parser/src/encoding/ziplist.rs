@@ -42,10 +42,14 @@ pub(super) fn walk<I: Input>(
         header_count(blob.require(HEADER_BYTES)?, blob_bytes).map_err(|detail| blob.corrupt(detail))?;
     blob.consume(HEADER_BYTES);
     let mut walked = 0;
+    let mut previous_bytes = 0;
     while !blob.at_terminator()? {
-        // What the previous length says is the writer's business: nobody walks backwards here.
-        let previous_len = if blob.require(1)?.first() == Some(&LONG_PREVIOUS) { 5 } else { 1 };
-        blob.skip(previous_len)?;
+        let start = blob.position();
+        let stated_previous = take_previous(blob)?;
+        // Servers that turn a ziplist into a listpack compare it (`ziplistValidateIntegrity`).
+        if stated_previous != previous_bytes {
+            return Err(blob.corrupt("an entry states another length of the one before it"));
+        }
         match decode_head(blob.peek(9)?) {
             Some(Head::Int(len, value)) => {
                 see(RdbString::Int(value));
@@ -54,9 +58,25 @@ pub(super) fn walk<I: Input>(
             Some(Head::Str(header_len, len)) => blob.show_string(header_len, len, see)?,
             None => return Err(blob.corrupt("unknown or cut-off entry encoding")),
         }
+        previous_bytes = blob.position() - start;
         walked += 1;
     }
     blob.check_count(stated, walked)
+}
+
+/// Takes the length of the entry before.
+fn take_previous<I: Input>(blob: &mut Blob<'_, I>) -> Result<u64> {
+    match blob.require(1)?.first().copied().unwrap_or_default() {
+        LONG_PREVIOUS => {
+            let bytes = blob.require(5)?.last_chunk().copied().unwrap_or_default();
+            blob.consume(5);
+            Ok(u64::from(u32::from_le_bytes(bytes)))
+        }
+        short => {
+            blob.consume(1);
+            Ok(u64::from(short))
+        }
+    }
 }
 
 /// What an entry's encoding says: a number, or a string that follows.
@@ -154,6 +174,8 @@ mod tests {
         assert!(damaged(0, 99).is_err(), "total length");
         assert!(damaged(4, 99).is_err(), "last entry");
         assert!(damaged(8, 3).is_err(), "count");
+        assert!(damaged(10, 4).is_err(), "length of an entry before the first");
+        assert!(damaged(15, 4).is_err(), "length of the entry before");
         assert!(damaged(11, 0x3f).is_err(), "string length past the end");
         assert!(damaged(11, 0xff).is_err(), "unknown encoding");
         assert!(damaged(10, 0xff).is_err(), "early terminator");

@@ -22,6 +22,7 @@ pub(super) fn header_count(header: &[u8], blob_bytes: u64) -> Result<Option<u64>
     let room = blob_bytes.checked_sub(2).ok_or("shorter than its header")?;
     match pairs {
         LONG.. => Ok(None),
+        0 => Err("no pairs"),
         pairs if u64::from(pairs) > room / MIN_PAIR_BYTES => Err("more pairs than fit"),
         pairs => Ok(Some(2 * u64::from(pairs))),
     }
@@ -56,9 +57,12 @@ fn take_length<I: Input>(blob: &mut Blob<'_, I>) -> Result<u64> {
             Ok(u64::from(short))
         }
         LONG => {
-            let bytes = blob.require(5)?.last_chunk().copied().unwrap_or_default();
+            let len = u32::from_le_bytes(blob.require(5)?.last_chunk().copied().unwrap_or_default());
+            if len < u32::from(LONG) {
+                return Err(blob.corrupt("a short length in the long form"));
+            }
             blob.consume(5);
-            Ok(u64::from(u32::from_le_bytes(bytes)))
+            Ok(u64::from(len))
         }
         _ => Err(blob.corrupt("a terminator where a length is due")),
     }
@@ -70,9 +74,9 @@ mod tests {
     use super::super::tests::{entries, header_count};
     use proptest::prelude::*;
 
-    fn push_length(out: &mut Vec<u8>, len: usize, always_long: bool) {
+    fn push_length(out: &mut Vec<u8>, len: usize) {
         match u8::try_from(len) {
-            Ok(short @ 0..254) if !always_long => out.push(short),
+            Ok(short @ 0..254) => out.push(short),
             _ => {
                 out.push(254);
                 out.extend(u32::try_from(len).expect("short").to_le_bytes());
@@ -80,12 +84,12 @@ mod tests {
         }
     }
 
-    fn build(pairs: &[(Vec<u8>, Vec<u8>, u8)], always_long: bool) -> Vec<u8> {
+    fn build(pairs: &[(Vec<u8>, Vec<u8>, u8)]) -> Vec<u8> {
         let mut blob = vec![u8::try_from(pairs.len()).map_or(254, |n| n.min(254))];
         for (field, value, free) in pairs {
-            push_length(&mut blob, field.len(), always_long);
+            push_length(&mut blob, field.len());
             blob.extend(field);
-            push_length(&mut blob, value.len(), always_long);
+            push_length(&mut blob, value.len());
             blob.push(*free);
             blob.extend(value);
             blob.extend(vec![0xaa; usize::from(*free)]);
@@ -98,7 +102,7 @@ mod tests {
     fn from_254_pairs_on_the_count_is_walked() {
         for n in [253usize, 254, 255, 300] {
             let pairs = vec![(b"f".to_vec(), b"v".to_vec(), 0); n];
-            let blob = build(&pairs, false);
+            let blob = build(&pairs);
             assert_eq!(
                 header_count(Packed::Zipmap, &blob).expect("valid"),
                 (n < 254).then_some(2 * n as u64)
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn damage_is_reported() {
-        let good = build(&[(b"f".to_vec(), b"v".to_vec(), 1)], false);
+        let good = build(&[(b"f".to_vec(), b"v".to_vec(), 1)]);
         let damaged = |at: usize, byte: u8| {
             let mut blob = good.clone();
             blob[at] = byte;
@@ -123,6 +127,9 @@ mod tests {
         assert!(damaged(4, 9).is_err(), "free bytes past the end");
         assert!(damaged(good.len() - 1, 0).is_err(), "terminator");
         assert!(entries(Packed::Zipmap, &[0]).is_err(), "header");
+        assert!(entries(Packed::Zipmap, &[0, 0xff]).is_err(), "no pairs");
+        let long = [&[1, 254, 1, 0, 0, 0][..], b"f\x01\x00v\xff"].concat();
+        assert!(entries(Packed::Zipmap, &long).is_err(), "a short length in the long form");
     }
 
     proptest! {
@@ -132,10 +139,9 @@ mod tests {
                 proptest::collection::vec(any::<u8>(), 0..300),
                 proptest::collection::vec(any::<u8>(), 0..300),
                 0u8..5,
-            ), 0..20),
-            always_long: bool,
+            ), 1..20),
         ) {
-            let blob = build(&pairs, always_long);
+            let blob = build(&pairs);
             prop_assert_eq!(header_count(Packed::Zipmap, &blob).expect("valid"), Some(2 * pairs.len() as u64));
             let texts: Vec<Vec<u8>> = pairs.into_iter().flat_map(|(f, v, _)| [f, v]).collect();
             prop_assert_eq!(entries(Packed::Zipmap, &blob).expect("valid"), texts);

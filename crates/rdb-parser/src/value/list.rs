@@ -43,6 +43,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         match container {
             PLAIN => {
                 let len = self.show_string(Role::Item, "a list item")?;
+                if len == 0 {
+                    // Servers refuse it (`rdbLoadObject` of Redis 7 and later).
+                    self.contain(Error::corrupt("quicklist", "a plain node is empty", at))?;
+                }
                 self.visitor.list_node(false, len);
                 sums.tally.add_element(len);
                 sums.elements += 1;

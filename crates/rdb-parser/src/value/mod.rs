@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
+use crate::limits::MAX_EXPANDED_BLOB_BYTES;
+use crate::lzf;
+use crate::lzf_reader::LzfReader;
 use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
@@ -26,10 +29,11 @@ use packed::Shape;
 pub(crate) use sketch::FilterSums;
 pub(crate) use stream::StreamSums;
 pub(crate) use table::{Table, TableSums};
-pub(crate) use template::Templates;
+pub(crate) use template::{FieldOrder, Templates};
 
 /// Latest expiry of a field that servers accept (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
 const MAX_FIELD_EXPIRY_MS: u64 = (1 << 48) - 1;
+const FIELD_EXPIRY_OUT_OF_RANGE: &str = "a field's expiry is out of range";
 
 /// The strings of a hash's element, and of those of Dragonfly whose elements expire.
 pub(crate) const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
@@ -122,7 +126,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ValueType::ZsetBinary => self.table(value_type, Table::WITH_BINARY_SCORE, &[Role::Member]),
             ValueType::Hash => self.table(value_type, Table::PLAIN, PAIR),
             ValueType::HashExpiryValkey => self.table(value_type, Table::EXPIRY_LAST, PAIR),
-            ValueType::HashExpiryPreRelease => self.table(value_type, Table::EXPIRY_FIRST, PAIR),
+            ValueType::HashExpiryPreRelease => self.hash_with_expiries(value_type),
             ValueType::HashExpiry => self.hash_with_first_expiry(),
             ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
             ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, Shape::PAIR),
@@ -180,6 +184,16 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
     }
 
+    /// Type 22: each expiry is a time.
+    fn hash_with_expiries(&mut self, value_type: ValueType) -> Result<Outline> {
+        let at = self.input.position();
+        let (outline, sums) = self.table_sums(value_type, Table::EXPIRY_FIRST, PAIR, PAIR.len())?;
+        if sums.largest_expiry > MAX_FIELD_EXPIRY_MS {
+            self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
+        }
+        Ok(outline)
+    }
+
     /// Type 24: the expiries are relative to the first.
     fn hash_with_first_expiry(&mut self) -> Result<Outline> {
         let at = self.input.position();
@@ -191,7 +205,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             relative => first.checked_add(relative - 1),
         };
         if latest.is_none_or(|latest| latest > MAX_FIELD_EXPIRY_MS) {
-            self.contain(Error::corrupt("hash", "a field's expiry is out of range", at))?;
+            self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
         }
         Ok(outline)
     }
@@ -223,7 +237,9 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[inline(always)]
     fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
-        let string = if let Some(len) = shown_len(header) {
+        let is_expanded = header.form == StringForm::Lzf && self.visitor.wants_expanded();
+        let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len(header) };
+        let string = if let Some(len) = shown_len {
             let payload = self.input.require(len, what)?;
             let string = view_string(header, payload);
             self.visitor.string(role, string);
@@ -231,11 +247,42 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.consume(len);
             return Ok(decoded_len);
         } else {
-            self.input.skip(header.payload_len, what)?;
+            if !is_expanded {
+                self.input.skip(header.payload_len, what)?;
+            }
             RdbString::Skipped { decoded_len: header.decoded_len }
         };
         self.visitor.string(role, string);
         Ok(string.decoded_len())
+    }
+
+    /// Expands the string whose header was read, to see whether it can be. `None` if it is behind the cursor then:
+    /// one that is too long to be shown, or that is damaged.
+    #[cold]
+    fn expand(&mut self, header: StringHeader, what: &'static str) -> Result<Option<usize>> {
+        let start = self.input.position();
+        let expanded = match shown_len(header) {
+            Some(len) if header.decoded_len <= MAX_EXPANDED_BLOB_BYTES => {
+                let compressed = self.input.require(len, what)?;
+                let decoded_len = usize::try_from(header.decoded_len).unwrap_or(usize::MAX);
+                match lzf::decompress(compressed, decoded_len, self.scratch) {
+                    Ok(()) => return Ok(Some(len)),
+                    Err(kind) => Err(Error::new(kind, start)),
+                }
+            }
+            _ => {
+                let mut reader = LzfReader::new(self.input, header);
+                // What makes a read fail is told by the reader.
+                let _ = std::io::copy(&mut reader, &mut std::io::sink());
+                reader.finish()
+            }
+        };
+        if let Err(error) = expanded {
+            self.contain(error)?;
+        }
+        let end = start.saturating_add(header.payload_len);
+        self.input.skip(end.saturating_sub(self.input.position()), what)?;
+        Ok(None)
     }
 
     /// Passes over the string at the cursor. Returns its decoded length.

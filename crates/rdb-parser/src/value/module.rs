@@ -1,7 +1,7 @@
 //! Values of modules: not understood, but delimited by opcodes.
 
 use super::Walker;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline};
 use crate::format::{ModuleId, ValueType};
 use crate::input::Input;
@@ -16,20 +16,41 @@ const FLOAT: u64 = 3;
 const DOUBLE: u64 = 4;
 const STRING: u64 = 5;
 
-/// The vector sets of Redis 8, of which the second number is that of the elements
-/// (`VectorSetRdbSave` in `vset.c`).
+/// The vector sets of Redis 8. They begin with the dimension of the vectors, the number of elements, and how the
+/// vectors are stored (`VectorSetRdbSave` in `vset.c`).
 const VECTOR_SET: ModuleId = ModuleId(0xbde7_2da2_bb1e_b400);
 
-/// Its number among the unsigned ones.
-const VECTOR_SET_COUNT: usize = 1;
+/// Strings of an element: its name, its vector, and attributes in sets that have them. A matrix may stand before all.
+const MIN_VECTOR_STRINGS: u64 = 2;
+const MAX_VECTOR_STRINGS: u64 = 3;
+
+/// What was seen of a module's data.
+#[derive(Default)]
+struct ModuleData {
+    /// The numbers that it begins with.
+    leading: [Option<u64>; 2],
+    strings: u64,
+}
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     pub(super) fn module(&mut self, value_type: ValueType) -> Result<Outline> {
         self.visitor.begin(value_type, None);
         let id = ModuleId(self.input.read_length("a module id")?);
-        let mut leading = [None; VECTOR_SET_COUNT + 1];
-        walk_module_stream(self.input, &mut leading)?;
-        let elements = if id == VECTOR_SET { leading.get(VECTOR_SET_COUNT).copied().flatten() } else { None };
+        let at = self.input.position();
+        let data = walk_module_stream(self.input)?;
+        let elements = match data.leading {
+            [dimension, Some(elements)] if id == VECTOR_SET => {
+                let fewest = elements.saturating_mul(MIN_VECTOR_STRINGS);
+                let most = elements.saturating_mul(MAX_VECTOR_STRINGS).saturating_add(1);
+                if dimension == Some(0) {
+                    self.contain(Error::corrupt("vector set", "its vectors have no dimension", at))?;
+                } else if !(fewest..=most).contains(&data.strings) {
+                    self.contain(Error::corrupt("vector set", "it has not as many elements as it says", at))?;
+                }
+                Some(elements)
+            }
+            _ => None,
+        };
         Ok(Outline::opaque(elements, Layout::Module(id)))
     }
 }
@@ -38,15 +59,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 ///
 /// Source: `rdbLoadCheckModuleValue` in `rdb.c`.
 pub(crate) fn skip_module_stream<I: Input>(input: &mut I) -> Result<()> {
-    walk_module_stream(input, &mut [])
+    walk_module_stream(input).map(|_| ())
 }
 
-/// As [`skip_module_stream`], keeping the numbers that the data begins with.
-fn walk_module_stream<I: Input>(input: &mut I, leading: &mut [Option<u64>]) -> Result<()> {
+/// As [`skip_module_stream`], noting what is seen.
+fn walk_module_stream<I: Input>(input: &mut I) -> Result<ModuleData> {
+    let mut data = ModuleData::default();
+    let ModuleData { leading, strings } = &mut data;
     let mut leading = leading.iter_mut();
     loop {
         match input.read_length("module data")? {
-            END => return Ok(()),
+            END => return Ok(data),
             UNSIGNED => {
                 let number = input.read_length("module data")?;
                 if let Some(kept) = leading.next() {
@@ -59,7 +82,10 @@ fn walk_module_stream<I: Input>(input: &mut I, leading: &mut [Option<u64>]) -> R
             }
             FLOAT => input.skip(4, "module data")?,
             DOUBLE => input.skip(8, "module data")?,
-            STRING => input.skip_string("module data")?,
+            STRING => {
+                *strings += 1;
+                input.skip_string("module data")?;
+            }
             _ => return Err(input.fail(ErrorKind::Corrupt("module data", "unknown opcode"))),
         }
         leading = [].iter_mut();

@@ -39,7 +39,6 @@ impl Shape {
     }
 
     pub(super) const ITEM: Self = Self::new(&[Role::Item], 1);
-    pub(super) const FIELD: Self = Self::new(&[Role::Field], 1);
     pub(super) const MEMBER: Self = Self::new(&[Role::Member], 1);
     pub(super) const MEMBER_WITH_SCORE: Self = Self::new(&[Role::Member, Role::Score], 1);
     pub(super) const PAIR: Self = Self::new(&[Role::Field, Role::Value], 2);
@@ -193,7 +192,7 @@ fn expand_beginning(payload: &[u8], header: StringHeader, out: &mut [u8]) -> Res
 
 /// Walks the blob in the string whose header was read: where it is if it is raw, in memory if it is
 /// compressed and not too long, and otherwise a piece at a time.
-fn walk_stored<I: Input>(
+pub(super) fn walk_stored<I: Input>(
     packed: Packed,
     header: StringHeader,
     input: &mut I,
@@ -309,7 +308,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
         };
         let ms = value.and_then(|value| u64::try_from(value).ok());
         if ms.is_none_or(|ms| ms > MAX_FIELD_EXPIRY_MS) {
-            self.damage.get_or_insert("a field's expiry is out of range");
+            self.damage.get_or_insert(super::FIELD_EXPIRY_OUT_OF_RANGE);
         }
     }
 }

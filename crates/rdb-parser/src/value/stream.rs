@@ -44,6 +44,7 @@ pub(crate) struct StreamSums {
     tally: Tally,
     /// Whether a node's own counts are wrong.
     miscounted: bool,
+    last_node: Option<StreamId>,
 }
 
 /// The server version that a stream's layout is of; each added to the one before.
@@ -87,8 +88,13 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// Passes over a node: its ID and its listpack, which is walked if the visitor wants that.
     pub(crate) fn stream_node(&mut self, sums: &mut StreamSums) -> Result<()> {
+        let at = self.input.position();
         let id = self.stream_node_id()?;
         sums.shape.nodes += 1;
+        if id.is_some() && id <= sums.last_node {
+            self.contain(Error::corrupt("stream", "its nodes are not in the order of their ids", at))?;
+        }
+        sums.last_node = id;
         let header = self.input.read_string_header("a stream node")?;
         if let Some(id) = id {
             self.visitor.stream_node(&id, header.decoded_len);

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
-use crate::read::{ReadExt as _, decode_length, decode_string_header};
+use crate::read::{ReadExt as _, StringForm, decode_length, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Score, Visitor};
 use crate::warning::{Warning, Warnings};
@@ -257,6 +257,9 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     for (index, (string, shown_length)) in strings.iter_mut().zip(&mut lengths).enumerate() {
         let rest = bytes.get(at..)?;
         let header = decode_string_header(rest).ok()??;
+        if SHOWN && header.form == StringForm::Lzf && visitor.wants_expanded() {
+            return None;
+        }
         let payload_len = usize::try_from(header.payload_len).ok()?;
         let payload = rest.get(header.header_len..)?.get(..payload_len)?;
         let len = decoded_len(header, payload);

@@ -5,15 +5,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::packed::Shape;
-use super::{Tally, Walker};
+use super::packed::{Shape, walk_stored};
+use super::{Tally, Walker, shown_len, view_string};
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::limits::MAX_HASH_TEMPLATES;
-use crate::read::ReadExt as _;
+use crate::read::{MAX_STRING_HEADER_BYTES, ReadExt as _, decode_string_header};
+use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
 use crate::warning::Warning;
 
@@ -53,6 +54,53 @@ impl Templates {
 
     fn fields(&self, id: u64) -> Option<u64> {
         self.fields.get(&id).copied()
+    }
+}
+
+/// Sees whether the field names of a template stand in their order: by length, then by bytes, each once.
+#[derive(Default)]
+pub(crate) struct FieldOrder {
+    previous: Option<Vec<u8>>,
+    scratch: Vec<u8>,
+    is_broken: bool,
+}
+
+impl FieldOrder {
+    /// Looks at the next name. Nothing is said of one that is too long to be held.
+    pub(crate) fn see(&mut self, name: RdbString<'_>) {
+        let Ok(name) = name.decode(&mut self.scratch) else { return };
+        match &mut self.previous {
+            Some(previous) => {
+                self.is_broken |= (previous.len(), previous.as_slice()) >= (name.len(), name);
+                previous.clear();
+                previous.extend_from_slice(name);
+            }
+            None => self.previous = Some(name.to_vec()),
+        }
+    }
+
+    /// Looks at the name at the cursor, and leaves it there.
+    pub(crate) fn see_next<I: Input>(&mut self, input: &mut I) -> Result<()> {
+        // What cannot be read is reported by whoever passes over it.
+        let Ok(Some(header)) = decode_string_header(input.peek(MAX_STRING_HEADER_BYTES)?) else {
+            return Ok(());
+        };
+        let Some(len) = shown_len(header) else { return Ok(()) };
+        let end = header.header_len + len;
+        if let Some(name) = input.peek(end)?.get(header.header_len..end) {
+            self.see(view_string(header, name));
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// If the names do not stand in their order. Servers refuse them.
+    pub(crate) fn finish(&self) -> Result<(), ErrorKind> {
+        if self.is_broken {
+            return Err(ErrorKind::Corrupt("hash template", "its fields are not in order"));
+        }
+        Ok(())
     }
 }
 
@@ -118,22 +166,53 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(fields, Some(tally), layout))
     }
 
+    /// Passes over a listpack of field names; returns their number.
+    fn fields_in_listpack(&mut self) -> Result<u64> {
+        let header = self.input.read_string_header("template fields")?;
+        let end = self.input.position().saturating_add(header.payload_len);
+        let mut order = FieldOrder::default();
+        let Self { input, scratch, visitor, .. } = self;
+        let walked = walk_stored(Packed::Listpack, header, *input, scratch, &mut |name| {
+            order.see(name);
+            visitor.string(Role::Field, name);
+        });
+        let fields = match walked {
+            Ok(fields) => {
+                if let Err(kind) = order.finish() {
+                    self.contain(Error::new(kind, end))?;
+                }
+                fields
+            }
+            Err(error) => {
+                self.contain(error)?;
+                0
+            }
+        };
+        self.input.skip(end.saturating_sub(self.input.position()), "template fields")?;
+        Ok(fields)
+    }
+
     /// Passes over the field names of a template that comes with its hash; returns their number.
     fn template_fields(&mut self) -> Result<u64> {
         let at = self.input.position();
         let fields = match self.input.read_length("a hash template")? {
-            FIELDS_IN_LISTPACK => self.packed_string(Packed::Listpack, Shape::FIELD)?.elements,
+            FIELDS_IN_LISTPACK => self.fields_in_listpack()?,
             FIELDS_ONE_BY_ONE => {
                 let fields = self.input.read_count(1, "template fields")?;
+                let mut order = FieldOrder::default();
                 for _ in 0..fields {
+                    order.see_next(self.input)?;
                     self.show_string(Role::Field, "a template field")?;
                     self.input.checkpoint();
+                }
+                if let Err(kind) = order.finish() {
+                    self.contain(Error::new(kind, at))?;
                 }
                 fields
             }
             _ => return Err(Error::corrupt("hash template", "unknown form", at)),
         };
-        if fields == 0 {
+        if fields == 0 && self.damage.is_none() {
             self.contain(Error::corrupt("hash template", "it has no fields", at))?;
         }
         Ok(fields)
