@@ -360,6 +360,13 @@ fn a_value_in_pieces_is_one_key() {
 }
 
 #[test]
+fn what_is_odd_about_a_value_in_one_piece_is_told() {
+    let hash = chunk(1, key(16, "k", string(listpack(&["a", "1", "b"]))));
+    let content = Content::of(&dragonfly(hash), true);
+    assert!(content.key().warnings.contains(Warning::OddEntryCount), "{:?}", content.key().warnings);
+}
+
+#[test]
 fn pieces_of_several_values_interleave_and_ids_are_used_again() {
     let first = |name: &str| [&[2][..], &string(name), &[2], &string("m1")].concat();
     let second = string("m2");

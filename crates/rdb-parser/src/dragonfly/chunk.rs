@@ -20,7 +20,7 @@ use crate::value::{
     FIELD_WITH_EXPIRY, FilterSums, ListSums, MEMBER_WITH_EXPIRY, PAIR, StreamSums, Table, TableSums,
     Templates, Walker,
 };
-use crate::visitor::{Role, Visitor};
+use crate::visitor::Role;
 use crate::warning::{Warning, Warnings};
 
 /// The values of which not all pieces were read yet, and the one that was completed last.
@@ -57,18 +57,8 @@ enum State {
     Complete(Outline),
 }
 
-/// Sees nothing; the strings of values between which other records stand make no sense to a visitor.
-struct Blind {
-    wants_packed: bool,
-}
-
-impl Visitor for Blind {
-    fn wants_packed(&self) -> bool {
-        self.wants_packed
-    }
-}
-
-type ChunkWalker<'p, 'i> = Walker<'p, Limited<'i>, Blind>;
+/// Shows nothing to anybody: the strings of values between which other records stand make no sense to a visitor.
+type ChunkWalker<'p, 'i> = Walker<'p, Limited<'i>, ()>;
 
 impl Chunks {
     /// Offset of the first of the values that are not complete.
@@ -167,7 +157,7 @@ impl<I: Input> Parser<I> {
         let mut walker = Walker {
             input: &mut input,
             // Nodes are counted from their headers, which is what an outline needs.
-            visitor: &mut Blind { wants_packed: false },
+            visitor: &mut (),
             scratch: &mut self.scratch,
             templates: &templates,
             damage: None,
@@ -244,8 +234,8 @@ impl Chunked {
         let key = key.decode_prefix(kept, &mut Vec::new()).map_err(|kind| Error::new(kind, at))?.to_vec();
         let mut warnings = Warnings::NONE;
         warnings.insert(Warning::ProvisionalDragonfly);
-        // The value is begun by the first advance, which knows how to measure it.
-        let state = State::begin(value_type, input)?;
+        let (state, irregular) = State::begin(value_type, input)?;
+        let warnings = warnings.union(irregular);
         Ok(Self {
             db,
             key,
@@ -298,13 +288,13 @@ impl Chunked {
 }
 
 impl State {
-    /// Reads what stands before the first element.
-    fn begin(value_type: ValueType, input: &mut Limited<'_>) -> Result<Self> {
+    /// Reads what stands before the first element; all of a value that is not taken apart. With it comes what is
+    /// irregular about that.
+    fn begin(value_type: ValueType, input: &mut Limited<'_>) -> Result<(Self, Warnings)> {
         let mut scratch = Vec::new();
-        let mut blind = Blind { wants_packed: false };
         let mut walker = Walker {
             input,
-            visitor: &mut blind,
+            visitor: &mut (),
             scratch: &mut scratch,
             templates: &Templates::default(),
             damage: None,
@@ -337,7 +327,7 @@ impl State {
                 }
             }
         };
-        Ok(state)
+        Ok((state, walker.warnings))
     }
 }
 

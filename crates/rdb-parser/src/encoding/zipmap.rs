@@ -72,15 +72,15 @@ fn take_length<I: Input>(blob: &mut Blob<'_, I>) -> Result<u64> {
 mod tests {
     use super::super::Packed;
     use super::super::tests::{entries, header_count};
+    use super::LONG;
     use proptest::prelude::*;
 
     fn push_length(out: &mut Vec<u8>, len: usize) {
-        match u8::try_from(len) {
-            Ok(short @ 0..254) => out.push(short),
-            _ => {
-                out.push(254);
-                out.extend(u32::try_from(len).expect("short").to_le_bytes());
-            }
+        if let Ok(short @ 0..LONG) = u8::try_from(len) {
+            out.push(short);
+        } else {
+            out.push(LONG);
+            out.extend(u32::try_from(len).expect("short").to_le_bytes());
         }
     }
 
