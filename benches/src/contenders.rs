@@ -38,9 +38,12 @@ const LEAN_SCAN: &str = "scan --no-checksum --no-memory, 1 thread";
 const UNSUMMED_SCAN: &str = "scan --no-checksum, 1 thread";
 
 /// All of them.
-pub(crate) const ALL: [Contender; 10] = [
+pub(crate) const ALL: [Contender; 11] = [
     ours(FLOOR, |path| floor::walk(path).map(Some)),
-    ours("map and touch every cache line", touch),
+    ours("map and touch every cache line, 1 thread", |path| touch(path, 1)),
+    ours("map and touch every cache line, all cores", |path| {
+        touch(path, std::thread::available_parallelism()?.get())
+    }),
     ours("scan, 1 thread", |path| scan(path, Some(1), true, true)),
     ours("scan --no-memory, 1 thread", |path| scan(path, Some(1), true, false)),
     ours(UNSUMMED_SCAN, |path| scan(path, Some(1), false, true)),
@@ -52,13 +55,18 @@ pub(crate) const ALL: [Contender; 10] = [
 ];
 
 /// What no reader of the mapped file can do without.
-#[allow(clippy::unnecessary_wraps, reason = "a contender counts keys if it can")]
-fn touch(path: &Path) -> anyhow::Result<Option<u64>> {
+fn touch(path: &Path, threads: usize) -> anyhow::Result<Option<u64>> {
     const CACHE_LINE: usize = 64;
     let opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
     let Data::Mapped(mapping) = &opened.data else { anyhow::bail!("not a regular file") };
-    let sum = mapping.iter().step_by(CACHE_LINE).fold(0u8, |sum, byte| sum ^ byte);
-    std::hint::black_box(sum);
+    std::thread::scope(|scope| {
+        for part in mapping.chunks(mapping.len().div_ceil(threads).max(1)) {
+            scope.spawn(|| {
+                let sum = part.iter().step_by(CACHE_LINE).fold(0u8, |sum, byte| sum ^ byte);
+                std::hint::black_box(sum);
+            });
+        }
+    });
     Ok(None)
 }
 

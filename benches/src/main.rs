@@ -12,6 +12,7 @@ mod contenders;
 mod floor;
 mod generate;
 mod instructions;
+mod lzf;
 mod runs;
 mod table;
 
@@ -51,6 +52,14 @@ enum Command {
         #[arg(long)]
         save: Option<PathBuf>,
     },
+    /// Times the LZF decoder and a plain byte loop on the compressed strings of files.
+    Lzf {
+        files: Vec<PathBuf>,
+
+        /// Rounds that count.
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+    },
     /// One contender on one file; the other commands start this.
     #[command(hide = true)]
     Run { contender: String, file: PathBuf },
@@ -81,6 +90,7 @@ fn main() -> anyhow::Result<()> {
             files.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))
         }
         Command::Instructions { check, save } => instructions::run(check.as_deref(), save.as_deref()),
+        Command::Lzf { files, rounds } => files.iter().try_for_each(|file| lzf::print(file, rounds)),
         Command::Run { contender, file } => {
             println!("{}", runs::run_here(&contender, &file)?);
             Ok(())

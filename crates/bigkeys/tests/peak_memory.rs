@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -80,6 +80,21 @@ fn compress<W: Write>(from: &Path, mut encoder: W) -> W {
     encoder
 }
 
+/// Writes a file of Dragonfly whose one blob holds the records of the file at `from`.
+fn write_dragonfly_blob(to: &Path, from: &Path) {
+    const HEADER_BYTES: u64 = 9;
+    let records = std::fs::metadata(from).expect("there").len() - HEADER_BYTES - 1;
+    let info = lz4_flex::frame::FrameInfo::new().content_size(Some(records));
+    let mut frame = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    let mut file = File::open(from).expect("there");
+    file.seek(SeekFrom::Start(HEADER_BYTES)).expect("that long");
+    std::io::copy(&mut file.take(records), &mut frame).expect("compressed");
+    let frame = frame.finish().expect("compressed");
+    let length = u32::try_from(frame.len()).expect("fits").to_be_bytes();
+    let head = b"REDIS0009\xfa\x06df-ver\x061.30.0\xca\x80";
+    std::fs::write(to, [&head[..], &length, &frame, b"\xff\0\0\0\0\0\0\0\0"].concat()).expect("written");
+}
+
 #[test]
 fn a_value_compressed_a_thousandfold_takes_less_than_32_megabytes() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -94,7 +109,9 @@ fn a_value_compressed_a_thousandfold_takes_less_than_32_megabytes() {
     compress(&plain, zstd::Encoder::new(file, 1).expect("an encoder")).finish().expect("written");
     let (lz4, file) = create("lz4");
     compress(&plain, lz4_flex::frame::FrameEncoder::new(file)).finish().expect("written");
-    for path in [gzip, zstd, lz4] {
+    let blob = dir.path().join("blob");
+    write_dragonfly_blob(&blob, &plain);
+    for path in [gzip, zstd, lz4, blob] {
         let bytes = std::fs::metadata(&path).expect("there").len();
         assert!(bytes < (LONG >> 7) as u64, "{path:?}: {bytes} bytes");
         let peak = peak_anonymous_kib(&["scan", "--format", "json", text(&path)], Stdio::null());

@@ -188,7 +188,7 @@ pub struct KeyView<'a> {
 
 /// Looks at values as the parser passes over them, and measures keys from that. `M` is the memory model,
 /// or `()` for none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Measurer<M> {
     rules: Rules,
     memory: M,

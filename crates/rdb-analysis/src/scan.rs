@@ -156,10 +156,11 @@ impl<M: MemoryGauge> Pass<M> {
     }
 
     /// A pass over another part of the same source, beginning where `parser` stands.
-    pub(crate) fn over_part<I: Input>(&self, parser: &Parser<I>, context: &Context<'_>) -> Self {
+    pub(crate) fn over_part<I: Input>(&self, parser: &Parser<I>) -> Self {
         Self {
             facts: self.facts.without_counts(),
-            measurer: Measurer::new(*self.measurer.rules(), context.options.deep),
+            // With its tables, which take longer to make than many a part to scan.
+            measurer: self.measurer.clone(),
             end_of_last_key: 0,
             taken: 0,
             time_ms: self.time_ms,

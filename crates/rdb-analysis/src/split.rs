@@ -367,7 +367,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
             state.slot = Some(INHERITED_SLOT);
         }
         let mut parser = Parser::resume(self.bytes, start, state);
-        let mut pass = self.pass.over_part(&parser, self.context);
+        let mut pass = self.pass.over_part(&parser);
         let mut sums = self.context.options.verify_checksum.then(Crc64::new);
         let mut summed = start;
         let mut names_db = false;

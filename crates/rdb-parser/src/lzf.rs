@@ -13,6 +13,15 @@ const MAX_RATIO: u64 = 88;
 /// Longest run of literal bytes of one token, and the mark below which a first byte starts one.
 const LITERAL: u8 = 32;
 
+/// Most literal bytes of a token.
+const LONGEST_RUN: usize = LITERAL as usize;
+
+/// Bytes copied at a time from what was written before.
+const STRIDE: usize = 16;
+
+/// Longest copy for which that is faster than what the system has for any length.
+const MOST_STRIDED: usize = 4 * STRIDE;
+
 /// Whether `decoded_len` bytes can come out of `compressed_len` at all. Asked before anything is
 /// allocated for them.
 pub(crate) fn is_plausible(compressed_len: u64, decoded_len: u64) -> bool {
@@ -105,10 +114,18 @@ pub(crate) fn expand_from(
         if control < LITERAL {
             wanted = usize::from(control) + 1;
             let taken = wanted.min(room);
-            let source =
-                input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
-            if let Some(target) = out.get_mut(written..written + taken) {
-                target.copy_from_slice(source);
+            // The longest run, whatever the length, which is one copy of registers: what is behind it in `out` is
+            // written later.
+            let longest = input.get(read..).and_then(<[u8]>::first_chunk::<LONGEST_RUN>);
+            match longest.zip(out.get_mut(written..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>)) {
+                Some((source, target)) => *target = *source,
+                None => {
+                    let source =
+                        input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
+                    if let Some(target) = out.get_mut(written..written + taken) {
+                        target.copy_from_slice(source);
+                    }
+                }
             }
             read += taken;
             written += taken;
@@ -136,9 +153,22 @@ pub(crate) fn expand_from(
 
 /// Copies `length` bytes from `distance` bytes before `at` to `at`. The ranges may overlap: then the
 /// copied bytes repeat with period `distance`, so each pass may copy all that is valid so far.
+#[inline]
 fn copy_back(out: &mut [u8], at: usize, distance: usize, length: usize) -> Result<(), ErrorKind> {
     let start = at.checked_sub(distance).ok_or(ErrorKind::BadLzf("distance before the start"))?;
     let mut done = 0;
+    // As above: whole strides, where the last may go too far within `out`.
+    if distance >= STRIDE && length <= MOST_STRIDED && out.len() - at >= length + STRIDE {
+        while done < length {
+            let stride = out.get(start + done..).and_then(<[u8]>::first_chunk::<STRIDE>).copied();
+            let target = out.get_mut(at + done..).and_then(<[u8]>::first_chunk_mut::<STRIDE>);
+            if let Some((stride, target)) = stride.zip(target) {
+                *target = stride;
+            }
+            done += STRIDE;
+        }
+        return Ok(());
+    }
     while done < length {
         let step = (distance + done).min(length - done);
         out.copy_within(start..start + step, at + done);

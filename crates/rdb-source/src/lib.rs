@@ -271,8 +271,11 @@ fn open_stream(
     if mode == IoMode::Mmap {
         return Err(OpenError::NotMappable(path.to_owned()));
     }
-    let ahead = |source| Ok(Box::new(Prefetch::new(source, Arc::clone(stop))?) as Reader);
-    let source = Prefetch::new(source, Arc::clone(stop)).map_err(failed)?;
+    let ahead = |layer| {
+        let source = Prefetch::new(layer, prefetch::OF_A_DECOMPRESSOR, Arc::clone(stop))?;
+        Ok(Box::new(source) as Reader)
+    };
+    let source = Prefetch::new(source, prefetch::OF_A_SOURCE, Arc::clone(stop)).map_err(failed)?;
     let (nature, head) =
         Nature::of(Box::new(source), |layer| ahead(Box::new(layer) as Reader)).map_err(failed)?;
     let wrapper = nature.wrapper(path)?;

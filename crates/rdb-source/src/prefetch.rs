@@ -9,8 +9,12 @@ use std::time::Duration;
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Blocks read ahead.
-const BLOCKS: usize = 4;
+/// Blocks read ahead of a file, a pipe, a connection.
+pub(crate) const OF_A_SOURCE: usize = 4;
+
+/// Blocks read ahead of a decompressor. LZ4 gives 4 MiB at once and then nothing for as long as it takes to
+/// decompress as many; less would leave the reader idle in between.
+pub(crate) const OF_A_DECOMPRESSOR: usize = (5 << 20) / BLOCK_BYTES;
 
 /// How long a silent source goes unwatched before the stop flag is looked at again.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -27,8 +31,13 @@ pub(crate) struct Prefetch {
 }
 
 impl Prefetch {
-    pub(crate) fn new(source: impl Read + Send + 'static, stop: Arc<AtomicBool>) -> io::Result<Self> {
-        let (filled_tx, filled) = sync_channel(BLOCKS);
+    /// Reads so many blocks ahead of `source`.
+    pub(crate) fn new(
+        source: impl Read + Send + 'static,
+        blocks: usize,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let (filled_tx, filled) = sync_channel(blocks);
         let (emptied, emptied_rx) = channel();
         std::thread::Builder::new()
             .name("read-ahead".to_owned())
@@ -100,7 +109,7 @@ mod tests {
     #[test]
     fn everything_arrives_in_order() {
         let data: Vec<u8> = (0..3_000_000u32).map(|i| (i % 253) as u8).collect();
-        let mut reader = Prefetch::new(io::Cursor::new(data.clone()), Arc::default()).expect("a thread");
+        let mut reader = Prefetch::new(io::Cursor::new(data.clone()), 3, Arc::default()).expect("a thread");
         let mut read = Vec::new();
         reader.read_to_end(&mut read).expect("reads");
         assert!(read == data);
@@ -117,7 +126,7 @@ mod tests {
                 Ok(10)
             }
         }
-        let mut reader = Prefetch::new(Panics(0), Arc::default()).expect("a thread");
+        let mut reader = Prefetch::new(Panics(0), 4, Arc::default()).expect("a thread");
         let mut read = Vec::new();
         assert!(reader.read_to_end(&mut read).is_err());
         assert_eq!(read.len(), 20);
@@ -127,7 +136,7 @@ mod tests {
     fn a_silent_source_does_not_hold_up_a_stop() {
         let (silent, _writer) = io::pipe().expect("a pipe");
         let stop = Arc::new(AtomicBool::new(true));
-        let mut reader = Prefetch::new(silent, stop).expect("a thread");
+        let mut reader = Prefetch::new(silent, 4, stop).expect("a thread");
         assert!(reader.read(&mut [0]).is_err());
     }
 }

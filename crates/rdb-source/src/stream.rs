@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decompress::{Compression, Decompress};
-use crate::prefetch::Prefetch;
+use crate::prefetch::{self, Prefetch};
 
 /// A reader that is handed around.
 pub(crate) type Reader = Box<dyn Read + Send>;
@@ -17,7 +17,11 @@ pub(crate) fn decompress(
     stop: &Arc<AtomicBool>,
 ) -> io::Result<Reader> {
     layers.iter().try_fold(source, |source, &format| {
-        Ok(Box::new(Prefetch::new(Decompress::new(format, source), Arc::clone(stop))?) as Reader)
+        Ok(Box::new(Prefetch::new(
+            Decompress::new(format, source),
+            prefetch::OF_A_DECOMPRESSOR,
+            Arc::clone(stop),
+        )?) as Reader)
     })
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn buckets_for(elements: u64) -> u64 {
 }
 
 /// Knows what the buckets of tables come to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct BucketTables {
     sized: Memo<u64>,
     converted: Memo<u64>,

@@ -74,7 +74,7 @@ impl Conversion {
 }
 
 /// Plays conversions through, and remembers them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct DictSimulator {
     known: [Memo<u64>; 4],
     table: Table,
@@ -100,7 +100,7 @@ impl DictSimulator {
 const EMPTY: u16 = u16::MAX;
 
 /// A table with two arrays, as `dict.c` has it; elements are numbered as they come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Table {
     /// The first element in each bucket.
     arrays: [Vec<u16>; 2],

@@ -20,7 +20,7 @@ const TABLE_BYTES: u64 = 80;
 const MAX_KEPT: usize = 16 << 10;
 
 /// Collects the expiries of a hash.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ExpiryIndex {
     count: u64,
     windows: Vec<u64>,

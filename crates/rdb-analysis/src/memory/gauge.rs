@@ -44,7 +44,7 @@ const EXPIRY_ENTRY: u64 = 10;
 const NO_EXPIRY_ENTRY: u64 = 2;
 
 /// Finds the memory of keys, or does not care.
-pub(crate) trait MemoryGauge: Visitor + Sync {
+pub(crate) trait MemoryGauge: Visitor + Clone + Sync {
     /// Whether it is a model.
     const IS_MODEL: bool;
 
@@ -70,7 +70,7 @@ impl MemoryGauge for () {
 }
 
 /// The model of one server's memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Gauge {
     /// With the family that is modelled, which may not be the one the encoding is told for.
     rules: Rules,

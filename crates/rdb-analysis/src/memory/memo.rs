@@ -4,7 +4,7 @@
 const PLACES: usize = 1024;
 
 /// A table from two numbers to an answer, each place of which holds one answer only.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Memo<T> {
     places: Vec<Option<((u64, u64), T)>>,
 }

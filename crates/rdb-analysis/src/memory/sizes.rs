@@ -28,7 +28,7 @@ impl StringHeaders {
 }
 
 /// Bytes of strings in a server, by their length.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sizes {
     pub(crate) allocator: Allocator,
     headers: StringHeaders,

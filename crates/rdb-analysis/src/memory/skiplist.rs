@@ -18,7 +18,7 @@ const TABLED: u64 = 512;
 pub(crate) const PARTS: u64 = 1 << 16;
 
 /// Expected bytes of nodes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Nodes {
     allocator: Allocator,
     /// A node that points to its member.

@@ -30,7 +30,7 @@ pub(crate) struct Key {
 const TABLED: usize = 256;
 
 /// What keys cost besides their values, by the lengths of their names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeyCosts {
     lasting: [u16; TABLED],
     expiring: [u16; TABLED],
