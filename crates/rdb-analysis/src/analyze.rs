@@ -10,6 +10,7 @@ use crate::collect::{Rank, Summary};
 use crate::facts::SourceFacts;
 use crate::measure::KeyView;
 use crate::memory::{Gauge, MemoryGauge, reconcile};
+use crate::partial::Partial;
 use crate::report::{Report, SourceReport};
 use crate::scan::{Context, EachKey, ScanOptions, scan_source};
 use crate::source::{Origin, Progress, Source, SourceData, SourceError};
@@ -64,25 +65,17 @@ pub fn analyze(
 ) -> Result<Outcome, rayon::ThreadPoolBuildError> {
     let pool = thread_pool(options.threads)?;
     let scans: Vec<_> = pool.install(|| {
-        let numbered: Vec<_> = sources.into_iter().enumerate().collect();
-        numbered
-            .into_par_iter()
-            .map(|(index, source)| summarize(index, source, options, progress, stop))
-            .collect()
+        sources.into_par_iter().map(|source| Partial::scan(source, options, progress, stop)).collect()
     });
-    let mut reports = Vec::new();
+    let mut partials = Vec::new();
     let mut failures = Vec::new();
-    let mut total = Summary::new(options.rank, options.top, 0);
     for scan in scans {
         match scan {
-            Ok((report, summary)) => {
-                reports.push(report);
-                total = total.merge(summary);
-            }
+            Ok(partial) => partials.push(partial),
             Err(failure) => failures.push(failure),
         }
     }
-    Ok(Outcome { report: Report::new(reports, options.rank, total), failures })
+    Ok(Outcome { report: Partial::join(partials, options), failures })
 }
 
 /// Threads to scan on: so many, or one per core.
@@ -95,8 +88,7 @@ pub fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, rayon::T
 }
 
 /// Scans one source into aggregates.
-fn summarize(
-    index: usize,
+pub(crate) fn summarize(
     source: Source<'_>,
     options: &Options,
     progress: &dyn Progress,
@@ -104,7 +96,7 @@ fn summarize(
 ) -> Result<(SourceReport, Summary), SourceError> {
     let path = source.path.clone();
     let shard = source.shard.clone();
-    let mut summary = Summary::new(options.rank, options.top, index);
+    let mut summary = Summary::new(options.rank, options.top);
     let threads = rayon::current_num_threads() as u64;
     let cut = match options.scan.range_bytes {
         Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),

@@ -113,7 +113,7 @@ pub struct ExpiryGroup {
 
 impl Report {
     pub(crate) fn new(sources: Vec<SourceReport>, rank: Rank, summary: Summary) -> Self {
-        let Summary { groups, top, .. } = summary;
+        let Summary { groups, top } = summary;
         let by_type = groups.by_type().into_iter().map(|(data_type, group)| TypeGroup { data_type, group });
         let by_encoding = groups
             .by_encoding()

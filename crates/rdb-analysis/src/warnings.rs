@@ -65,16 +65,20 @@ impl WarningLog {
         }
     }
 
+    pub(crate) fn add(&mut self, warning: Warning, group: WarningGroup) {
+        let mine = self.kinds.entry(warning).or_default();
+        mine.count += group.count;
+        mine.examples.extend(group.examples);
+        // Keys of one blob have one offset, and keep their order.
+        mine.examples.sort_by_key(|example| example.offset);
+        mine.examples.truncate(MAX_EXAMPLES);
+    }
+
     /// The warnings of both, of one source. Associative, and commutative where no offset is in both.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (warning, theirs) in other.kinds {
-            let mine = self.kinds.entry(warning).or_default();
-            mine.count += theirs.count;
-            mine.examples.extend(theirs.examples);
-            // Keys of one blob have one offset, and keep their order.
-            mine.examples.sort_by_key(|example| example.offset);
-            mine.examples.truncate(MAX_EXAMPLES);
+            self.add(warning, theirs);
         }
         self
     }

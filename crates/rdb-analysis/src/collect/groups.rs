@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use rdb_parser::ModuleId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
 use crate::measure::{DataType, Measure};
@@ -67,7 +67,7 @@ impl ExpiryBucket {
 }
 
 /// Sums over a group of keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Group {
     /// Keys in the group.
@@ -124,15 +124,24 @@ enum Db {
     Other,
 }
 
+impl Db {
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Number(db) => Some(db),
+            Self::Other => None,
+        }
+    }
+}
+
 const BUILT_IN: usize = DataType::BUILT_IN.len();
 const ENCODINGS: usize = Encoding::ALL.len();
 
 /// What the keys of a cell have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CellId {
-    data_type: DataType,
-    encoding: Encoding,
-    expires: bool,
+pub(crate) struct CellId {
+    pub(crate) data_type: DataType,
+    pub(crate) encoding: Encoding,
+    pub(crate) expires: bool,
 }
 
 impl CellId {
@@ -231,10 +240,30 @@ impl Groups {
                 self.db(*db).cell(id).merge(cell);
             }
         }
-        for (mine, theirs) in self.expiry.iter_mut().zip(&other.expiry) {
+        self.add_expiry(&other.expiry);
+        self
+    }
+
+    /// The cells of all databases, in the order in which they are to be [added](Self::add_cell) elsewhere;
+    /// `None` for databases that were not told apart.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Option<u64>, CellId, &Group)> {
+        self.dbs.iter().flat_map(|(db, cells)| cells.cells().map(|(id, group)| (db.number(), id, group)))
+    }
+
+    pub(crate) fn add_cell(&mut self, db: Option<u64>, id: CellId, group: &Group) {
+        self.db(db.map_or(Db::Other, Db::Number)).cell(id).merge(group);
+    }
+
+    /// Sums over the keys with an expiry by the time to it.
+    pub(crate) fn expiry(&self) -> &[Group] {
+        &self.expiry
+    }
+
+    /// Adds such [sums](Self::expiry).
+    pub(crate) fn add_expiry(&mut self, groups: &[Group]) {
+        for (mine, theirs) in self.expiry.iter_mut().zip(groups) {
             mine.merge(theirs);
         }
-        self
     }
 
     /// Moves all keys, which are of one database, to `db`.
@@ -258,11 +287,7 @@ impl Groups {
 
     /// By database in ascending order; `None` for those that were not told apart.
     pub(crate) fn by_db(&self) -> Vec<(Option<u64>, Group)> {
-        let number = |db| match db {
-            Db::Number(db) => Some(db),
-            Db::Other => None,
-        };
-        self.sums(|db, _| db).into_iter().map(|(db, group)| (number(db), group)).collect()
+        self.sums(|db, _| db).into_iter().map(|(db, group)| (db.number(), group)).collect()
     }
 
     pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {

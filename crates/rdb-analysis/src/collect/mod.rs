@@ -11,7 +11,7 @@ use crate::measure::KeyView;
 use crate::scan::Sink;
 use crate::split::{Absorbed, Collector, Inherited, Part};
 
-pub(crate) use groups::Groups;
+pub(crate) use groups::{CellId, Groups};
 pub use groups::{ExpiryBucket, Group};
 pub use top::Rank;
 pub(crate) use top::TopKeys;
@@ -21,23 +21,30 @@ pub(crate) use top::TopKeys;
 pub(crate) struct Summary {
     pub(crate) groups: Groups,
     pub(crate) top: TopKeys,
-    /// Index of the source that its keys are of.
-    source: usize,
 }
 
 impl Summary {
-    /// No keys of the source with the given index, `top` of which are to be listed by type.
-    pub(crate) fn new(rank: Rank, top: usize, source: usize) -> Self {
-        Self { groups: Groups::default(), top: TopKeys::new(rank, top), source }
+    /// No keys, `top` of which are to be listed by type.
+    pub(crate) fn new(rank: Rank, top: usize) -> Self {
+        Self::of(Groups::default(), TopKeys::new(rank, top))
+    }
+
+    pub(crate) fn of(groups: Groups, top: TopKeys) -> Self {
+        Self { groups, top }
+    }
+
+    /// Makes its keys those of the source with the given index. Until then they are of the first.
+    pub(crate) fn belong_to(&mut self, source: usize) {
+        self.top.belong_to(source);
     }
 
     fn new_like(&self) -> Self {
-        Self { groups: Groups::default(), top: self.top.new_like(), source: self.source }
+        Self { groups: Groups::default(), top: self.top.new_like() }
     }
 
     /// The aggregates over the keys of both. Associative and commutative.
     pub(crate) fn merge(self, other: Self) -> Self {
-        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top), source: self.source }
+        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top) }
     }
 
     fn add(&mut self, other: Self) {
@@ -55,7 +62,7 @@ impl Summary {
 impl Sink for Summary {
     #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        let listed = self.top.observe(self.source, key);
+        let listed = self.top.observe(key);
         if listed.is_ok() {
             self.groups.observe(now_ms, &key.measure);
         }

@@ -65,7 +65,7 @@ pub(crate) struct TopKey {
     pub(crate) key: Vec<u8>,
     /// Length of its whole name.
     pub(crate) key_bytes: u64,
-    /// Index of the source it is in.
+    /// Index of the source it is in; 0 until that is known.
     pub(crate) source: usize,
 }
 
@@ -133,7 +133,7 @@ impl TopKeys {
     ///
     /// If the key's name is needed and cannot be decompressed.
     #[inline(always)]
-    pub(crate) fn observe(&mut self, source: usize, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+    pub(crate) fn observe(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
         let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
@@ -144,7 +144,7 @@ impl TopKeys {
         }
         // A copy, so that the key itself need not be in memory to be passed over.
         let key = *key;
-        insert(list, limit, &mut self.scratch, rank, source, &key)
+        insert(list, limit, &mut self.scratch, rank, &key)
     }
 
     /// Corrects the database and slot of keys, which are all of one database: that does not change their
@@ -163,15 +163,40 @@ impl TopKeys {
     pub(crate) fn merge(mut self, other: Self) -> Self {
         let others = other.others.into_values();
         for key in other.built_in.into_iter().chain(others).flatten() {
-            let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
-                continue;
-            };
-            list.push(key);
-            if list.len() > self.limit {
-                list.pop();
-            }
+            self.push(key);
         }
         self
+    }
+
+    /// Offers a key that another list of this rank kept.
+    pub(crate) fn insert(&mut self, measure: Measure, key: Vec<u8>, key_bytes: u64) {
+        self.push(TopKey { rank: self.rank.of(&measure), measure, key, key_bytes, source: 0 });
+    }
+
+    fn push(&mut self, key: TopKey) {
+        let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
+            return;
+        };
+        list.push(key);
+        if list.len() > self.limit {
+            list.pop();
+        }
+    }
+
+    /// Makes all keys those of a source, which does not change their order.
+    pub(crate) fn belong_to(&mut self, source: usize) {
+        for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
+            let mut keys = std::mem::take(list).into_vec();
+            for key in &mut keys {
+                key.source = source;
+            }
+            *list = keys.into();
+        }
+    }
+
+    /// All keys, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TopKey> {
+        self.built_in.iter().chain(self.others.values()).flatten()
     }
 
     /// The lists that are not empty, best key first.
@@ -205,24 +230,23 @@ fn insert(
     limit: usize,
     scratch: &mut Vec<u8>,
     rank: Option<u64>,
-    source: usize,
     key: &KeyView<'_>,
 ) -> Result<(), ErrorKind> {
     let measure = key.measure;
     let name = key.key.decode_prefix(MAX_KEPT_KEY_BYTES, scratch)?;
     let key_bytes = key.key.decoded_len();
     if list.len() < limit {
-        list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source });
+        list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source: 0 });
         return Ok(());
     }
     let Some(mut worst) = list.peek_mut() else { return Ok(()) };
     let standing =
-        Standing { rank: Reverse(rank), db: measure.db, key: name, source, offset: measure.offset };
+        Standing { rank: Reverse(rank), db: measure.db, key: name, source: 0, offset: measure.offset };
     if standing < worst.standing() {
         let mut kept = std::mem::take(&mut worst.key);
         kept.clear();
         kept.extend_from_slice(name);
-        *worst = TopKey { rank, measure, key: kept, key_bytes, source };
+        *worst = TopKey { rank, measure, key: kept, key_bytes, source: 0 };
     }
     Ok(())
 }

@@ -1,0 +1,399 @@
+//! Partial analyses as JSON, for programs of the same version of [`VERSION`]. Not the documented JSON: this
+//! has what a report leaves out, and nothing that can be derived from the rest.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rdb_parser::{Checksum, Dialect, Flavour, Header, ModuleId, Warning};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Partial;
+use crate::analyze::Options;
+use crate::assume::Rules;
+use crate::collect::{CellId, Group, Groups, Summary, TopKeys};
+use crate::encoding::Encoding;
+use crate::facts::{Coverage, SourceFacts};
+use crate::measure::{DataType, Measure};
+use crate::memory::reconcile;
+use crate::report::SourceReport;
+use crate::trailing::TrailingKind;
+use crate::warnings::{WarningExample, WarningGroup, WarningLog};
+
+/// Raised with every change of what is carried or means.
+const VERSION: u32 = 1;
+
+/// Why a partial analysis cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// It is no JSON of this kind.
+    #[error("a partial analysis is damaged: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Another version of this program made it.
+    #[error("a partial analysis has version {0}, and this program reads {VERSION}")]
+    Version(u32),
+    /// A name or number in it is none of this program's.
+    #[error("a partial analysis has an unknown {0}")]
+    Unknown(&'static str),
+}
+
+impl Partial {
+    /// As text without line feeds or NUL.
+    ///
+    /// # Errors
+    ///
+    /// If the serializer fails, which it does not for want of anything but memory.
+    pub fn to_json(&self) -> Result<String, WireError> {
+        Ok(serde_json::to_string(&PartialWire::from(self))?)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote. It was scanned with `options`.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError`].
+    pub fn from_json(text: &str, options: &Options) -> Result<Self, WireError> {
+        /// Read first, so that another version is named and not taken for damage.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        match serde_json::from_str::<Versioned>(text)?.version {
+            VERSION => serde_json::from_str::<PartialWire>(text)?.into_partial(options),
+            other => Err(WireError::Version(other)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartialWire {
+    version: u32,
+    path: String,
+    shard: Option<String>,
+    facts: FactsWire,
+    cells: Vec<CellWire>,
+    expiry: Vec<Group>,
+    top: Vec<TopWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FactsWire {
+    dialect: u8,
+    rdb_version: u32,
+    flavour: u8,
+    server_version: Option<String>,
+    created_at_s: Option<i64>,
+    used_memory_bytes: Option<u64>,
+    bytes: u64,
+    keys: u64,
+    key_bytes: u64,
+    container_bytes: u64,
+    trailing_bytes: u64,
+    trailing_kind: Option<u8>,
+    notes: Vec<String>,
+    announced_keys: u64,
+    functions: u64,
+    checksum: Option<ChecksumWire>,
+    #[serde(with = "CoverageWire")]
+    coverage: Coverage,
+    warnings: Vec<(u8, u64, Vec<(u64, Option<Name>)>)>,
+    is_memory_modelled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum ChecksumWire {
+    Verified,
+    Mismatch { stored: u64, computed: u64 },
+    Absent,
+    Skipped,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Coverage")]
+struct CoverageWire {
+    complete: bool,
+    stopped_at_offset: Option<u64>,
+    reason: Option<String>,
+    damaged_keys: u64,
+    interrupted: bool,
+}
+
+/// The sums over the keys of a database, type and encoding that have an expiry, or have none.
+#[derive(Serialize, Deserialize)]
+struct CellWire {
+    /// `None` for those that were not told apart.
+    db: Option<u64>,
+    data_type: TypeWire,
+    encoding: u8,
+    expires: bool,
+    group: Group,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TopWire {
+    key: Name,
+    key_bytes: u64,
+    db: u64,
+    data_type: TypeWire,
+    encoding: u8,
+    elements: Option<u64>,
+    value_bytes: Option<u64>,
+    rdb_bytes: u64,
+    memory_bytes: Option<u64>,
+    memory_is_modelled: bool,
+    largest_element_bytes: Option<u64>,
+    expires_at_ms: Option<i64>,
+    idle_seconds: Option<u64>,
+    freq: Option<u8>,
+    slot: Option<u16>,
+    offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum TypeWire {
+    /// A type of servers, by its name.
+    Named(String),
+    /// A module's, by its id.
+    Module(u64),
+}
+
+/// Bytes, as base64.
+struct Name(Vec<u8>);
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+const DIALECTS: [Dialect; 3] = [Dialect::Redis, Dialect::Valkey, Dialect::Dragonfly];
+const FLAVOURS: [Flavour; 4] = [Flavour::Redis, Flavour::Valkey, Flavour::KeyDb, Flavour::Dragonfly];
+const TRAILING_KINDS: [TrailingKind; 6] = [
+    TrailingKind::AofCommands,
+    TrailingKind::EndMark,
+    TrailingKind::Hex40,
+    TrailingKind::Rdb,
+    TrailingKind::ZeroPadding,
+    TrailingKind::Unknown,
+];
+/// The types that have names, besides [`DataType::BUILT_IN`].
+const RARE_TYPES: [DataType; 8] = [
+    DataType::Array,
+    DataType::Json,
+    DataType::Bloom,
+    DataType::Cuckoo,
+    DataType::CountMin,
+    DataType::TopK,
+    DataType::Gcra,
+    DataType::Cron,
+];
+
+/// The place of `item` in `all`, which has every one there is.
+fn number<T: PartialEq>(all: &[T], item: &T) -> u8 {
+    let place = all.iter().position(|known| known == item);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}
+
+fn item<T: Copy>(all: &[T], number: u8, what: &'static str) -> Result<T, WireError> {
+    all.get(usize::from(number)).copied().ok_or(WireError::Unknown(what))
+}
+
+impl From<DataType> for TypeWire {
+    fn from(data_type: DataType) -> Self {
+        match data_type {
+            DataType::Module(id) => Self::Module(id.0),
+            named => Self::Named(named.to_string()),
+        }
+    }
+}
+
+impl TypeWire {
+    fn into_type(self) -> Result<DataType, WireError> {
+        match self {
+            Self::Module(id) => Ok(DataType::Module(ModuleId(id))),
+            Self::Named(name) => DataType::BUILT_IN
+                .into_iter()
+                .chain(RARE_TYPES)
+                .find(|known| known.to_string() == name)
+                .ok_or(WireError::Unknown("type")),
+        }
+    }
+}
+
+impl From<&Partial> for PartialWire {
+    fn from(partial: &Partial) -> Self {
+        let Summary { groups, top } = &partial.summary;
+        Self {
+            version: VERSION,
+            path: partial.report.path.clone(),
+            shard: partial.report.shard.clone(),
+            facts: FactsWire::from(&partial.report.facts),
+            cells: groups
+                .cells()
+                .map(|(db, id, group)| CellWire {
+                    db,
+                    data_type: id.data_type.into(),
+                    encoding: number(&Encoding::ALL, &id.encoding),
+                    expires: id.expires,
+                    group: *group,
+                })
+                .collect(),
+            expiry: groups.expiry().to_vec(),
+            top: top.iter().map(|key| TopWire::new(&key.measure, &key.key, key.key_bytes)).collect(),
+        }
+    }
+}
+
+impl PartialWire {
+    fn into_partial(self, options: &Options) -> Result<Partial, WireError> {
+        let facts = self.facts.into_facts(options)?;
+        let mut groups = Groups::default();
+        for cell in self.cells {
+            let id = CellId {
+                data_type: cell.data_type.into_type()?,
+                encoding: item(&Encoding::ALL, cell.encoding, "encoding")?,
+                expires: cell.expires,
+            };
+            groups.add_cell(cell.db, id, &cell.group);
+        }
+        groups.add_expiry(&self.expiry);
+        let mut top = TopKeys::new(options.rank, options.top);
+        for key in self.top {
+            let (name, key_bytes) = (key.key.0.clone(), key.key_bytes);
+            top.insert(key.into_measure()?, name, key_bytes);
+        }
+        let memory = match facts.memory_model {
+            Some(_) => reconcile(&facts.rules, &groups, facts.used_memory_bytes),
+            None => None,
+        };
+        let report = SourceReport { path: self.path, shard: self.shard, facts, memory };
+        Ok(Partial { report, summary: Summary::of(groups, top) })
+    }
+}
+
+impl From<&SourceFacts> for FactsWire {
+    fn from(facts: &SourceFacts) -> Self {
+        let warnings = facts.warnings.iter().map(|(warning, group)| {
+            let examples =
+                group.examples.iter().map(|example| (example.offset, example.key.clone().map(Name)));
+            (number(&Warning::ALL, &warning), group.count, examples.collect())
+        });
+        Self {
+            dialect: number(&DIALECTS, &facts.header.dialect),
+            rdb_version: facts.header.version,
+            flavour: number(&FLAVOURS, &facts.flavour),
+            server_version: facts.server_version.clone(),
+            created_at_s: facts.created_at_s,
+            used_memory_bytes: facts.used_memory_bytes,
+            bytes: facts.bytes,
+            keys: facts.keys,
+            key_bytes: facts.key_bytes,
+            container_bytes: facts.container_bytes,
+            trailing_bytes: facts.trailing_bytes,
+            trailing_kind: facts.trailing_kind.map(|kind| number(&TRAILING_KINDS, &kind)),
+            notes: facts.notes.clone(),
+            announced_keys: facts.announced_keys,
+            functions: facts.functions,
+            checksum: facts.checksum.map(|checksum| match checksum {
+                Checksum::Verified => ChecksumWire::Verified,
+                Checksum::Mismatch { stored, computed } => ChecksumWire::Mismatch { stored, computed },
+                Checksum::Absent => ChecksumWire::Absent,
+                _ => ChecksumWire::Skipped,
+            }),
+            coverage: facts.coverage.clone(),
+            warnings: warnings.collect(),
+            is_memory_modelled: facts.memory_model.is_some(),
+        }
+    }
+}
+
+impl FactsWire {
+    fn into_facts(self, options: &Options) -> Result<SourceFacts, WireError> {
+        let header = Header { dialect: item(&DIALECTS, self.dialect, "dialect")?, version: self.rdb_version };
+        let flavour = item(&FLAVOURS, self.flavour, "kind of server")?;
+        let trailing_kind =
+            self.trailing_kind.map(|kind| item(&TRAILING_KINDS, kind, "kind of trailing bytes"));
+        let mut warnings = WarningLog::default();
+        for (warning, count, examples) in self.warnings {
+            let examples = examples
+                .into_iter()
+                .map(|(offset, key)| WarningExample { offset, key: key.map(|name| name.0) });
+            let group = WarningGroup { count, examples: examples.collect() };
+            warnings.add(item(&Warning::ALL, warning, "warning")?, group);
+        }
+        let rules = Rules::new(&options.scan.assumptions, header, flavour, self.server_version.as_deref());
+        Ok(SourceFacts {
+            flavour,
+            server_version: self.server_version,
+            created_at_s: self.created_at_s,
+            used_memory_bytes: self.used_memory_bytes,
+            bytes: self.bytes,
+            keys: self.keys,
+            key_bytes: self.key_bytes,
+            container_bytes: self.container_bytes,
+            trailing_bytes: self.trailing_bytes,
+            trailing_kind: trailing_kind.transpose()?,
+            notes: self.notes,
+            announced_keys: self.announced_keys,
+            functions: self.functions,
+            checksum: self.checksum.map(|checksum| match checksum {
+                ChecksumWire::Verified => Checksum::Verified,
+                ChecksumWire::Mismatch { stored, computed } => Checksum::Mismatch { stored, computed },
+                ChecksumWire::Absent => Checksum::Absent,
+                ChecksumWire::Skipped => Checksum::Skipped,
+            }),
+            coverage: self.coverage,
+            warnings,
+            memory_model: self.is_memory_modelled.then(|| rules.model()),
+            ..SourceFacts::new(header, rules)
+        })
+    }
+}
+
+impl TopWire {
+    fn new(measure: &Measure, key: &[u8], key_bytes: u64) -> Self {
+        Self {
+            key: Name(key.to_vec()),
+            key_bytes,
+            db: measure.db,
+            data_type: measure.data_type.into(),
+            encoding: number(&Encoding::ALL, &measure.encoding),
+            elements: measure.elements,
+            value_bytes: measure.value_bytes,
+            rdb_bytes: measure.rdb_bytes,
+            memory_bytes: measure.memory_bytes,
+            memory_is_modelled: measure.memory_is_modelled,
+            largest_element_bytes: measure.largest_element_bytes,
+            expires_at_ms: measure.expires_at_ms,
+            idle_seconds: measure.idle_seconds,
+            freq: measure.freq,
+            slot: measure.slot,
+            offset: measure.offset,
+        }
+    }
+
+    fn into_measure(self) -> Result<Measure, WireError> {
+        Ok(Measure {
+            db: self.db,
+            data_type: self.data_type.into_type()?,
+            encoding: item(&Encoding::ALL, self.encoding, "encoding")?,
+            elements: self.elements,
+            value_bytes: self.value_bytes,
+            rdb_bytes: self.rdb_bytes,
+            memory_bytes: self.memory_bytes,
+            memory_is_modelled: self.memory_is_modelled,
+            largest_element_bytes: self.largest_element_bytes,
+            expires_at_ms: self.expires_at_ms,
+            idle_seconds: self.idle_seconds,
+            freq: self.freq,
+            slot: self.slot,
+            offset: self.offset,
+        })
+    }
+}
