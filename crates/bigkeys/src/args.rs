@@ -63,6 +63,41 @@ pub(crate) enum Command {
     /// Ends with status 0 at SIGINT or SIGTERM; 2 if it cannot start.
     #[cfg(feature = "server")]
     Serve(ServeArgs),
+
+    /// Scan shards for `bigkeys serve` on a PostgreSQL database that both use
+    ///
+    /// Takes the same configuration; any number of workers may run, on machines that see the backups under the
+    /// same paths. Ends with status 0 at SIGINT or SIGTERM, after giving back what it had begun.
+    #[cfg(feature = "server")]
+    Worker(WorkerArgs),
+}
+
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Configuration file; it is read again at SIGHUP
+    #[arg(long, value_name = "FILE", env = "BIGKEYS_CONFIG")]
+    pub(crate) config: PathBuf,
+
+    /// Database of tasks, `postgres://USER:PASSWORD@HOST/DATABASE`, instead of the configured one
+    #[arg(long, value_name = "URL", env = "BIGKEYS_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// The log on standard error.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// How the log on standard error is written
+    #[arg(long = "log", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) format: LogFormat,
+
+    /// What is logged: warn, info, debug, or such a level for each part of the program
+    #[arg(long = "log-level", value_name = "FILTER", default_value = "info", env = "BIGKEYS_LOG")]
+    pub(crate) level: String,
 }
 
 #[cfg(feature = "server")]
@@ -85,17 +120,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "IP:PORT", env = "BIGKEYS_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// File of the database of tasks, instead of the configured one
-    #[arg(long, value_name = "FILE", env = "BIGKEYS_DATABASE")]
-    pub(crate) database: Option<PathBuf>,
+    /// Database of tasks, instead of the configured one: a file, or `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// for several machines
+    #[arg(long, value_name = "FILE|URL", env = "BIGKEYS_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
 
-    /// How the log on standard error is written
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log: LogFormat,
-
-    /// What is logged: warn, info, debug, or such a level for each part of the program
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "BIGKEYS_LOG")]
-    pub(crate) log_level: String,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 #[cfg(feature = "server")]

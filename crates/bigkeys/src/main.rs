@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => args.output.quiet,
         Command::Check(args) => args.output.quiet,
         #[cfg(feature = "server")]
-        Command::Serve(_) => false,
+        Command::Serve(_) | Command::Worker(_) => false,
     };
     let messages = Messages { quiet };
     let stop = Arc::new(AtomicBool::new(false));
@@ -66,6 +66,8 @@ fn main() -> ExitCode {
         // Has signal handlers of its own.
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "server")]
+        Command::Worker(args) => serve::work(args),
     };
     match outcome {
         // An input that the user did not wait for is no failure.

@@ -1,14 +1,14 @@
-//! `bigkeys serve`.
+//! `bigkeys serve` and `bigkeys worker`.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use dcs_bigkeys::server::{EXAMPLE, ServeOptions, Source, serve};
+use dcs_bigkeys::server::{Database, EXAMPLE, ServeOptions, Source, serve};
 use tracing_subscriber::EnvFilter;
 
 use crate::Ending;
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::{LogArgs, LogFormat, ServeArgs, WorkerArgs};
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     if let Some(path) = &args.init {
@@ -21,11 +21,26 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
         }
         (None, None) => anyhow::bail!("--config or --backups is needed"),
     };
-    start_log(args)?;
-    let options = ServeOptions { source, listen: args.listen, database: args.database.clone() };
+    start_log(&args.log)?;
+    let options =
+        ServeOptions { source, listen: args.listen, database: args.database.as_deref().map(Database::of) };
     serve(&options, |address| {
         // For people and scripts that wait for it. With standard output closed there is nobody to tell.
         let _ = writeln!(std::io::stdout(), "bigkeys: serving on {address}");
+    })?;
+    Ok(Ending::Clean)
+}
+
+pub(crate) fn work(args: &WorkerArgs) -> anyhow::Result<Ending> {
+    start_log(&args.log)?;
+    let options = ServeOptions {
+        source: Source::File(args.config.clone()),
+        listen: None,
+        database: args.database.as_deref().map(Database::of),
+    };
+    dcs_bigkeys::server::work(&options, || {
+        // As above.
+        let _ = writeln!(std::io::stdout(), "bigkeys: working");
     })?;
     Ok(Ending::Clean)
 }
@@ -39,21 +54,21 @@ fn init(path: &Path) -> anyhow::Result<Ending> {
 }
 
 /// A file in the user's directory for state.
-fn default_database(args: &ServeArgs) -> anyhow::Result<PathBuf> {
+fn default_database(args: &ServeArgs) -> anyhow::Result<Database> {
     if let Some(database) = &args.database {
-        return Ok(database.clone());
+        return Ok(Database::of(database));
     }
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
     let directory = state.context("no home directory: say where with --database")?.join("bigkeys");
     std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    Ok(directory.join("bigkeys.db"))
+    Ok(Database::File(directory.join("bigkeys.db")))
 }
 
-fn start_log(args: &ServeArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&args.log_level).context("--log-level")?;
+fn start_log(args: &LogArgs) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&args.level).context("--log-level")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match args.log {
+    match args.format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
+use super::catalog::Catalog;
 use super::store::{Schedule, Shutdown, TaskStore, ended};
 
 /// How often the schedules are looked at.
@@ -32,7 +33,7 @@ fn time_of_day(text: &str) -> Option<civil::Time> {
 }
 
 /// Follows all schedules until `shutdown`.
-pub(crate) async fn follow(store: Arc<dyn TaskStore>, shutdown: Shutdown) {
+pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdown: Shutdown) {
     loop {
         tokio::select! {
             () = ended(shutdown.clone()) => return,
@@ -48,7 +49,10 @@ pub(crate) async fn follow(store: Arc<dyn TaskStore>, shutdown: Shutdown) {
         for schedule in schedules {
             let now = Timestamp::now();
             let Some(due) = due(&schedule, now) else { continue };
-            match store.fire(&schedule, due.at, due.is_timely, now).await {
+            // Another machine may know it.
+            let Some(instance) = catalog.find(&schedule.instance).await else { continue };
+            let nodes = due.is_timely.then(|| instance.nodes());
+            match store.fire(&schedule, due.at, nodes, now).await {
                 Ok(Some(task)) => {
                     tracing::info!(task = task.id, instance = task.instance, "a scheduled task is queued");
                 }

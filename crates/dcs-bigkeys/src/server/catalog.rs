@@ -76,7 +76,7 @@ impl Catalog {
     }
 
     /// The instance with this [key](Instance::key), as of the last listing.
-    pub(crate) fn known(&self, key: &str) -> Option<Instance> {
+    fn known(&self, key: &str) -> Option<Instance> {
         self.state().instances.iter().find(|instance| instance.key == key).cloned()
     }
 

@@ -32,16 +32,54 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The database file.
-    pub database: PathBuf,
+    /// Where tasks are kept.
+    pub database: Database,
     pub(crate) tls: Option<Tls>,
     pub(crate) workers: u16,
-    pub(crate) scan_threads: Option<usize>,
+    pub(crate) max_attempts: u16,
+    pub(crate) worker_timeout: Duration,
     pub(crate) max_scan: Duration,
     pub(crate) max_backup_bytes: Option<u64>,
     pub(crate) requests_per_second: u32,
     pub(crate) credentials: Credentials,
     pub(crate) instances: Instances,
+}
+
+/// A database for tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file of `SQLite`, for one process.
+    File(PathBuf),
+    /// A database of `PostgreSQL`, for any number of processes: its URL, which may hold a password.
+    Postgres(String),
+}
+
+impl Database {
+    /// What `text` names: a URL or the path of a file.
+    pub fn of(text: &str) -> Self {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Self::Postgres(text.to_owned())
+        } else {
+            Self::File(text.into())
+        }
+    }
+}
+
+/// Without what may be secret.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Postgres(_) => f.write_str("the PostgreSQL database"),
+        }
+    }
+}
+
+impl Instance {
+    /// The nodes of all shards.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        self.shards.iter().map(|shard| shard.node_id.clone()).collect()
+    }
 }
 
 /// Files of a certificate and its key.
@@ -122,13 +160,14 @@ impl fmt::Display for ConfigError {
 
 impl Config {
     /// Serves every RDB file below `directory`, to everybody on this machine.
-    pub fn for_directory(directory: PathBuf, database: PathBuf) -> Self {
+    pub fn for_directory(directory: PathBuf, database: Database) -> Self {
         Self {
             listen: DEFAULT_LISTEN,
             database,
             tls: None,
-            workers: 1,
-            scan_threads: None,
+            workers: cores(),
+            max_attempts: default_max_attempts().into_inner(),
+            worker_timeout: Duration::from_secs(default_worker_timeout_seconds().into_inner()),
             max_scan: Duration::from_secs(default_max_scan_seconds()),
             max_backup_bytes: None,
             requests_per_second: default_requests_per_second(),
@@ -176,11 +215,13 @@ struct File {
 struct ServerSection {
     #[serde(default = "default_listen")]
     listen: SocketAddr,
-    database: Option<PathBuf>,
+    database: Option<String>,
     tls: Option<TlsSection>,
-    #[serde(default = "default_workers")]
-    workers: Spanned<u16>,
-    scan_threads: Option<Spanned<u16>>,
+    workers: Option<Spanned<u16>>,
+    #[serde(default = "default_max_attempts")]
+    max_attempts: Spanned<u16>,
+    #[serde(default = "default_worker_timeout_seconds")]
+    worker_timeout_seconds: Spanned<u64>,
     #[serde(default = "default_max_scan_seconds")]
     max_scan_seconds: u64,
     max_backup_bytes: Option<u64>,
@@ -248,8 +289,18 @@ fn default_listen() -> SocketAddr {
     DEFAULT_LISTEN
 }
 
-fn default_workers() -> Spanned<u16> {
-    Spanned::new(0..0, 1)
+fn cores() -> u16 {
+    std::thread::available_parallelism()
+        .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(MAX_WORKERS))
+        .min(MAX_WORKERS)
+}
+
+fn default_max_attempts() -> Spanned<u16> {
+    Spanned::new(0..0, 2)
+}
+
+fn default_worker_timeout_seconds() -> Spanned<u64> {
+    Spanned::new(0..0, 30)
 }
 
 fn default_max_scan_seconds() -> u64 {
@@ -271,11 +322,23 @@ fn parse(text: &str, base: &Path) -> Result<Config, Wrong> {
         Some(server) => server,
         None => toml::from_str("").map_err(|error| (None, error.message().to_owned()))?,
     };
-    if !(1..=MAX_WORKERS).contains(server.workers.get_ref()) {
-        return wrong(&server.workers, format!("workers must be from 1 to {MAX_WORKERS}"));
+    let database = match server.database.as_deref().map(Database::of) {
+        Some(Database::File(path)) => Database::File(base.join(path)),
+        Some(postgres) => postgres,
+        None => Database::File(base.join("bigkeys.db")),
+    };
+    if let Some(workers) = &server.workers {
+        // With others to scan, a process may only answer requests.
+        let least = u16::from(matches!(database, Database::File(_)));
+        if !(least..=MAX_WORKERS).contains(workers.get_ref()) {
+            return wrong(workers, format!("workers must be from {least} to {MAX_WORKERS}"));
+        }
     }
-    if let Some(threads) = server.scan_threads.as_ref().filter(|threads| *threads.get_ref() == 0) {
-        return wrong(threads, "scan_threads must be at least 1");
+    if *server.max_attempts.get_ref() == 0 {
+        return wrong(&server.max_attempts, "max_attempts must be at least 1");
+    }
+    if !(3..=86_400).contains(server.worker_timeout_seconds.get_ref()) {
+        return wrong(&server.worker_timeout_seconds, "worker_timeout_seconds must be from 3 to 86400");
     }
     let roots = file.roots.iter().map(|root| directory(root, base)).collect::<Result<Vec<_>, _>>()?;
     let instances = instances(&file.instances, base)?;
@@ -289,10 +352,11 @@ fn parse(text: &str, base: &Path) -> Result<Config, Wrong> {
     }
     Ok(Config {
         listen: server.listen,
-        database: base.join(server.database.unwrap_or_else(|| PathBuf::from("bigkeys.db"))),
+        database,
         tls: server.tls.map(|tls| Tls { certificate: base.join(tls.certificate), key: base.join(tls.key) }),
-        workers: *server.workers.get_ref(),
-        scan_threads: server.scan_threads.map(|threads| usize::from(threads.into_inner())),
+        workers: server.workers.map_or_else(cores, Spanned::into_inner),
+        max_attempts: server.max_attempts.into_inner(),
+        worker_timeout: Duration::from_secs(server.worker_timeout_seconds.into_inner()),
         max_scan: Duration::from_secs(server.max_scan_seconds),
         max_backup_bytes: server.max_backup_bytes,
         requests_per_second: server.requests_per_second,
@@ -472,7 +536,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_a_valid_configuration() {
         let config = read("").expect("valid");
-        assert_eq!((config.workers, config.requests_per_second), (1, 1000));
+        assert_eq!((config.workers, config.requests_per_second), (cores(), 1000));
     }
 
     #[test]
@@ -482,6 +546,8 @@ mod tests {
             ("\nrots = []", "line 2: unknown field `rots`"),
             ("[server]\nlisten = \"localhost\"", "line 2: invalid socket address syntax"),
             ("[server]\n\nworkers = 0", "line 3: workers must be from 1 to 64"),
+            ("[server]\nmax_attempts = 0", "line 2: max_attempts must be"),
+            ("[server]\nworker_timeout_seconds = 1", "line 2: worker_timeout_seconds must be"),
             ("[server]\nworkers = \"many\"", "line 2: invalid type"),
             ("roots = [\n\"backups\",\n\"nothing\"]", "line 3: nothing: No such file"),
             ("x = ", "line 1"),

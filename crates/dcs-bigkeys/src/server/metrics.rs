@@ -84,9 +84,13 @@ impl Metrics {
         self.request_seconds.observe(time);
     }
 
-    pub(crate) fn task_ended(&self, succeeded: bool, time: Duration, bytes: u64) {
+    pub(crate) fn task_ended(&self, succeeded: bool) {
         let counter = if succeeded { &self.scans_succeeded } else { &self.scans_failed };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A shard was scanned.
+    pub(crate) fn shard_ended(&self, time: Duration, bytes: u64) {
         self.scanned_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.scan_seconds.observe(time);
     }

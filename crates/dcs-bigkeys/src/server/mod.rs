@@ -24,15 +24,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use config::{Config, ConfigError, DEFAULT_LISTEN, EXAMPLE};
+pub use config::{Config, ConfigError, DEFAULT_LISTEN, Database, EXAMPLE};
 pub use error::ErrorBody;
 
 use catalog::Catalog;
+use config::Instances;
 use http::App;
 use metrics::Metrics;
 use runner::Runner;
 use scan::Limits;
-use store::{SqliteStore, TaskStore};
+use store::{StoreError, TaskStore};
 
 /// Longest time that scans get to stop at the end; they look for the signal at every key.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -46,8 +47,8 @@ pub enum Source {
     Directory {
         /// The directory.
         backups: PathBuf,
-        /// The database file, if no other is given.
-        database: PathBuf,
+        /// The database, if no other is given.
+        database: Database,
     },
 }
 
@@ -58,8 +59,8 @@ pub struct ServeOptions {
     pub source: Source,
     /// Where to listen, whatever the configuration says.
     pub listen: Option<SocketAddr>,
-    /// The database file, whatever the configuration says.
-    pub database: Option<PathBuf>,
+    /// The database, whatever the configuration says.
+    pub database: Option<Database>,
 }
 
 /// Why the service cannot start, or ended.
@@ -83,13 +84,16 @@ pub enum ServeError {
         error: std::io::Error,
     },
     /// The database.
-    #[error("{}: {message}", path.display())]
+    #[error("{database}: {message}")]
     Database {
-        /// Its file.
-        path: PathBuf,
+        /// Which.
+        database: Database,
         /// What is wrong with it.
         message: String,
     },
+    /// A worker process on a database of one process.
+    #[error("a worker needs a database that several processes can use: --database postgres://...")]
+    NotShared,
     /// The certificate or its key.
     #[error("{0}")]
     Tls(String),
@@ -138,37 +142,105 @@ fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
     Ok(config)
 }
 
-async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+/// Scans shards for the service, on a database that they share, until SIGINT or SIGTERM. Unfinished shards
+/// are queued again.
+///
+/// `ready` is called once the database was reached. When it fails later, the worker waits for it.
+///
+/// # Errors
+///
+/// [`ServeError`], if the worker cannot start.
+pub fn work(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("worker").build()?;
+    runtime.block_on(run_worker(options, ready))
+}
+
+async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), ServeError> {
     let config = configure(options)?;
-    let tls = config.tls.as_ref().map(http::listen::tls).transpose()?;
-    let catalog = Catalog::new(config.instances).map_err(|error| ServeError::Backups {
+    if !matches!(config.database, Database::Postgres(_)) {
+        return Err(ServeError::NotShared);
+    }
+    let catalog = Arc::new(catalog(options, config.instances.clone())?);
+    let store = open_store(&config).await?;
+    let (end, shutdown) = watch::channel(false);
+    let limits = Limits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
+    // Somebody who starts a worker wants scans.
+    let workers = usize::from(config.workers.max(1));
+    let metrics = Arc::new(Metrics::new());
+    let runner =
+        Runner::new(Arc::clone(&store), Arc::clone(&catalog), metrics, limits, workers, shutdown.clone());
+    let work = tokio::spawn(store.work(workers, runner.handler(), shutdown));
+    tracing::info!(workers, "working");
+    ready();
+    wait_for_end(|| {
+        catalog.replace(configure(options)?.instances)?;
+        Ok(())
+    })
+    .await?;
+    stop(&end, [work], &runner).await;
+    Ok(())
+}
+
+fn catalog(options: &ServeOptions, instances: Instances) -> Result<Catalog, ServeError> {
+    Catalog::new(instances).map_err(|error| ServeError::Backups {
         path: match &options.source {
             Source::File(path) => path.clone(),
             Source::Directory { backups, .. } => backups.clone(),
         },
         error,
-    })?;
-    let store = SqliteStore::open(&config.database).await.map_err(|error| ServeError::Database {
-        path: config.database.clone(),
+    })
+}
+
+async fn open_store(config: &Config) -> Result<Arc<TaskStore>, ServeError> {
+    let opened = match &config.database {
+        Database::File(path) => store::sqlite::open(path, config.max_attempts).await,
+        Database::Postgres(url) => {
+            store::postgres::open(url, config.max_attempts, config.worker_timeout).await
+        }
+    };
+    opened.map(Arc::new).map_err(|error: StoreError| ServeError::Database {
+        database: config.database.clone(),
         message: error.to_string(),
-    })?;
-    let store: Arc<dyn TaskStore> = Arc::new(store);
+    })
+}
+
+/// Ends the parts of a process, and waits for them and for the scans.
+async fn stop<const N: usize>(
+    end: &watch::Sender<bool>,
+    parts: [tokio::task::JoinHandle<()>; N],
+    runner: &Runner,
+) {
+    tracing::info!("ending");
+    // Every receiver lives in one of the parts; if it has ended already there is nothing to tell it.
+    let _ = end.send(true);
+    for part in parts {
+        if tokio::time::timeout(STOP_TIMEOUT, part).await.is_err() {
+            tracing::warn!("a part of the service did not end in time");
+        }
+    }
+    if tokio::time::timeout(STOP_TIMEOUT, runner.idle()).await.is_err() {
+        tracing::warn!("a scan did not stop in time, it is run again later");
+    }
+}
+
+async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let config = configure(options)?;
+    let tls = config.tls.as_ref().map(http::listen::tls).transpose()?;
+    let catalog = catalog(options, config.instances.clone())?;
+    let store = open_store(&config).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| ServeError::Listen { address: config.listen, error })?;
     let address = listener.local_addr()?;
 
     let (end, shutdown) = watch::channel(false);
-    let limits = Limits {
-        threads: config.scan_threads,
-        max_time: config.max_scan,
-        max_backup_bytes: config.max_backup_bytes,
-    };
     let workers = usize::from(config.workers);
     let metrics = Arc::new(Metrics::new());
+    let limits = Limits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
+    let catalog = Arc::new(catalog);
     let runner = Runner::new(
         Arc::clone(&store),
-        Arc::new(catalog),
+        Arc::clone(&catalog),
         Arc::clone(&metrics),
         limits,
         workers,
@@ -176,30 +248,21 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     );
     let app = App::new(Arc::clone(&runner), config.credentials, config.requests_per_second);
     let work = tokio::spawn(store.work(workers, runner.handler(), shutdown.clone()));
-    let schedules = tokio::spawn(autoscan::follow(Arc::clone(&store), shutdown.clone()));
+    let schedules =
+        tokio::spawn(autoscan::follow(Arc::clone(&store), Arc::clone(&catalog), shutdown.clone()));
     let router = http::router(Arc::clone(&app));
     let answers = tokio::spawn(http::listen::answer(listener, tls, router, metrics, shutdown));
     tracing::info!(%address, "serving");
     ready(address);
 
-    wait_for_end(options, &app, address).await?;
-    tracing::info!("ending");
-    // Every receiver lives in a task above; if one has ended already there is nothing to tell it.
-    let _ = end.send(true);
-    for task in [answers, schedules, work] {
-        if tokio::time::timeout(STOP_TIMEOUT, task).await.is_err() {
-            tracing::warn!("a part of the service did not end in time");
-        }
-    }
-    if tokio::time::timeout(STOP_TIMEOUT, runner.idle()).await.is_err() {
-        tracing::warn!("a scan did not stop in time, it is run again at the next start");
-    }
+    wait_for_end(|| reload(options, &app, address)).await?;
+    stop(&end, [answers, schedules, work], &runner).await;
     Ok(())
 }
 
-/// Waits for a signal to end, and reads the configuration again at each SIGHUP.
+/// Waits for a signal to end, and calls `reload` at each SIGHUP.
 #[cfg(unix)]
-async fn wait_for_end(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
+async fn wait_for_end(reload: impl Fn() -> Result<(), ServeError>) -> Result<(), ServeError> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -207,7 +270,7 @@ async fn wait_for_end(options: &ServeOptions, app: &App, address: SocketAddr) ->
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
-            _ = hang_up.recv() => match reload(options, app, address) {
+            _ = hang_up.recv() => match reload() {
                 Ok(()) => tracing::info!("the configuration was read again"),
                 Err(error) => tracing::error!(%error, "the configuration stays as it was"),
             },
@@ -216,12 +279,11 @@ async fn wait_for_end(options: &ServeOptions, app: &App, address: SocketAddr) ->
 }
 
 #[cfg(not(unix))]
-async fn wait_for_end(_: &ServeOptions, _: &App, _: SocketAddr) -> Result<(), ServeError> {
+async fn wait_for_end(_: impl Fn() -> Result<(), ServeError>) -> Result<(), ServeError> {
     Ok(tokio::signal::ctrl_c().await?)
 }
 
 /// Takes over instances and credentials. Tasks stay as they are.
-#[cfg(unix)]
 fn reload(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
     let mut options = options.clone();
     options.listen = Some(address);

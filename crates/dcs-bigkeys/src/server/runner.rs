@@ -15,11 +15,14 @@ use super::catalog::Catalog;
 use super::metrics::Metrics;
 use super::scan::{self, Limits, Outcome};
 use super::store::{
-    Begun, Ending, Family, Handler, Shutdown, StoreError, StoreResult, TaskRow, TaskStore, Work, ended,
+    Begun, Ending, Handler, ShardEnding, ShardId, Shutdown, StoreError, TaskRow, TaskStore, Work, ended,
 };
 
 /// How long after a failure of the store a worker tries again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// How often a scan asks whether its task is still wanted: it may have been cancelled on another machine.
+const WANTED_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why a cancelled task failed.
 const CANCELLED: &str = "it was cancelled";
@@ -31,7 +34,6 @@ pub(crate) struct Running {
     pub(crate) total_bytes: AtomicU64,
     pub(crate) keys: AtomicU64,
     pub(crate) stop: Arc<AtomicBool>,
-    cancelled: AtomicBool,
 }
 
 impl rdb_analysis::Progress for Running {
@@ -44,18 +46,18 @@ impl rdb_analysis::Progress for Running {
 /// Begins and ends the scans of this process.
 #[derive(Debug)]
 pub(crate) struct Runner {
-    pub(crate) store: Arc<dyn TaskStore>,
+    pub(crate) store: Arc<TaskStore>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     permits: Arc<Semaphore>,
-    at_work: Mutex<HashMap<String, Arc<Running>>>,
+    at_work: Mutex<HashMap<ShardId, Arc<Running>>>,
     shutdown: Shutdown,
 }
 
 impl Runner {
     pub(crate) fn new(
-        store: Arc<dyn TaskStore>,
+        store: Arc<TaskStore>,
         catalog: Arc<Catalog>,
         metrics: Arc<Metrics>,
         limits: Limits,
@@ -72,20 +74,24 @@ impl Runner {
         Handler(Arc::new(Worker(Arc::clone(self))))
     }
 
-    /// The scan of a task, if it is at work here.
-    pub(crate) fn running(&self, id: &str) -> Option<Arc<Running>> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    /// The scans of a task that are at work here.
+    pub(crate) fn running(&self, task: &str) -> Vec<Arc<Running>> {
+        let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        at_work
+            .iter()
+            .filter(|(shard, _)| shard.task == task)
+            .map(|(_, running)| Arc::clone(running))
+            .collect()
     }
 
-    /// Fails an unfinished task because somebody wants no more of it. One that is at work ends soon after.
+    /// Fails an unfinished task because somebody wants no more of it. Its scans end soon after.
     pub(crate) async fn cancel(&self, id: &str) -> Result<(), StoreError> {
-        if let Some(running) = self.running(id) {
-            running.cancelled.store(true, Ordering::Relaxed);
-            running.stop.store(true, Ordering::Relaxed);
-            return Ok(());
-        }
         let ending = Ending { failure: Some(CANCELLED.to_owned()), ..Ending::default() };
-        self.store.finish(id, &ending, Timestamp::now()).await
+        self.store.finish(id, &ending, Timestamp::now()).await?;
+        for running in self.running(id) {
+            running.stop.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Waits until nothing is at work.
@@ -95,60 +101,83 @@ impl Runner {
         }
     }
 
-    fn enter(&self, id: &str) -> Option<Arc<Running>> {
-        match self.at_work.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()) {
+    fn enter(&self, shard: &ShardId) -> Option<Arc<Running>> {
+        match self.at_work.lock().unwrap_or_else(PoisonError::into_inner).entry(shard.clone()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(vacant) => Some(Arc::clone(vacant.insert(Arc::default()))),
         }
     }
 
-    fn leave(&self, id: &str) {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    fn leave(&self, shard: &ShardId) {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(shard);
     }
 
-    async fn run(&self, id: &str, running: &Arc<Running>) {
+    async fn run(&self, shard: &ShardId, running: &Arc<Running>) {
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let task = match self.retry(|| self.store.begin(id, Timestamp::now())).await {
-            Some(Begun::Work(task)) => task,
-            Some(Begun::GivenUp) => {
-                tracing::error!(task = id, "given up, it ended its worker too often");
-                self.metrics.task_ended(false, Duration::ZERO, 0);
-                return;
-            }
+        let (task, node) = match self.retry(|| self.store.begin(shard, Timestamp::now())).await {
+            Some(Begun::Scan(task, node)) => (task, node),
+            Some(Begun::Join(task)) => return self.join(&task).await,
             Some(Begun::Nothing) | None => return,
         };
-        tracing::info!(task = id, instance = task.instance, family = task.family.name(), "scan begins");
+        let (id, number) = (&task.id, shard.number);
+        tracing::info!(task = id, shard = number, instance = task.instance, "scan begins");
         let began = Instant::now();
-        let ending = match self.scan(&task, running).await {
+        let ending = match self.scan(&task, &node, running).await {
             Outcome::Ended(ending) => ending,
             Outcome::Interrupted => {
-                tracing::info!(task = id, "scan interrupted, it is run again later");
-                self.retry(|| self.store.give_back(id)).await;
+                tracing::info!(
+                    task = id,
+                    shard = number,
+                    "scan interrupted, it is run again if it is wanted"
+                );
+                self.retry(|| self.store.give_back(shard)).await;
                 return;
             }
         };
         let bytes = running.bytes.load(Ordering::Relaxed);
+        self.metrics.shard_ended(began.elapsed(), bytes);
         match &ending.failure {
             None => {
-                tracing::info!(task = id, bytes, seconds = began.elapsed().as_secs_f64(), "scan succeeded");
+                let seconds = began.elapsed().as_secs_f64();
+                tracing::info!(task = id, shard = number, bytes, seconds, "scan succeeded");
             }
-            Some(reason) => tracing::warn!(task = id, bytes, reason, "scan failed"),
+            Some(reason) => tracing::warn!(task = id, shard = number, bytes, reason, "scan failed"),
         }
-        if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await.is_some() {
-            self.metrics.task_ended(ending.failure.is_none(), began.elapsed(), bytes);
+        if self.retry(|| self.store.end_shard(shard, &ending)).await == Some(true) {
+            self.join(&task).await;
         }
     }
 
-    /// Scans on a thread that may block, until it is done, the time is up or the service ends.
-    async fn scan(&self, task: &TaskRow, running: &Arc<Running>) -> Outcome {
-        let Some(instance) = self.catalog.known(&task.instance) else {
+    /// Ends a task whose shards have ended.
+    async fn join(&self, task: &TaskRow) {
+        let id = &task.id;
+        let begun = self.retry(|| self.store.begin_join(id, Timestamp::now())).await;
+        let Some(Some(shards)) = begun else { return };
+        let family = task.family;
+        let joined = tokio::task::spawn_blocking(move || scan::join(family, shards)).await;
+        let ending = joined.unwrap_or_else(|_| Ending {
+            failure: Some("joining the results panicked".to_owned()),
+            ..Ending::default()
+        });
+        match &ending.failure {
+            None => tracing::info!(task = id, shards = task.shards, "task succeeded"),
+            Some(reason) => tracing::warn!(task = id, shards = task.shards, reason, "task failed"),
+        }
+        if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await.is_some() {
+            self.metrics.task_ended(ending.failure.is_none());
+        }
+    }
+
+    /// Scans on a thread that may block, until it is done, the time is up, the task ended elsewhere or the
+    /// service ends.
+    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>) -> Outcome {
+        let Some(instance) = self.catalog.find(&task.instance).await else {
             return failed("the instance is no longer configured");
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
-        let (family, node, scan) = (task.family, task.node.clone(), Arc::clone(running));
-        let mut work = tokio::task::spawn_blocking(move || match family {
-            Family::Bigkeys => scan::bigkeys(&catalog, &instance, &limits, &scan),
-            Family::Offline => scan::offline(&catalog, &instance, node.as_deref(), &limits, &scan),
+        let (family, node, scan) = (task.family, node.to_owned(), Arc::clone(running));
+        let mut work = tokio::task::spawn_blocking(move || {
+            scan::shard(family, &catalog, &instance, &node, &limits, &scan)
         });
         let mut timed_out = false;
         let done = tokio::select! {
@@ -158,13 +187,16 @@ impl Runner {
                 running.stop.store(true, Ordering::Relaxed);
                 work.await
             }
+            () = self.unwanted(&task.id) => {
+                running.stop.store(true, Ordering::Relaxed);
+                work.await
+            }
             () = ended(self.shutdown.clone()) => {
                 running.stop.store(true, Ordering::Relaxed);
                 work.await
             }
         };
         match done {
-            Ok(Outcome::Interrupted) if running.cancelled.load(Ordering::Relaxed) => failed(CANCELLED),
             Ok(Outcome::Interrupted) if timed_out => {
                 failed(&format!("the scan took longer than {} s", self.limits.max_time.as_secs()))
             }
@@ -173,8 +205,22 @@ impl Runner {
         }
     }
 
+    /// Waits until a task has ended or is gone.
+    async fn unwanted(&self, task: &str) {
+        loop {
+            tokio::time::sleep(WANTED_INTERVAL).await;
+            // A failure of the store says nothing about the task.
+            if let Ok(false) = self.store.is_unfinished(task).await {
+                return;
+            }
+        }
+    }
+
     /// Repeats `operation` until the store can do it. `None` if the service ends first.
-    async fn retry<'a, T>(&self, operation: impl Fn() -> StoreResult<'a, T>) -> Option<T> {
+    async fn retry<T, F>(&self, operation: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
         loop {
             let error: StoreError = match operation().await {
                 Ok(value) => return Some(value),
@@ -193,15 +239,15 @@ impl Runner {
 struct Worker(Arc<Runner>);
 
 impl Work for Worker {
-    fn work(&self, id: String) -> BoxFuture<'static, ()> {
+    fn work(&self, shard: ShardId) -> BoxFuture<'static, ()> {
         let runner = Arc::clone(&self.0);
         Box::pin(async move {
-            let Some(running) = runner.enter(&id) else { return };
+            let Some(running) = runner.enter(&shard) else { return };
             // On a task of its own: the caller may be dropped when the store fails, and the scan's result must
             // not be lost with it.
             let work = tokio::spawn(async move {
-                runner.run(&id, &running).await;
-                runner.leave(&id);
+                runner.run(&shard, &running).await;
+                runner.leave(&shard);
             });
             if let Err(error) = work.await {
                 tracing::error!(%error, "a worker panicked");
@@ -211,5 +257,5 @@ impl Work for Worker {
 }
 
 fn failed(reason: &str) -> Outcome {
-    Outcome::Ended(Ending { failure: Some(reason.to_owned()), ..Ending::default() })
+    Outcome::Ended(ShardEnding { failure: Some(reason.to_owned()), result: None })
 }

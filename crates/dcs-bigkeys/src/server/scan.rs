@@ -1,4 +1,5 @@
-//! One task's scan: finds the backups, reads them, makes the result. Blocks.
+//! One shard's scan: finds the backup, reads it, makes a result; and what the results of a task's shards come
+//! to. Blocks.
 
 use std::fs::Metadata;
 use std::io::Read;
@@ -8,29 +9,27 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Options, Origin, Rank, ScanOptions, Source, SourceData, SourceFacts};
+use rdb_analysis::{Options, Origin, Partial, Rank, ScanOptions, Source, SourceData, SourceFacts};
 use rdb_source::{Data, IoMode};
 
 use super::catalog::{Catalog, file_name};
 use super::config::{Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
-use super::store::Ending;
+use super::store::{Ending, Family, ShardEnding, ShardResult};
 use crate::convert::{MAX_KEYS_PER_TYPE, bigkeys as big_keys};
 
 /// What a scan may take.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Threads; `None` for one per core.
-    pub(crate) threads: Option<usize>,
     pub(crate) max_time: Duration,
     pub(crate) max_backup_bytes: Option<u64>,
 }
 
-/// How a scan ended.
+/// How the scan of a shard ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Ended(Ending),
+    Ended(ShardEnding),
     /// It was told to stop.
     Interrupted,
 }
@@ -43,91 +42,110 @@ struct OpenBackup {
     input: rdb_source::Opened,
 }
 
-/// The big-key analysis of all shards.
-pub(crate) fn bigkeys(catalog: &Catalog, instance: &Instance, limits: &Limits, running: &Running) -> Outcome {
-    outcome(try_bigkeys(catalog, instance, limits, running))
-}
-
-/// The offline analysis of one node.
-pub(crate) fn offline(
-    catalog: &Catalog,
-    instance: &Instance,
-    node: Option<&str>,
-    limits: &Limits,
-    running: &Running,
-) -> Outcome {
-    outcome(try_offline(catalog, instance, node, limits, running))
-}
-
-fn outcome(result: Result<Outcome, String>) -> Outcome {
-    result.unwrap_or_else(|failure| Outcome::Ended(Ending { failure: Some(failure), ..Ending::default() }))
-}
-
-fn try_bigkeys(
-    catalog: &Catalog,
-    instance: &Instance,
-    limits: &Limits,
-    running: &Running,
-) -> Result<Outcome, String> {
-    let mut opened = Vec::new();
-    for shard in &instance.shards {
-        opened.push(open(catalog, instance, shard, limits, running)?);
-    }
+/// How big-key analyses are made.
+fn options() -> Options {
     let mut options = Options::default();
     options.top = MAX_KEYS_PER_TYPE;
     options.rank = Rank::Natural;
-    options.threads = limits.threads;
-    let sources = opened.iter_mut().map(OpenBackup::source).collect();
-    let outcome = rdb_analysis::analyze(sources, &options, running, &running.stop)
-        .map_err(|error| format!("the scan cannot start: {error}"))?;
-    let report = outcome.report;
-    if report.sources.iter().any(|source| source.facts.coverage.interrupted) {
-        return Ok(Outcome::Interrupted);
-    }
-    let mut failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
-    for source in &report.sources {
-        failures.extend(damage(&source.path, &source.facts));
-    }
-    for backup in &opened {
-        failures.extend(backup.changed());
-    }
-    let failure = (!failures.is_empty()).then(|| failures.join("; "));
-    let text = to_json(|out| json::write_compact(out, &json::report(&report, KeysAs::Auto)))?;
-    let mut ending = Ending { failure, report: Some(text), ..Ending::default() };
-    if ending.failure.is_none() {
-        let keys = big_keys(&report);
-        ending.num = i32::try_from(keys.len()).unwrap_or(i32::MAX);
-        ending.body = Some(to_json(|out| json::write_compact(out, &keys))?);
-    }
-    Ok(Outcome::Ended(ending))
+    // Backups are read in order, which takes one thread; shards are scanned side by side.
+    options.threads = Some(1);
+    options
 }
 
-fn try_offline(
+/// Scans a shard of an instance for one of the analyses.
+pub(crate) fn shard(
+    family: Family,
     catalog: &Catalog,
     instance: &Instance,
-    node: Option<&str>,
+    node: &str,
+    limits: &Limits,
+    running: &Running,
+) -> Outcome {
+    let outcome = try_shard(family, catalog, instance, node, limits, running);
+    outcome.unwrap_or_else(|failure| Outcome::Ended(ShardEnding { failure: Some(failure), result: None }))
+}
+
+fn try_shard(
+    family: Family,
+    catalog: &Catalog,
+    instance: &Instance,
+    node: &str,
     limits: &Limits,
     running: &Running,
 ) -> Result<Outcome, String> {
-    let shard = instance.shards.iter().find(|shard| Some(shard.node_id.as_str()) == node);
+    let shard = instance.shards.iter().find(|shard| shard.node_id == node);
     let shard = shard.ok_or("the node is no longer configured")?;
     let mut opened = open(catalog, instance, shard, limits, running)?;
+    let (facts, result) = match family {
+        Family::Bigkeys => bigkeys(&mut opened, running)?,
+        Family::Offline => offline(&mut opened, running)?,
+    };
+    if facts.coverage.interrupted {
+        return Ok(Outcome::Interrupted);
+    }
+    let mut failures: Vec<_> = damage(&file_name(&opened.path), &facts).into_iter().collect();
+    failures.extend(opened.changed());
+    let failure = (!failures.is_empty()).then(|| failures.join("; "));
+    Ok(Outcome::Ended(ShardEnding { failure, result: Some(result) }))
+}
+
+fn bigkeys(opened: &mut OpenBackup, running: &Running) -> Result<(SourceFacts, String), String> {
+    let options = options();
+    let pool = rdb_analysis::thread_pool(options.threads)
+        .map_err(|error| format!("the scan cannot start: {error}"))?;
+    let source = opened.source();
+    let partial = pool
+        .install(|| Partial::scan(source, &options, running, &running.stop))
+        .map_err(|error| error.to_string())?;
+    Ok((partial.facts().clone(), partial.to_json().map_err(|error| error.to_string())?))
+}
+
+fn offline(opened: &mut OpenBackup, running: &Running) -> Result<(SourceFacts, String), String> {
     let mut keyspace = Keyspace::default();
     let facts =
         rdb_analysis::for_each_key(opened.source(), &ScanOptions::default(), running, &running.stop, |key| {
             std::ops::ControlFlow::Continue(keyspace.observe(key))
         })
         .map_err(|error| error.to_string())?;
-    if facts.coverage.interrupted {
-        return Ok(Outcome::Interrupted);
-    }
-    let mut failures: Vec<_> = damage(&file_name(&opened.path), &facts).into_iter().collect();
-    failures.extend(opened.changed());
     let result = keyspace.into_result();
-    let text = to_json(|out| json::write_compact(out, &result))?;
+    Ok((facts, to_json(|out| json::write_compact(out, &result))?))
+}
+
+/// What a task comes to, from what its shards came to, in their order.
+pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
+    let failures: Vec<_> = shards.iter().filter_map(|shard| shard.failure.clone()).collect();
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
-    let body = failure.is_none().then(|| text.clone());
-    Ok(Outcome::Ended(Ending { failure, num: 0, body, report: Some(text) }))
+    let results = shards.into_iter().filter_map(|shard| shard.result);
+    let joined = match family {
+        Family::Bigkeys => join_bigkeys(results),
+        // Of one node, whose result is the whole.
+        Family::Offline => {
+            let text = results.last();
+            Ok(Ending { body: text.clone(), report: text, ..Ending::default() })
+        }
+    };
+    match joined {
+        Ok(ending) if failure.is_none() => ending,
+        // The contract has nothing for a failed task; the report has what was readable.
+        Ok(ending) => Ending { failure, report: ending.report, ..Ending::default() },
+        Err(error) => Ending { failure: Some(error), ..Ending::default() },
+    }
+}
+
+fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, String> {
+    let options = options();
+    let mut partials = Vec::new();
+    for result in results {
+        partials.push(Partial::from_json(&result, &options).map_err(|error| error.to_string())?);
+    }
+    let report = Partial::join(partials, &options);
+    let keys = big_keys(&report);
+    Ok(Ending {
+        failure: None,
+        num: i32::try_from(keys.len()).unwrap_or(i32::MAX),
+        body: Some(to_json(|out| json::write_compact(out, &keys))?),
+        report: Some(to_json(|out| json::write_compact(out, &json::report(&report, KeysAs::Auto)))?),
+    })
 }
 
 fn open(

@@ -118,7 +118,7 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual(self.service.error("POST", f"{instance(SLOW)}/bigkey-task"), (400, "DCS.4919"))
 
     def test_a_scan_over_its_time_is_failed(self):
-        text = self.service.config.read_text().replace("[server]", "[server]\nmax_scan_seconds = 1\nscan_threads = 1")
+        text = self.service.config.read_text().replace("[server]", "[server]\nmax_scan_seconds = 1")
         self.service.config.write_text(text)
         harness.slow_rdb(self.service.backups / "slow.rdb", 40_000_000)
         self.start()

@@ -67,6 +67,7 @@ pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, Ap
         instance: instance.key.clone(),
         node: None,
         scan_type: ScanType::Manual,
+        nodes: instance.nodes(),
     };
     match app.store.submit(task, Timestamp::now()).await? {
         Submitted::Created(task) => Ok(task),

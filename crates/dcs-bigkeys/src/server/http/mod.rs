@@ -43,7 +43,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 /// What handlers work with.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) store: Arc<dyn TaskStore>,
+    pub(crate) store: Arc<TaskStore>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) runner: Arc<Runner>,
     pub(crate) metrics: Arc<Metrics>,

@@ -1,7 +1,7 @@
 //! The service's own API: what the contract has no place for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
 use axum::extract::State;
@@ -16,6 +16,7 @@ use crate::body::{DcsTime, ScanType, Status};
 use crate::server::config::Instance;
 use crate::server::error::{ApiError, ErrorBody};
 use crate::server::id;
+use crate::server::runner::Running;
 use crate::server::store::{Family, MAX_TASKS_PER_INSTANCE, TaskRow};
 
 /// The page at `/`. It holds no data: its script asks with the token that the user types.
@@ -67,11 +68,14 @@ pub(crate) struct TaskInfo {
     created_at: DcsTime,
     started_at: Option<DcsTime>,
     finished_at: Option<DcsTime>,
+    shards: i64,
+    /// Of these, scanned.
+    shards_done: i64,
     /// Number of big keys.
     num: i32,
     /// Why it failed.
     failure: Option<String>,
-    /// How far it has come, while it is worked on.
+    /// How far the shards have come that this process works on.
     progress: Option<ProgressInfo>,
 }
 
@@ -216,13 +220,18 @@ async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, 
 }
 
 fn info(app: &App, instance: &Instance, row: TaskRow) -> TaskInfo {
-    let running = if row.status == Status::Running { app.runner.running(&row.id) } else { None };
+    let running = if row.status == Status::Running { app.runner.running(&row.id) } else { Vec::new() };
+    let sum = |of: fn(&Running) -> &AtomicU64| {
+        running.iter().map(|running| of(running).load(Ordering::Relaxed)).sum()
+    };
     TaskInfo {
-        progress: running.map(|running| ProgressInfo {
-            bytes: running.bytes.load(Ordering::Relaxed),
-            total_bytes: running.total_bytes.load(Ordering::Relaxed),
-            keys: running.keys.load(Ordering::Relaxed),
+        progress: (!running.is_empty()).then(|| ProgressInfo {
+            bytes: sum(|running| &running.bytes),
+            total_bytes: sum(|running| &running.total_bytes),
+            keys: sum(|running| &running.keys),
         }),
+        shards: row.shards,
+        shards_done: row.shards - row.open_shards,
         id: row.id,
         instance_id: instance.id.clone(),
         family: row.family.name(),

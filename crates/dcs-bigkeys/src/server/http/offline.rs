@@ -40,6 +40,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
         instance: call.instance.key.clone(),
         node: Some(node.to_owned()),
         scan_type: ScanType::Manual,
+        nodes: vec![node.to_owned()],
     };
     match app.store.submit(task, Timestamp::now()).await? {
         Submitted::Created(task) => Ok(Json(OfflineTaskId { task_id: task.id })),

@@ -1,11 +1,16 @@
-//! Where tasks live: the trait that the service uses, and what passes through it.
+//! Where tasks live, and what passes in and out.
 //!
-//! Our tables are the truth of what a task is; the queue behind the trait only brings its id to a
-//! worker. So the queue may lose or repeat a delivery without harm.
+//! A task has shards, which are the units of work. Our tables are the truth of what both are; the queue in the
+//! same database only brings the ids of shards to workers. So the queue may lose or repeat a delivery without
+//! harm. [`TaskStore`] is the same for every database; [`database`] is what it needs of one.
 
-mod sqlite;
+mod database;
+mod deliver;
+pub(crate) mod postgres;
+mod rows;
+pub(crate) mod sqlite;
+mod tasks;
 
-use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -14,7 +19,8 @@ use tokio::sync::watch;
 
 use crate::body::{ScanType, Status};
 
-pub(crate) use sqlite::{SqliteStore, status_name};
+pub(crate) use rows::status_name;
+pub(crate) use tasks::TaskStore;
 
 /// Turns true when the service is to end.
 pub(crate) type Shutdown = watch::Receiver<bool>;
@@ -27,9 +33,6 @@ pub(crate) async fn ended(mut shutdown: Shutdown) {
 
 /// Tasks that are kept for an instance. The oldest is dropped for a new one.
 pub(crate) const MAX_TASKS_PER_INSTANCE: i64 = 100;
-
-/// How often a task may end its worker before it is given up.
-pub(crate) const MAX_ATTEMPTS: i64 = 2;
 
 /// Which of the two analyses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +65,29 @@ pub(crate) struct NewTask {
     /// The node, where only one is analysed.
     pub(crate) node: Option<String>,
     pub(crate) scan_type: ScanType,
+    /// The nodes of the shards to scan.
+    pub(crate) nodes: Vec<String>,
+}
+
+/// A unit of work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ShardId {
+    pub(crate) task: String,
+    /// Its place among the shards of the task.
+    pub(crate) number: i64,
+}
+
+impl ShardId {
+    /// What the queue brings.
+    fn job(&self) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec(&format!("{}/{}", self.task, self.number))
+            .map_err(|error| StoreError::Other(error.to_string()))
+    }
+
+    fn of_job(job: &str) -> Option<Self> {
+        let (task, number) = job.split_once('/')?;
+        Some(Self { task: task.to_owned(), number: number.parse().ok()? })
+    }
 }
 
 /// A task as it is kept, without its result.
@@ -76,6 +102,9 @@ pub(crate) struct TaskRow {
     pub(crate) created_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) shards: i64,
+    /// Of these, not scanned yet.
+    pub(crate) open_shards: i64,
     pub(crate) num: i32,
     pub(crate) failure: Option<String>,
 }
@@ -97,16 +126,28 @@ pub(crate) enum Deleted {
     Unknown,
 }
 
-/// What a worker that was given a task does.
+/// What a worker that was given a shard does.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// Work on it.
-    Work(TaskRow),
+    /// Scan the shard, which is that of the given node.
+    Scan(TaskRow, String),
+    /// Join the results: all shards have ended, and the task has not.
+    Join(TaskRow),
     /// Nothing: it has ended, or is gone.
     Nothing,
-    /// Nothing: it has ended its worker too often, and is failed by now.
-    GivenUp,
 }
+
+/// How a shard ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShardEnding {
+    /// Why its analysis is not the whole truth; `None` if it is.
+    pub(crate) failure: Option<String>,
+    /// What it came to, in a form that can be joined. `None` if nothing could be read.
+    pub(crate) result: Option<String>,
+}
+
+/// What a shard came to.
+pub(crate) type ShardResult = ShardEnding;
 
 /// How a task ended.
 #[derive(Clone, Debug, Default)]
@@ -143,10 +184,10 @@ pub(crate) enum StoreError {
 
 pub(crate) type StoreResult<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// Works on tasks.
+/// Works on shards.
 pub(crate) trait Work: Send + Sync {
-    /// Works on the task with this id. Called for a few tasks at a time, and perhaps again for the same one.
-    fn work(&self, id: String) -> BoxFuture<'static, ()>;
+    /// Works on a shard. Called for a few at a time, and perhaps again for the same one.
+    fn work(&self, shard: ShardId) -> BoxFuture<'static, ()>;
 }
 
 /// What the store's workers call.
@@ -154,73 +195,9 @@ pub(crate) trait Work: Send + Sync {
 pub(crate) struct Handler(pub(crate) Arc<dyn Work>);
 
 impl Handler {
-    fn call(&self, id: String) -> BoxFuture<'static, ()> {
-        self.0.work(id)
+    fn call(&self, shard: ShardId) -> BoxFuture<'static, ()> {
+        self.0.work(shard)
     }
-}
-
-/// Keeps tasks, and brings their ids to workers.
-pub(crate) trait TaskStore: fmt::Debug + Send + Sync {
-    /// Keeps a new task and queues it. Drops the oldest tasks beyond [`MAX_TASKS_PER_INSTANCE`].
-    fn submit(&self, task: NewTask, now: Timestamp) -> StoreResult<'_, Submitted>;
-
-    /// A task and its body.
-    fn find<'a>(
-        &'a self,
-        family: Family,
-        instance: &'a str,
-        id: &'a str,
-    ) -> StoreResult<'a, Option<(TaskRow, Option<String>)>>;
-
-    /// How many tasks match, and a page of them, newest first.
-    fn list<'a>(
-        &'a self,
-        family: Family,
-        instance: &'a str,
-        status: Option<Status>,
-        offset: i64,
-        limit: i64,
-    ) -> StoreResult<'a, (i64, Vec<TaskRow>)>;
-
-    /// Deletes a task that has ended.
-    fn delete<'a>(&'a self, family: Family, instance: &'a str, id: &'a str) -> StoreResult<'a, Deleted>;
-
-    /// Any task with this id and its full report.
-    fn report<'a>(&'a self, id: &'a str) -> StoreResult<'a, Option<(TaskRow, Option<String>)>>;
-
-    /// A worker begins a task.
-    fn begin<'a>(&'a self, id: &'a str, now: Timestamp) -> StoreResult<'a, Begun>;
-
-    /// A worker gives a task back through no fault of the task.
-    fn give_back<'a>(&'a self, id: &'a str) -> StoreResult<'a, ()>;
-
-    /// A worker ends a task. Does nothing if it has ended or is gone.
-    fn finish<'a>(&'a self, id: &'a str, ending: &'a Ending, now: Timestamp) -> StoreResult<'a, ()>;
-
-    /// The schedule of an instance.
-    fn schedule<'a>(&'a self, instance: &'a str) -> StoreResult<'a, Option<Schedule>>;
-
-    /// All enabled schedules.
-    fn schedules(&self) -> StoreResult<'_, Vec<Schedule>>;
-
-    /// Replaces a schedule.
-    fn set_schedule<'a>(&'a self, schedule: &'a Schedule) -> StoreResult<'a, ()>;
-
-    /// Acts on a due time once, whoever asks: submits a task if `submit` is set and none is unfinished.
-    /// `None` if somebody else did, or there was nothing to submit.
-    fn fire<'a>(
-        &'a self,
-        schedule: &'a Schedule,
-        due: Timestamp,
-        submit: bool,
-        now: Timestamp,
-    ) -> StoreResult<'a, Option<TaskRow>>;
-
-    /// Unfinished tasks: waiting, running.
-    fn unfinished(&self) -> StoreResult<'_, (i64, i64)>;
-
-    /// Brings tasks to `handler`, `workers` at a time, until `shutdown`.
-    fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()>;
 }
 
 impl TaskRow {

@@ -5,46 +5,39 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::layers::WorkerBuilderExt as _;
-use apalis::prelude::{BackendExt as _, Data, TaskBuilder, WorkerBuilder};
+use apalis::prelude::TaskBuilder;
 use apalis_sqlite::{Config, SqliteStorage};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
-use jiff::Timestamp;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection};
 use tokio::sync::Notify;
 
-use super::{
-    Begun, Deleted, Ending, Family, Handler, MAX_ATTEMPTS, MAX_TASKS_PER_INSTANCE, NewTask, Schedule,
-    Shutdown, StoreError, StoreResult, Submitted, TaskRow, TaskStore, ended,
+use super::database::{
+    Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
 };
-use crate::body::{ScanType, Status};
-use crate::server::id;
-
-/// Name of the queue.
-const QUEUE: &str = "bigkeys-scan";
-
-/// Version of `schema.sql`.
-const SCHEMA_VERSION: i64 = 1;
+use super::deliver::run_worker;
+use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore};
 
 /// How long a connection waits for another's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the queue is looked at when nobody announced a task.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Heartbeats of workers. Nobody else is there to notice that they stop.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// How long after a failure of the store the queue is tried again.
-const RESTART_DELAY: Duration = Duration::from_secs(1);
+/// Opens or creates the store in the file at `path`, and queues every shard that an earlier process left open.
+///
+/// # Errors
+///
+/// If it is no database of ours, cannot be used, or another process uses it.
+pub(crate) async fn open(path: &Path, max_attempts: u16) -> Result<TaskStore, StoreError> {
+    Ok(TaskStore::new(SqliteDatabase::open(path).await?, max_attempts))
+}
 
-/// Given up after so many attempts by apalis itself; our own count ends a task long before.
-const QUEUE_ATTEMPTS: usize = 1000;
-
-/// The store in a file.
+/// The database in a file.
 #[derive(Debug)]
-pub(crate) struct SqliteStore {
+struct SqliteDatabase {
     /// One connection: writers of one process wait for each other here and not in the database, whose
     /// waiting sleeps.
     writer: SqlitePool,
@@ -57,13 +50,8 @@ pub(crate) struct SqliteStore {
     _lock: File,
 }
 
-impl SqliteStore {
-    /// Opens or creates the file, and queues every task that an earlier process left unfinished.
-    ///
-    /// # Errors
-    ///
-    /// If it is no database of ours, cannot be used, or another process uses it.
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+impl SqliteDatabase {
+    async fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -89,75 +77,22 @@ impl SqliteStore {
         let mut tx = self.begin_write().await?;
         sqlx::query("DELETE FROM Jobs WHERE job_type = ?").bind(QUEUE).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM Workers WHERE worker_type = ?").bind(QUEUE).execute(&mut *tx).await?;
-        let ids: Vec<String> =
-            sqlx::query_scalar("SELECT id FROM task WHERE status IN ('waiting', 'running') ORDER BY seq")
-                .fetch_all(&mut *tx)
-                .await?;
-        for id in &ids {
-            enqueue(&mut tx, id).await?;
+        let rows = sqlx::query(OPEN_SHARDS).fetch_all(&mut *tx).await?;
+        let mut shards = Vec::with_capacity(rows.len());
+        for row in &rows {
+            shards.push(ShardId { task: row.try_get("task")?, number: row.try_get("number")? });
         }
+        enqueue(&mut tx, &shards).await?;
         tx.commit().await?;
-        if !ids.is_empty() {
-            tracing::info!(tasks = ids.len(), "unfinished tasks are queued again");
+        if !shards.is_empty() {
+            tracing::info!(shards = shards.len(), "what was left open is queued again");
         }
         Ok(())
     }
 
     /// A transaction that writes from its start, so that it never has to turn from reading to writing.
-    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    async fn begin_write(&self) -> Result<sqlx::Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
-    }
-
-    async fn submit_in(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        task: NewTask,
-        now: Timestamp,
-    ) -> Result<Submitted, StoreError> {
-        let id = id::random();
-        let inserted = sqlx::query(
-            "INSERT INTO task (id, family, instance, node, scan_type, status, created_ms) \
-             VALUES (?, ?, ?, ?, ?, 'waiting', ?) \
-             ON CONFLICT (family, instance) WHERE status IN ('waiting', 'running') DO NOTHING",
-        )
-        .bind(&id)
-        .bind(task.family.name())
-        .bind(&task.instance)
-        .bind(&task.node)
-        .bind(scan_type_name(task.scan_type))
-        .bind(now.as_millisecond())
-        .execute(&mut **tx)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            return Ok(Submitted::Running);
-        }
-        sqlx::query(
-            "DELETE FROM task WHERE family = ?1 AND instance = ?2 AND seq <= \
-             (SELECT seq FROM task WHERE family = ?1 AND instance = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3)",
-        )
-        .bind(task.family.name())
-        .bind(&task.instance)
-        .bind(MAX_TASKS_PER_INSTANCE)
-        .execute(&mut **tx)
-        .await?;
-        sqlx::query("DELETE FROM Jobs WHERE job_type = ? AND status IN ('Done', 'Killed')")
-            .bind(QUEUE)
-            .execute(&mut **tx)
-            .await?;
-        enqueue(tx, &id).await?;
-        Ok(Submitted::Created(TaskRow {
-            id,
-            family: task.family,
-            instance: task.instance,
-            node: task.node,
-            scan_type: task.scan_type,
-            status: Status::Waiting,
-            created_at: milliseconds(now.as_millisecond())?,
-            started_at: None,
-            finished_at: None,
-            num: 0,
-            failure: None,
-        }))
     }
 }
 
@@ -204,8 +139,10 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await?;
     match version {
         0 => {
-            sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *tx).await?;
-            sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *tx).await?;
+            sqlx::raw_sql(schema("INTEGER PRIMARY KEY AUTOINCREMENT")).execute(&mut *tx).await?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {SCHEMA_VERSION}")))
+                .execute(&mut *tx)
+                .await?;
         }
         SCHEMA_VERSION => {}
         newer => {
@@ -216,250 +153,26 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Puts the id of a task into the queue, in the transaction that keeps the task.
-async fn enqueue(tx: &mut SqliteConnection, id: &str) -> Result<(), StoreError> {
-    let job = serde_json::to_vec(id).map_err(|error| StoreError::Other(error.to_string()))?;
-    let job = TaskBuilder::new(job).max_attempts(QUEUE_ATTEMPTS).build();
-    apalis_sqlite::queries::push_tasks(tx, QUEUE, &[job])
+/// Puts shards into the queue, in the transaction that keeps them.
+async fn enqueue(tx: &mut SqliteConnection, shards: &[ShardId]) -> Result<(), StoreError> {
+    let mut jobs = Vec::with_capacity(shards.len());
+    for shard in shards {
+        jobs.push(TaskBuilder::new(shard.job()?).max_attempts(QUEUE_ATTEMPTS.into()).build());
+    }
+    apalis_sqlite::queries::push_tasks(tx, QUEUE, &jobs)
         .await
         .map_err(|error| StoreError::Other(error.to_string()))
 }
 
-impl TaskStore for SqliteStore {
-    fn submit(&self, task: NewTask, now: Timestamp) -> StoreResult<'_, Submitted> {
-        Box::pin(async move {
-            let mut tx = self.begin_write().await?;
-            let submitted = self.submit_in(&mut tx, task, now).await?;
-            tx.commit().await?;
-            self.wake.notify_waiters();
-            Ok(submitted)
-        })
+impl Database for SqliteDatabase {
+    fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>> {
+        Box::pin(async move { Ok(Box::new(Writes(self.begin_write().await?)) as Box<dyn Transaction>) })
     }
 
-    fn find<'a>(
-        &'a self,
-        family: Family,
-        instance: &'a str,
-        id: &'a str,
-    ) -> StoreResult<'a, Option<(TaskRow, Option<String>)>> {
+    fn rows<'a>(&'a self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>> {
         Box::pin(async move {
-            let row = sqlx::query(
-                "SELECT task.*, result.body AS content FROM task LEFT JOIN result ON result.task = task.id \
-                 WHERE id = ? AND family = ? AND instance = ?",
-            )
-            .bind(id)
-            .bind(family.name())
-            .bind(instance)
-            .fetch_optional(&self.readers)
-            .await?;
-            row.map(|row| Ok((task(&row)?, row.try_get("content")?))).transpose()
-        })
-    }
-
-    fn list<'a>(
-        &'a self,
-        family: Family,
-        instance: &'a str,
-        status: Option<Status>,
-        offset: i64,
-        limit: i64,
-    ) -> StoreResult<'a, (i64, Vec<TaskRow>)> {
-        Box::pin(async move {
-            let status = status.map(status_name);
-            // In one statement, so that the number and the page are of the same moment; the number also where the
-            // page is empty.
-            let rows = sqlx::query(
-                "WITH matching AS (SELECT * FROM task \
-                 WHERE family = ?1 AND instance = ?2 AND (?3 IS NULL OR status = ?3)) \
-                 SELECT * FROM (SELECT count(*) AS matches FROM matching) \
-                 LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT ?4 OFFSET ?5) ORDER BY seq DESC",
-            )
-            .bind(family.name())
-            .bind(instance)
-            .bind(status)
-            .bind(limit)
-            .bind(offset)
-            .fetch_all(&self.readers)
-            .await?;
-            let count = rows.first().map_or(Ok(0), |row| row.try_get("matches"))?;
-            let mut tasks = Vec::with_capacity(rows.len());
-            for row in &rows {
-                if row.try_get::<Option<String>, _>("id")?.is_some() {
-                    tasks.push(task(row)?);
-                }
-            }
-            Ok((count, tasks))
-        })
-    }
-
-    fn delete<'a>(&'a self, family: Family, instance: &'a str, id: &'a str) -> StoreResult<'a, Deleted> {
-        Box::pin(async move {
-            let mut tx = self.begin_write().await?;
-            let row = sqlx::query(
-                "SELECT task.*, result.body AS content FROM task LEFT JOIN result ON result.task = task.id \
-                 WHERE id = ? AND family = ? AND instance = ?",
-            )
-            .bind(id)
-            .bind(family.name())
-            .bind(instance)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else { return Ok(Deleted::Unknown) };
-            let (found, body) = (task(&row)?, row.try_get("content")?);
-            if !found.is_finished() {
-                return Ok(Deleted::Unfinished);
-            }
-            sqlx::query("DELETE FROM task WHERE id = ?").bind(id).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(Deleted::Task(found, body))
-        })
-    }
-
-    fn report<'a>(&'a self, id: &'a str) -> StoreResult<'a, Option<(TaskRow, Option<String>)>> {
-        Box::pin(async move {
-            let row = sqlx::query(
-                "SELECT task.*, result.report AS content FROM task LEFT JOIN result ON result.task = task.id \
-                 WHERE id = ?",
-            )
-            .bind(id)
-            .fetch_optional(&self.readers)
-            .await?;
-            row.map(|row| Ok((task(&row)?, row.try_get("content")?))).transpose()
-        })
-    }
-
-    fn begin<'a>(&'a self, id: &'a str, now: Timestamp) -> StoreResult<'a, Begun> {
-        Box::pin(async move {
-            let mut tx = self.begin_write().await?;
-            let row = sqlx::query(
-                "UPDATE task SET status = 'running', attempts = attempts + 1, \
-                 started_ms = coalesce(started_ms, ?2) \
-                 WHERE id = ?1 AND status IN ('waiting', 'running') RETURNING *",
-            )
-            .bind(id)
-            .bind(now.as_millisecond())
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else { return Ok(Begun::Nothing) };
-            if row.try_get::<i64, _>("attempts")? > MAX_ATTEMPTS {
-                let ending = Ending {
-                    failure: Some(format!(
-                        "the worker ended {MAX_ATTEMPTS} times while it scanned the backup"
-                    )),
-                    ..Ending::default()
-                };
-                finish(&mut tx, id, &ending, now).await?;
-                tx.commit().await?;
-                return Ok(Begun::GivenUp);
-            }
-            let begun = task(&row)?;
-            tx.commit().await?;
-            Ok(Begun::Work(begun))
-        })
-    }
-
-    fn give_back<'a>(&'a self, id: &'a str) -> StoreResult<'a, ()> {
-        Box::pin(async move {
-            sqlx::query(
-                "UPDATE task SET attempts = max(attempts - 1, 0) WHERE id = ? AND status = 'running'",
-            )
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-            Ok(())
-        })
-    }
-
-    fn finish<'a>(&'a self, id: &'a str, ending: &'a Ending, now: Timestamp) -> StoreResult<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.begin_write().await?;
-            finish(&mut tx, id, ending, now).await?;
-            Ok(tx.commit().await?)
-        })
-    }
-
-    fn schedule<'a>(&'a self, instance: &'a str) -> StoreResult<'a, Option<Schedule>> {
-        Box::pin(async move {
-            let row = sqlx::query("SELECT * FROM autoscan WHERE instance = ?")
-                .bind(instance)
-                .fetch_optional(&self.readers)
-                .await?;
-            row.as_ref().map(schedule).transpose()
-        })
-    }
-
-    fn schedules(&self) -> StoreResult<'_, Vec<Schedule>> {
-        Box::pin(async move {
-            let rows = sqlx::query("SELECT * FROM autoscan WHERE enabled").fetch_all(&self.readers).await?;
-            rows.iter().map(schedule).collect()
-        })
-    }
-
-    fn set_schedule<'a>(&'a self, schedule: &'a Schedule) -> StoreResult<'a, ()> {
-        Box::pin(async move {
-            sqlx::query(
-                "INSERT INTO autoscan (instance, enabled, schedule, updated_ms, fired_ms) VALUES (?, ?, ?, ?, ?) \
-                 ON CONFLICT (instance) DO UPDATE SET enabled = excluded.enabled, schedule = excluded.schedule, \
-                 updated_ms = excluded.updated_ms, fired_ms = excluded.fired_ms",
-            )
-            .bind(&schedule.instance)
-            .bind(schedule.enabled)
-            .bind(schedule.times.join(" "))
-            .bind(schedule.updated_at.as_millisecond())
-            .bind(schedule.fired_at.as_millisecond())
-            .execute(&self.writer)
-            .await?;
-            Ok(())
-        })
-    }
-
-    fn fire<'a>(
-        &'a self,
-        schedule: &'a Schedule,
-        due: Timestamp,
-        submit: bool,
-        now: Timestamp,
-    ) -> StoreResult<'a, Option<TaskRow>> {
-        Box::pin(async move {
-            let mut tx = self.begin_write().await?;
-            // Unless the schedule was replaced or acted on meanwhile.
-            let taken = sqlx::query(
-                "UPDATE autoscan SET fired_ms = ? WHERE instance = ? AND fired_ms = ? AND updated_ms = ?",
-            )
-            .bind(due.as_millisecond())
-            .bind(&schedule.instance)
-            .bind(schedule.fired_at.as_millisecond())
-            .bind(schedule.updated_at.as_millisecond())
-            .execute(&mut *tx)
-            .await?;
-            let mut created = None;
-            if taken.rows_affected() > 0 && submit {
-                let task = NewTask {
-                    family: Family::Bigkeys,
-                    instance: schedule.instance.clone(),
-                    node: None,
-                    scan_type: ScanType::Auto,
-                };
-                if let Submitted::Created(row) = self.submit_in(&mut tx, task, now).await? {
-                    created = Some(row);
-                }
-            }
-            tx.commit().await?;
-            self.wake.notify_waiters();
-            Ok(created)
-        })
-    }
-
-    fn unfinished(&self) -> StoreResult<'_, (i64, i64)> {
-        Box::pin(async move {
-            let row = sqlx::query(
-                "SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting, \
-                 count(*) FILTER (WHERE status = 'running') AS running \
-                 FROM task WHERE status IN ('waiting', 'running')",
-            )
-            .fetch_one(&self.readers)
-            .await?;
-            Ok((row.try_get("waiting")?, row.try_get("running")?))
+            let rows = bound!(statement, values).fetch_all(&self.readers).await?;
+            rows.iter().map(Row::of).collect()
         })
     }
 
@@ -473,147 +186,51 @@ impl TaskStore for SqliteStore {
             workers.await;
         })
     }
+
+    fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+}
+
+struct Writes(sqlx::Transaction<'static, Sqlite>);
+
+impl Transaction for Writes {
+    fn execute<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, u64> {
+        Box::pin(async move { Ok(bound!(statement, values).execute(&mut *self.0).await?.rows_affected()) })
+    }
+
+    fn rows<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>> {
+        Box::pin(async move {
+            let rows = bound!(statement, values).fetch_all(&mut *self.0).await?;
+            rows.iter().map(Row::of).collect()
+        })
+    }
+
+    fn enqueue<'a>(&'a mut self, shards: &'a [ShardId]) -> StoreResult<'a, ()> {
+        Box::pin(async move {
+            // What is done is of no use any more.
+            sqlx::query("DELETE FROM Jobs WHERE job_type = ? AND status IN ('Done', 'Killed')")
+                .bind(QUEUE)
+                .execute(&mut *self.0)
+                .await?;
+            enqueue(&mut self.0, shards).await
+        })
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<'static, ()> {
+        Box::pin(async move { Ok(self.0.commit().await?) })
+    }
 }
 
 /// One worker of the queue. It ends with the store; then another takes its place.
 async fn deliver(queue: SqlitePool, wake: Arc<Notify>, handler: Handler, shutdown: Shutdown) {
     let config = Config::default()
         .queue(QUEUE)
-        // A task that waits behind another in a worker could run elsewhere.
+        // A shard that waits behind another in a worker could run elsewhere.
         .batch_size(1)
-        .heartbeat_interval(Duration::from_secs(10))
+        .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(3);
-    while !*shutdown.borrow() {
-        let backend = SqliteStorage::<String>::new(&queue)
-            .with_config(config.clone())
-            .poll_with_stream(ticks(Arc::clone(&wake)));
-        let worker = WorkerBuilder::new(format!("worker-{}", id::random()))
-            .backend(backend)
-            .data(handler.clone())
-            .concurrency(1)
-            .build(call);
-        let until = shutdown.clone();
-        let outcome = worker
-            .run_until(async move {
-                ended(until).await;
-                Ok::<(), std::io::Error>(())
-            })
-            .await;
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the queue failed, it is tried again");
-            tokio::select! {
-                () = ended(shutdown.clone()) => {}
-                () = tokio::time::sleep(RESTART_DELAY) => {}
-            }
-        }
-    }
-}
-
-/// When to look into the queue.
-fn ticks(wake: Arc<Notify>) -> BoxStream<'static, ()> {
-    let ticks = stream::unfold(wake, |wake| async {
-        tokio::select! {
-            () = wake.notified() => {}
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
-        }
-        Some(((), wake))
-    });
-    Box::pin(ticks)
-}
-
-async fn call(id: String, handler: Data<Handler>) {
-    handler.call(id).await;
-}
-
-async fn finish(
-    tx: &mut Transaction<'static, Sqlite>,
-    id: &str,
-    ending: &Ending,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };
-    let updated = sqlx::query(
-        "UPDATE task SET status = ?, finished_ms = max(?, coalesce(started_ms, 0)), num = ?, failure = ? \
-         WHERE id = ? AND status IN ('waiting', 'running')",
-    )
-    .bind(status_name(status))
-    .bind(now.as_millisecond())
-    .bind(ending.num)
-    .bind(&ending.failure)
-    .bind(id)
-    .execute(&mut **tx)
-    .await?;
-    if updated.rows_affected() > 0 {
-        sqlx::query("INSERT OR REPLACE INTO result (task, body, report) VALUES (?, ?, ?)")
-            .bind(id)
-            .bind(&ending.body)
-            .bind(&ending.report)
-            .execute(&mut **tx)
-            .await?;
-    }
-    Ok(())
-}
-
-fn task(row: &SqliteRow) -> Result<TaskRow, StoreError> {
-    let text = |name: &str| row.try_get::<String, _>(name);
-    let time = |name: &str| -> Result<Option<Timestamp>, StoreError> {
-        row.try_get::<Option<i64>, _>(name)?.map(milliseconds).transpose()
-    };
-    let unknown = |name: &str| StoreError::Other(format!("a task has an unknown {name}"));
-    Ok(TaskRow {
-        id: text("id")?,
-        family: Family::of(&text("family")?).ok_or_else(|| unknown("family"))?,
-        instance: text("instance")?,
-        node: row.try_get("node")?,
-        scan_type: scan_type_of(&text("scan_type")?).ok_or_else(|| unknown("scan_type"))?,
-        status: status_of(&text("status")?).ok_or_else(|| unknown("status"))?,
-        created_at: time("created_ms")?.ok_or_else(|| unknown("created_ms"))?,
-        started_at: time("started_ms")?,
-        finished_at: time("finished_ms")?,
-        num: row.try_get("num")?,
-        failure: row.try_get("failure")?,
-    })
-}
-
-fn schedule(row: &SqliteRow) -> Result<Schedule, StoreError> {
-    let times: String = row.try_get("schedule")?;
-    Ok(Schedule {
-        instance: row.try_get("instance")?,
-        enabled: row.try_get("enabled")?,
-        times: times.split_ascii_whitespace().map(str::to_owned).collect(),
-        updated_at: milliseconds(row.try_get("updated_ms")?)?,
-        fired_at: milliseconds(row.try_get("fired_ms")?)?,
-    })
-}
-
-fn milliseconds(time: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(time).map_err(|error| StoreError::Other(error.to_string()))
-}
-
-pub(crate) fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Waiting => "waiting",
-        Status::Running => "running",
-        Status::Success => "success",
-        Status::Failed => "failed",
-    }
-}
-
-fn status_of(name: &str) -> Option<Status> {
-    [Status::Waiting, Status::Running, Status::Success, Status::Failed]
-        .into_iter()
-        .find(|status| status_name(*status) == name)
-}
-
-fn scan_type_name(scan_type: ScanType) -> &'static str {
-    match scan_type {
-        ScanType::Manual => "manual",
-        ScanType::Auto => "auto",
-    }
-}
-
-fn scan_type_of(name: &str) -> Option<ScanType> {
-    [ScanType::Manual, ScanType::Auto].into_iter().find(|known| scan_type_name(*known) == name)
+    run_worker!(SqliteStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
 }
 
 #[cfg(test)]

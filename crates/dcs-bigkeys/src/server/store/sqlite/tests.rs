@@ -1,11 +1,27 @@
 //! The store by itself: what it keeps, drops, refuses and survives.
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::body::{ScanType, Status};
+use crate::server::store::{
+    Begun, Deleted, Ending, Family, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
+    TaskRow,
+};
 
 const INSTANCE: &str = "5560df16cebf447395c4d1b573c16e79";
 
-async fn open(dir: &tempfile::TempDir) -> SqliteStore {
-    SqliteStore::open(&dir.path().join("tasks.db")).await.expect("opens")
+async fn database(dir: &tempfile::TempDir) -> SqliteDatabase {
+    SqliteDatabase::open(&dir.path().join("tasks.db")).await.expect("opens")
+}
+
+async fn open(dir: &tempfile::TempDir) -> TaskStore {
+    TaskStore::new(database(dir).await, 2)
+}
+
+/// The first shard of a task.
+fn shard(task: &str) -> ShardId {
+    ShardId { task: task.to_owned(), number: 0 }
 }
 
 fn new_task() -> NewTask {
@@ -14,21 +30,26 @@ fn new_task() -> NewTask {
         instance: INSTANCE.to_owned(),
         node: None,
         scan_type: ScanType::Manual,
+        nodes: vec!["a".to_owned(), "b".to_owned()],
     }
+}
+
+fn nodes() -> Option<Vec<String>> {
+    Some(new_task().nodes)
 }
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
-async fn create(store: &SqliteStore, second: i64) -> TaskRow {
+async fn create(store: &TaskStore, second: i64) -> TaskRow {
     match store.submit(new_task(), at(second)).await.expect("stored") {
         Submitted::Created(task) => task,
         Submitted::Running => panic!("another is unfinished"),
     }
 }
 
-async fn find(store: &SqliteStore, id: &str) -> (TaskRow, Option<String>) {
+async fn find(store: &TaskStore, id: &str) -> (TaskRow, Option<String>) {
     store.find(Family::Bigkeys, INSTANCE, id).await.expect("read").expect("there")
 }
 
@@ -43,7 +64,7 @@ async fn a_task_passes_through_its_states_once() {
     let task = create(&store, 10).await;
     assert!(matches!(store.submit(new_task(), at(11)).await, Ok(Submitted::Running)));
     assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unfinished)));
-    assert!(matches!(store.begin(&task.id, at(12)).await, Ok(Begun::Work(_))));
+    assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
     assert_eq!(store.unfinished().await.expect("read"), (0, 1));
     assert!(matches!(store.submit(new_task(), at(13)).await, Ok(Submitted::Running)));
     store.finish(&task.id, &success(), at(14)).await.expect("stored");
@@ -52,7 +73,7 @@ async fn a_task_passes_through_its_states_once() {
     let (row, body) = find(&store, &task.id).await;
     assert_eq!((row.status, row.started_at, row.finished_at), (Status::Success, Some(at(12)), Some(at(14))));
     assert_eq!((row.failure, body.as_deref()), (None, Some("[]")), "the first end counts");
-    assert!(matches!(store.begin(&task.id, at(16)).await, Ok(Begun::Nothing)));
+    assert!(matches!(store.begin(&shard(&task.id), at(16)).await, Ok(Begun::Nothing)));
     assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
     assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
     assert_eq!(store.report(&task.id).await.expect("read"), None);
@@ -75,11 +96,13 @@ async fn families_and_instances_do_not_see_each_other() {
 #[tokio::test]
 async fn a_hundred_tasks_are_kept_and_listed_newest_first() {
     let dir = tempfile::tempdir().expect("a directory");
-    let store = open(&dir).await;
+    let database = database(&dir).await;
+    let readers = database.readers.clone();
+    let store = TaskStore::new(database, 2);
     let mut ids = Vec::new();
     for second in 0..105 {
         let task = create(&store, second).await;
-        store.begin(&task.id, at(second)).await.expect("stored");
+        store.begin(&shard(&task.id), at(second)).await.expect("stored");
         let ending =
             if second % 2 == 0 { success() } else { Ending { failure: Some("no".to_owned()), ..success() } };
         store.finish(&task.id, &ending, at(second)).await.expect("stored");
@@ -96,7 +119,7 @@ async fn a_hundred_tasks_are_kept_and_listed_newest_first() {
     let (count, page) = store.list(Family::Bigkeys, INSTANCE, None, 100, 10).await.expect("read");
     assert_eq!((count, page.len()), (100, 0));
     let results: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM result").fetch_one(&store.readers).await.expect("read");
+        sqlx::query_scalar("SELECT count(*) FROM result").fetch_one(&readers).await.expect("read");
     assert_eq!(results, 100, "results go with their tasks");
 }
 
@@ -106,30 +129,56 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
     let task = create(&open(&dir).await, 10).await;
     for _ in 0..5 {
         let store = open(&dir).await;
-        assert!(matches!(store.begin(&task.id, at(11)).await, Ok(Begun::Work(_))));
-        store.give_back(&task.id).await.expect("stored");
+        assert!(matches!(store.begin(&shard(&task.id), at(11)).await, Ok(Begun::Scan(..))));
+        store.give_back(&shard(&task.id)).await.expect("stored");
     }
     for _ in 0..2 {
         let store = open(&dir).await;
-        assert!(matches!(store.begin(&task.id, at(12)).await, Ok(Begun::Work(_))));
+        assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
     }
     let store = open(&dir).await;
-    assert!(matches!(store.begin(&task.id, at(13)).await, Ok(Begun::GivenUp)));
-    let (row, body) = find(&store, &task.id).await;
-    assert_eq!((row.status, body), (Status::Failed, None));
-    assert!(row.failure.expect("a reason").contains("ended 2 times"));
+    assert!(matches!(store.begin(&shard(&task.id), at(13)).await, Ok(Begun::Nothing)));
+    let other = ShardId { number: 1, ..shard(&task.id) };
+    assert!(matches!(store.begin(&other, at(13)).await, Ok(Begun::Scan(..))), "the others go on");
+    assert!(store.end_shard(&other, &ShardEnding::default()).await.expect("stored"), "the last one");
+    let shards = store.begin_join(&task.id, at(13)).await.expect("stored").expect("to be joined");
+    assert!(shards[0].failure.as_ref().expect("a reason").contains("ended 2 times"));
+    assert_eq!(shards[1].failure, None);
+}
+
+#[tokio::test]
+async fn a_shard_ends_once_and_the_last_one_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let task = create(&store, 10).await;
+    let [a, b] = [0, 1].map(|number| ShardId { number, ..shard(&task.id) });
+    let ending = |text: &str| ShardEnding { failure: None, result: Some(text.to_owned()) };
+    store.begin(&a, at(11)).await.expect("stored");
+    assert!(!store.end_shard(&a, &ending("first")).await.expect("stored"));
+    assert!(!store.end_shard(&a, &ending("again")).await.expect("stored"));
+    assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Nothing)), "another is open");
+    assert!(store.begin_join(&task.id, at(12)).await.expect("stored").is_none());
+    assert!(store.end_shard(&b, &ending("second")).await.expect("stored"));
+    // As after the end of the worker that was told.
+    assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Join(_))));
+    let shards = store.begin_join(&task.id, at(12)).await.expect("stored").expect("to be joined");
+    let results: Vec<_> = shards.iter().filter_map(|shard| shard.result.as_deref()).collect();
+    assert_eq!(results, ["first", "second"]);
+    store.begin_join(&task.id, at(12)).await.expect("stored").expect("to be joined");
+    assert!(store.begin_join(&task.id, at(12)).await.expect("stored").is_none(), "it ended its worker twice");
+    assert_eq!(find(&store, &task.id).await.0.status, Status::Failed);
 }
 
 #[tokio::test]
 async fn a_second_process_and_a_newer_version_are_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("tasks.db");
-    let store = open(&dir).await;
-    let error = SqliteStore::open(&path).await.expect_err("in use").to_string();
+    let store = database(&dir).await;
+    let error = SqliteDatabase::open(&path).await.expect_err("in use").to_string();
     assert!(error.contains("another process"), "{error}");
     sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.expect("set");
     drop(store);
-    let error = SqliteStore::open(&path).await.expect_err("newer").to_string();
+    let error = SqliteDatabase::open(&path).await.expect_err("newer").to_string();
     assert!(error.contains("version 99"), "{error}");
 }
 
@@ -137,7 +186,7 @@ async fn a_second_process_and_a_newer_version_are_refused() {
 async fn a_file_that_is_no_database_or_none_any_more_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     // Closed to the end: what a dropped store still writes would heal the damage.
-    let store = open(&dir).await;
+    let store = database(&dir).await;
     for pool in [&store.writer, &store.readers, &store.queue] {
         pool.close().await;
     }
@@ -145,7 +194,7 @@ async fn a_file_that_is_no_database_or_none_any_more_is_refused() {
     for name in ["noise", "tasks.db"] {
         let path = dir.path().join(name);
         std::fs::write(&path, [b'x'; 4096]).expect("written");
-        let error = SqliteStore::open(&path).await.expect_err("no database").to_string();
+        let error = SqliteDatabase::open(&path).await.expect_err("no database").to_string();
         assert!(error.contains("not a database"), "{error}");
     }
 }
@@ -153,10 +202,12 @@ async fn a_file_that_is_no_database_or_none_any_more_is_refused() {
 #[tokio::test]
 async fn a_full_disk_refuses_new_tasks_and_heals() {
     let dir = tempfile::tempdir().expect("a directory");
-    let store = open(&dir).await;
-    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.writer).await.expect("read");
+    let database = database(&dir).await;
+    let writer = database.writer.clone();
+    let store = TaskStore::new(database, 2);
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&writer).await.expect("read");
     let limit = |pages: i64| sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")));
-    limit(pages).execute(&store.writer).await.expect("set");
+    limit(pages).execute(&writer).await.expect("set");
     let mut refused = None;
     for number in 0..1000 {
         let task = NewTask { instance: format!("{number}"), ..new_task() };
@@ -168,7 +219,7 @@ async fn a_full_disk_refuses_new_tasks_and_heals() {
     let (number, error) = refused.expect("the disk is full");
     assert!(error.contains("full"), "{error}");
     assert_eq!(store.unfinished().await.expect("still read"), (number, 0));
-    limit(1 << 30).execute(&store.writer).await.expect("set");
+    limit(1 << 30).execute(&writer).await.expect("set");
     let task = NewTask { instance: number.to_string(), ..new_task() };
     let healed = store.submit(task, at(0)).await;
     assert!(matches!(healed, Ok(Submitted::Created(_))), "{healed:?}");
@@ -187,12 +238,16 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
     };
     store.set_schedule(&schedule).await.expect("stored");
     assert_eq!(store.schedule(INSTANCE).await.expect("read"), Some(schedule.clone()));
-    let fired = store.fire(&schedule, at(10), true, at(10)).await.expect("stored").expect("a task");
+    let fired = store.fire(&schedule, at(10), nodes(), at(10)).await.expect("stored").expect("a task");
     assert_eq!(fired.scan_type, ScanType::Auto);
-    assert_eq!(store.fire(&schedule, at(10), true, at(10)).await.expect("stored"), None, "somebody did");
+    assert_eq!(store.fire(&schedule, at(10), nodes(), at(10)).await.expect("stored"), None, "somebody did");
     let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
     assert_eq!(schedule.fired_at, at(10));
-    assert_eq!(store.fire(&schedule, at(20), true, at(20)).await.expect("stored"), None, "one is unfinished");
+    assert_eq!(
+        store.fire(&schedule, at(20), nodes(), at(20)).await.expect("stored"),
+        None,
+        "one is unfinished"
+    );
     let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
     assert_eq!(schedule.fired_at, at(20), "that run is skipped");
     assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
@@ -202,11 +257,11 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
 }
 
 /// Passes ids on.
-struct Told(tokio::sync::mpsc::UnboundedSender<String>);
+struct Told(tokio::sync::mpsc::UnboundedSender<ShardId>);
 
 impl super::super::Work for Told {
-    fn work(&self, id: String) -> BoxFuture<'static, ()> {
-        let _ = self.0.send(id);
+    fn work(&self, shard: ShardId) -> BoxFuture<'static, ()> {
+        let _ = self.0.send(shard);
         Box::pin(async {})
     }
 }
@@ -218,12 +273,14 @@ async fn workers_are_told_of_new_tasks_at_once_and_of_old_ones_at_the_start() {
     let store = open(&dir).await;
     let (end, shutdown) = tokio::sync::watch::channel(false);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let work = tokio::spawn(store.work(2, Handler(Arc::new(Told(tell))), shutdown));
-    assert_eq!(told.recv().await, Some(old.id));
+    let work = tokio::spawn(store.work(1, Handler(Arc::new(Told(tell))), shutdown));
+    for number in 0..2 {
+        assert_eq!(told.recv().await, Some(ShardId { number, ..shard(&old.id) }));
+    }
     let began = std::time::Instant::now();
     let other = NewTask { instance: "another".to_owned(), ..new_task() };
     let Ok(Submitted::Created(new)) = store.submit(other, at(2)).await else { panic!("not stored") };
-    assert_eq!(told.recv().await, Some(new.id));
+    assert_eq!(told.recv().await, Some(shard(&new.id)));
     assert!(began.elapsed() < Duration::from_secs(5));
     end.send(true).expect("they listen");
     work.await.expect("they end");

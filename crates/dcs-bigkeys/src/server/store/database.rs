@@ -1,0 +1,159 @@
+//! What the store needs of a database, and the few types of values that pass.
+
+use futures_util::future::BoxFuture;
+use sqlx::{ColumnIndex, Decode, TypeInfo as _, ValueRef as _};
+
+use super::{Handler, ShardId, Shutdown, StoreError, StoreResult};
+
+/// Name of the queue.
+pub(super) const QUEUE: &str = "bigkeys-scan";
+
+/// Given up after so many attempts by apalis itself; our own counts end a task long before.
+pub(super) const QUEUE_ATTEMPTS: u16 = 1000;
+
+/// Version of `schema.sql`.
+pub(super) const SCHEMA_VERSION: i64 = 2;
+
+/// Shards of unfinished tasks that have to be delivered: the open ones, and one of each task whose results wait
+/// to be joined.
+pub(super) const OPEN_SHARDS: &str = "SELECT shard.task, shard.number FROM shard \
+    JOIN task ON task.id = shard.task WHERE task.status IN ('waiting', 'running') \
+    AND (shard.is_done = 0 OR (task.open_shards = 0 AND shard.number = 0)) ORDER BY task.seq, shard.number";
+
+/// The tables, of which every database numbers rows in its own way.
+pub(super) fn schema(sequence: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(include_str!("schema.sql").replace("{sequence}", sequence))
+}
+
+/// A database, and the queue in it.
+///
+/// Statements are written so that every database understands them, with `$1` for the first value.
+pub(super) trait Database: std::fmt::Debug + Send + Sync {
+    /// Begins to write. Dropped without a commit, nothing of it remains.
+    fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>>;
+
+    /// Reads.
+    fn rows<'a>(&'a self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>>;
+
+    /// Brings shards to `handler`, `workers` at a time, until `shutdown`.
+    fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()>;
+
+    /// Tells the workers of this process that something was queued.
+    fn wake(&self);
+}
+
+/// Writes that happen together or not at all.
+pub(super) trait Transaction: Send {
+    /// Writes, and tells how many rows that changed.
+    fn execute<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, u64>;
+
+    /// Reads or writes rows.
+    fn rows<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>>;
+
+    /// Queues shards.
+    fn enqueue<'a>(&'a mut self, shards: &'a [ShardId]) -> StoreResult<'a, ()>;
+
+    /// Keeps it all.
+    fn commit(self: Box<Self>) -> StoreResult<'static, ()>;
+}
+
+/// A value, of one of the two types that columns have.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Integer(Option<i64>),
+    Text(Option<String>),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(Some(number))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        // PostgreSQL knows no NUL in text. It can only be in a reason that quotes a file.
+        Self::Text(Some(text.replace('\0', "\u{fffd}")))
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::Text(None), Self::from)
+    }
+}
+
+/// A statement with its values bound, for whichever database is expected.
+macro_rules! bound {
+    ($statement:expr, $values:expr) => {{
+        let mut query = sqlx::query($statement);
+        for value in $values {
+            query = match value.clone() {
+                $crate::server::store::database::Value::Integer(number) => query.bind(number),
+                $crate::server::store::database::Value::Text(text) => query.bind(text),
+            };
+        }
+        query
+    }};
+}
+pub(super) use bound;
+
+/// A row, out of its database.
+#[derive(Debug)]
+pub(super) struct Row(Vec<(String, Value)>);
+
+impl Row {
+    pub(super) fn of<R: sqlx::Row>(row: &R) -> Result<Self, StoreError>
+    where
+        usize: ColumnIndex<R>,
+        for<'r> Option<i64>: Decode<'r, R::Database>,
+        for<'r> Option<String>: Decode<'r, R::Database>,
+    {
+        use sqlx::Column as _;
+        let mut values = Vec::with_capacity(row.len());
+        for (index, column) in row.columns().iter().enumerate() {
+            let is_text = row.try_get_raw(index)?.type_info().name() == "TEXT";
+            let value = if is_text {
+                Value::Text(row.try_get_unchecked(index)?)
+            } else {
+                Value::Integer(row.try_get_unchecked(index)?)
+            };
+            values.push((column.name().to_owned(), value));
+        }
+        Ok(Self(values))
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(column, _)| column == name).map(|(_, value)| value)
+    }
+
+    /// `None` if it is NULL.
+    pub(super) fn integer_or_null(&self, name: &str) -> Option<i64> {
+        match self.value(name)? {
+            Value::Integer(number) => *number,
+            Value::Text(_) => None,
+        }
+    }
+
+    /// `None` if it is NULL.
+    pub(super) fn text_or_null(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Text(text) => text.clone(),
+            Value::Integer(_) => None,
+        }
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Result<i64, StoreError> {
+        self.integer_or_null(name).ok_or_else(|| StoreError::Other(format!("a row has no number {name}")))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<String, StoreError> {
+        self.text_or_null(name).ok_or_else(|| StoreError::Other(format!("a row has no text {name}")))
+    }
+}

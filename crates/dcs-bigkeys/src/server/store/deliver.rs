@@ -1,0 +1,69 @@
+//! What brings queued shards to the handler, the same for every queue of apalis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::Data;
+use futures_util::stream::{self, BoxStream};
+use tokio::sync::Notify;
+
+use super::{Handler, ShardId};
+
+/// How often the queue is looked at when nobody announced a shard.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long after a failure of the store the queue is tried again.
+pub(super) const RESTART_DELAY: Duration = Duration::from_secs(1);
+
+/// Runs a worker on a queue until the shutdown. It ends with the store; then another takes its place.
+///
+/// A macro, since the types of apalis' builder cannot be named for any queue.
+macro_rules! run_worker {
+    ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr) => {{
+        use apalis::layers::WorkerBuilderExt as _;
+        use apalis::prelude::{BackendExt as _, WorkerBuilder};
+        use $crate::server::store::{deliver, ended};
+
+        while !*$shutdown.borrow() {
+            let worker = WorkerBuilder::new(format!("worker-{}", $crate::server::id::random()))
+                .backend($queue.poll_with_stream(deliver::ticks(std::sync::Arc::clone(&$wake))))
+                .data($handler.clone())
+                .concurrency(1)
+                .build(deliver::call);
+            let until = $shutdown.clone();
+            let outcome = worker
+                .run_until(async move {
+                    ended(until).await;
+                    Ok::<(), std::io::Error>(())
+                })
+                .await;
+            if let Err(error) = outcome {
+                tracing::error!(%error, "the queue failed, it is tried again");
+                tokio::select! {
+                    () = ended($shutdown.clone()) => {}
+                    () = tokio::time::sleep(deliver::RESTART_DELAY) => {}
+                }
+            }
+        }
+    }};
+}
+pub(super) use run_worker;
+
+/// When to look into the queue.
+pub(super) fn ticks(wake: Arc<Notify>) -> BoxStream<'static, ()> {
+    let ticks = stream::unfold(wake, |wake| async {
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
+        }
+        Some(((), wake))
+    });
+    Box::pin(ticks)
+}
+
+pub(super) async fn call(job: String, handler: Data<Handler>) {
+    match ShardId::of_job(&job) {
+        Some(shard) => handler.call(shard).await,
+        None => tracing::error!(job, "the queue brought what is no shard"),
+    }
+}

@@ -1,0 +1,219 @@
+//! Tasks in PostgreSQL, for several machines, queued by apalis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis_postgres::{Config, PostgresStorage};
+use futures_util::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Postgres, Row as _};
+use tokio::sync::Notify;
+
+use super::database::{
+    Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
+};
+use super::deliver::run_worker;
+use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore, ended};
+
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of a process, besides those of its workers' queue.
+const CONNECTIONS: u32 = 8;
+
+/// Heartbeats that a worker may miss before its shards are given to others.
+const MISSED_HEARTBEATS: u32 = 3;
+
+/// Taken while tables are made, so that several processes may start at once; and while lost deliveries are looked
+/// for. "bigkeys" as a number.
+const SET_UP_LOCK: i64 = 0x0062_6967_6b65_7973;
+const SWEEP_LOCK: i64 = SET_UP_LOCK + 1;
+
+/// Opens the store at `url`, and makes its tables if there are none.
+///
+/// # Errors
+///
+/// If the server does not answer, or the database cannot be used.
+pub(crate) async fn open(
+    url: &str,
+    max_attempts: u16,
+    worker_timeout: Duration,
+) -> Result<TaskStore, StoreError> {
+    let options: PgConnectOptions = url.parse()?;
+    let pool = |options: PgConnectOptions, connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options)
+    };
+    let queue = pool(options.clone(), CONNECTIONS);
+    // Our tables are in a schema of ours; types of extensions are elsewhere.
+    let tasks = pool(options.options([("search_path", "bigkeys,public")]), CONNECTIONS);
+    set_up(&tasks, &queue).await?;
+    let database = PostgresDatabase { tasks, queue, wake: Arc::new(Notify::new()), worker_timeout };
+    Ok(TaskStore::new(database, max_attempts))
+}
+
+#[derive(Debug)]
+struct PostgresDatabase {
+    tasks: PgPool,
+    queue: PgPool,
+    wake: Arc<Notify>,
+    /// How long a worker may be silent before its shards are given to others.
+    worker_timeout: Duration,
+}
+
+async fn set_up(tasks: &PgPool, queue: &PgPool) -> Result<(), StoreError> {
+    let mut tx = tasks.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SET_UP_LOCK).execute(&mut *tx).await?;
+    PostgresStorage::migrations().run(queue).await.map_err(sqlx::Error::from)?;
+    sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS bigkeys").execute(&mut *tx).await?;
+    sqlx::raw_sql("CREATE TABLE IF NOT EXISTS bigkeys.version (version BIGINT NOT NULL)")
+        .execute(&mut *tx)
+        .await?;
+    let version: Option<i64> =
+        sqlx::query_scalar("SELECT version FROM bigkeys.version").fetch_optional(&mut *tx).await?;
+    match version {
+        None => {
+            sqlx::raw_sql(schema("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"))
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("INSERT INTO bigkeys.version VALUES ($1)")
+                .bind(SCHEMA_VERSION)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Some(SCHEMA_VERSION) => {}
+        Some(other) => {
+            let text = format!("the database is of version {other}, this program knows {SCHEMA_VERSION}");
+            return Err(StoreError::Other(text));
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Puts shards into the queue, in the transaction that keeps them.
+async fn enqueue(tx: &mut PgConnection, shards: &[ShardId]) -> Result<(), StoreError> {
+    for shard in shards {
+        // As apalis does it, whose own function is not public.
+        sqlx::query(
+            "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata) \
+             VALUES (apalis.generate_ulid(), $1, $2, 'Pending', 0, $3, now(), 0, '')",
+        )
+        .bind(QUEUE)
+        .bind(shard.job()?)
+        .bind(i32::from(QUEUE_ATTEMPTS))
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+impl Database for PostgresDatabase {
+    fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>> {
+        Box::pin(async move { Ok(Box::new(Writes(self.tasks.begin().await?)) as Box<dyn Transaction>) })
+    }
+
+    fn rows<'a>(&'a self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>> {
+        Box::pin(async move {
+            let rows = bound!(statement, values).fetch_all(&self.tasks).await?;
+            rows.iter().map(Row::of).collect()
+        })
+    }
+
+    fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()> {
+        let config = Config::default()
+            .queue(QUEUE)
+            // A shard that waits behind another in a worker could run elsewhere.
+            .batch_size(1)
+            .heartbeat_interval(self.worker_timeout / MISSED_HEARTBEATS)
+            .missed_heartbeats(MISSED_HEARTBEATS as usize);
+        let workers = (0..workers).map(|_| {
+            let (queue, wake) = (self.queue.clone(), Arc::clone(&self.wake));
+            deliver(config.clone(), queue, wake, handler.clone(), shutdown.clone())
+        });
+        let workers = futures_util::future::join_all(workers);
+        let sweeps = sweep(self.tasks.clone(), self.worker_timeout, shutdown.clone());
+        Box::pin(async move {
+            tokio::join!(workers, sweeps);
+        })
+    }
+
+    fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+}
+
+struct Writes(sqlx::Transaction<'static, Postgres>);
+
+impl Transaction for Writes {
+    fn execute<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, u64> {
+        Box::pin(async move { Ok(bound!(statement, values).execute(&mut *self.0).await?.rows_affected()) })
+    }
+
+    fn rows<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>> {
+        Box::pin(async move {
+            let rows = bound!(statement, values).fetch_all(&mut *self.0).await?;
+            rows.iter().map(Row::of).collect()
+        })
+    }
+
+    fn enqueue<'a>(&'a mut self, shards: &'a [ShardId]) -> StoreResult<'a, ()> {
+        Box::pin(enqueue(&mut self.0, shards))
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<'static, ()> {
+        Box::pin(async move { Ok(self.0.commit().await?) })
+    }
+}
+
+/// One worker of the queue.
+async fn deliver(config: Config, queue: PgPool, wake: Arc<Notify>, handler: Handler, shutdown: Shutdown) {
+    run_worker!(PostgresStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
+}
+
+/// Queues again, from time to time, what has to be delivered and is not queued.
+async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            () = ended(shutdown.clone()) => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        match sweep_once(&tasks).await {
+            Ok(0) => {}
+            Ok(shards) => tracing::warn!(shards, "lost deliveries are queued again"),
+            Err(error) => tracing::error!(%error, "lost deliveries cannot be looked for"),
+        }
+    }
+}
+
+async fn sweep_once(tasks: &PgPool) -> Result<usize, StoreError> {
+    let mut tx = tasks.begin().await?;
+    // One at a time: two would queue the same shard twice.
+    let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+        .bind(SWEEP_LOCK)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !is_ours {
+        return Ok(0);
+    }
+    sqlx::query("DELETE FROM apalis.jobs WHERE job_type = $1 AND status IN ('Done', 'Killed')")
+        .bind(QUEUE)
+        .execute(&mut *tx)
+        .await?;
+    let queued: Vec<Vec<u8>> = sqlx::query_scalar("SELECT job FROM apalis.jobs WHERE job_type = $1")
+        .bind(QUEUE)
+        .fetch_all(&mut *tx)
+        .await?;
+    let queued: std::collections::HashSet<_> = queued.into_iter().collect();
+    let mut lost = Vec::new();
+    for row in sqlx::query(OPEN_SHARDS).fetch_all(&mut *tx).await? {
+        let shard = ShardId { task: row.try_get("task")?, number: row.try_get("number")? };
+        if !queued.contains(&shard.job()?) {
+            lost.push(shard);
+        }
+    }
+    enqueue(&mut tx, &lost).await?;
+    tx.commit().await?;
+    Ok(lost.len())
+}

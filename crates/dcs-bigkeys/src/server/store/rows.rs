@@ -1,0 +1,67 @@
+//! Rows of the tables as the service's types.
+
+use jiff::Timestamp;
+
+use super::database::Row;
+use super::{Family, Schedule, StoreError, TaskRow};
+use crate::body::{ScanType, Status};
+
+pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
+    let time = |name| row.integer_or_null(name).map(milliseconds).transpose();
+    let unknown = |name: &str| StoreError::Other(format!("a task has an unknown {name}"));
+    Ok(TaskRow {
+        id: row.text("id")?,
+        family: Family::of(&row.text("family")?).ok_or_else(|| unknown("family"))?,
+        instance: row.text("instance")?,
+        node: row.text_or_null("node"),
+        scan_type: scan_type_of(&row.text("scan_type")?).ok_or_else(|| unknown("scan_type"))?,
+        status: status_of(&row.text("status")?).ok_or_else(|| unknown("status"))?,
+        created_at: milliseconds(row.integer("created_ms")?)?,
+        started_at: time("started_ms")?,
+        finished_at: time("finished_ms")?,
+        shards: row.integer("shards")?,
+        open_shards: row.integer("open_shards")?,
+        num: i32::try_from(row.integer("num")?).map_err(|_| unknown("num"))?,
+        failure: row.text_or_null("failure"),
+    })
+}
+
+pub(super) fn schedule(row: &Row) -> Result<Schedule, StoreError> {
+    Ok(Schedule {
+        instance: row.text("instance")?,
+        enabled: row.integer("enabled")? != 0,
+        times: row.text("schedule")?.split_ascii_whitespace().map(str::to_owned).collect(),
+        updated_at: milliseconds(row.integer("updated_ms")?)?,
+        fired_at: milliseconds(row.integer("fired_ms")?)?,
+    })
+}
+
+pub(super) fn milliseconds(time: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(time).map_err(|error| StoreError::Other(error.to_string()))
+}
+
+pub(crate) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Waiting => "waiting",
+        Status::Running => "running",
+        Status::Success => "success",
+        Status::Failed => "failed",
+    }
+}
+
+fn status_of(name: &str) -> Option<Status> {
+    [Status::Waiting, Status::Running, Status::Success, Status::Failed]
+        .into_iter()
+        .find(|status| status_name(*status) == name)
+}
+
+pub(super) fn scan_type_name(scan_type: ScanType) -> &'static str {
+    match scan_type {
+        ScanType::Manual => "manual",
+        ScanType::Auto => "auto",
+    }
+}
+
+fn scan_type_of(name: &str) -> Option<ScanType> {
+    [ScanType::Manual, ScanType::Auto].into_iter().find(|known| scan_type_name(*known) == name)
+}

@@ -1,0 +1,383 @@
+//! The store: what tasks go through, in statements that every database understands.
+//!
+//! Transactions that touch a task write its row first. So they wait for each other there, and a later statement
+//! of one sees what the other did.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::database::{Database, Row, Transaction};
+use super::rows::{milliseconds, scan_type_name, schedule, status_name, task};
+use super::{
+    Begun, Deleted, Ending, Family, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
+    ShardResult, Shutdown, StoreError, Submitted, TaskRow,
+};
+use crate::body::{ScanType, Status};
+use crate::server::id;
+
+/// Keeps tasks, and brings their shards to workers.
+#[derive(Debug)]
+pub(crate) struct TaskStore {
+    database: Box<dyn Database>,
+    /// How often a shard, or the joining of shards, may be begun.
+    max_attempts: i64,
+}
+
+impl TaskStore {
+    pub(super) fn new(database: impl Database + 'static, max_attempts: u16) -> Self {
+        Self { database: Box::new(database), max_attempts: max_attempts.into() }
+    }
+
+    /// Keeps a new task and queues its shards. Drops the oldest tasks beyond [`MAX_TASKS_PER_INSTANCE`].
+    pub(crate) async fn submit(&self, task: NewTask, now: Timestamp) -> Result<Submitted, StoreError> {
+        let mut tx = self.database.begin().await?;
+        let submitted = submit(&mut *tx, task, now).await?;
+        tx.commit().await?;
+        self.database.wake();
+        Ok(submitted)
+    }
+
+    /// A task and its body.
+    pub(crate) async fn find(
+        &self,
+        family: Family,
+        instance: &str,
+        id: &str,
+    ) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+        let values = [id.into(), family.name().into(), instance.into()];
+        one_with_content(self.database.rows(FIND, &values).await?)
+    }
+
+    /// How many tasks match, and a page of them, newest first.
+    pub(crate) async fn list(
+        &self,
+        family: Family,
+        instance: &str,
+        status: Option<Status>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(i64, Vec<TaskRow>), StoreError> {
+        // In one statement, so that the number and the page are of the same moment; the number also where the
+        // page is empty.
+        let statement = "WITH matching AS (SELECT * FROM task \
+             WHERE family = $1 AND instance = $2 AND (CAST($3 AS TEXT) IS NULL OR status = $3)) \
+             SELECT * FROM (SELECT count(*) AS matches FROM matching) AS counted \
+             LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT $4 OFFSET $5) AS page ON 1 = 1 \
+             ORDER BY seq DESC";
+        let status = status.map(status_name);
+        let values = [family.name().into(), instance.into(), status.into(), limit.into(), offset.into()];
+        let rows = self.database.rows(statement, &values).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.integer("matches"))?;
+        let found = rows.iter().filter(|row| row.text_or_null("id").is_some());
+        Ok((count, found.map(task).collect::<Result<_, _>>()?))
+    }
+
+    /// Deletes a task that has ended.
+    pub(crate) async fn delete(
+        &self,
+        family: Family,
+        instance: &str,
+        id: &str,
+    ) -> Result<Deleted, StoreError> {
+        let mut tx = self.database.begin().await?;
+        let values = [id.into(), family.name().into(), instance.into()];
+        let Some((found, body)) = one_with_content(tx.rows(FIND, &values).await?)? else {
+            return Ok(Deleted::Unknown);
+        };
+        if !found.is_finished() {
+            return Ok(Deleted::Unfinished);
+        }
+        tx.execute("DELETE FROM task WHERE id = $1", &[id.into()]).await?;
+        tx.commit().await?;
+        Ok(Deleted::Task(found, body))
+    }
+
+    /// Any task with this id and its full report.
+    pub(crate) async fn report(&self, id: &str) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+        let statement = "SELECT task.*, result.report AS content FROM task \
+             LEFT JOIN result ON result.task = task.id WHERE id = $1";
+        one_with_content(self.database.rows(statement, &[id.into()]).await?)
+    }
+
+    /// A worker begins a shard.
+    pub(crate) async fn begin(&self, shard: &ShardId, now: Timestamp) -> Result<Begun, StoreError> {
+        let mut tx = self.database.begin().await?;
+        let statement = "UPDATE task SET status = 'running', started_ms = coalesce(started_ms, $2) \
+             WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
+        let rows = tx.rows(statement, &[(&shard.task).into(), now.as_millisecond().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(Begun::Nothing) };
+        let begun = task(row)?;
+        let statement = "UPDATE shard SET attempts = attempts + 1 \
+             WHERE task = $1 AND number = $2 AND is_done = 0 RETURNING *";
+        let rows = tx.rows(statement, &[(&shard.task).into(), shard.number.into()]).await?;
+        let Some(row) = rows.first() else {
+            // Whoever scanned the last shard may have ended before the results were joined.
+            return Ok(if begun.open_shards == 0 { Begun::Join(begun) } else { Begun::Nothing });
+        };
+        if row.integer("attempts")? > self.max_attempts {
+            let reason = format!("the worker ended {} times while it scanned the backup", self.max_attempts);
+            let ending = ShardEnding { failure: Some(reason), result: None };
+            let open = end_shard(&mut *tx, shard, &ending).await?;
+            tx.commit().await?;
+            return Ok(if open == Some(0) { Begun::Join(begun) } else { Begun::Nothing });
+        }
+        let node = row.text("node")?;
+        tx.commit().await?;
+        Ok(Begun::Scan(begun, node))
+    }
+
+    /// A worker gives a shard back through no fault of the shard.
+    pub(crate) async fn give_back(&self, shard: &ShardId) -> Result<(), StoreError> {
+        let mut tx = self.database.begin().await?;
+        let statement = "UPDATE shard SET attempts = attempts - 1 \
+             WHERE task = $1 AND number = $2 AND is_done = 0 AND attempts > 0";
+        if tx.execute(statement, &[(&shard.task).into(), shard.number.into()]).await? > 0 {
+            tx.enqueue(std::slice::from_ref(shard)).await?;
+        }
+        tx.commit().await
+    }
+
+    /// A worker ends a shard. Whether the task has no open shard any more by that. A shard ends once, whoever
+    /// else scanned it, too.
+    pub(crate) async fn end_shard(&self, shard: &ShardId, ending: &ShardEnding) -> Result<bool, StoreError> {
+        let mut tx = self.database.begin().await?;
+        let lock = "UPDATE task SET status = 'running' WHERE id = $1 AND status IN ('waiting', 'running')";
+        if tx.execute(lock, &[(&shard.task).into()]).await? == 0 {
+            return Ok(false);
+        }
+        let open = end_shard(&mut *tx, shard, ending).await?;
+        tx.commit().await?;
+        Ok(open == Some(0))
+    }
+
+    /// A worker begins to join the results of a task's shards. `None` if there is nothing to join (any more).
+    pub(crate) async fn begin_join(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<ShardResult>>, StoreError> {
+        let mut tx = self.database.begin().await?;
+        let statement = "UPDATE task SET joins = joins + 1 \
+             WHERE id = $1 AND open_shards = 0 AND status IN ('waiting', 'running') RETURNING *";
+        let rows = tx.rows(statement, &[id.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        if row.integer("joins")? > self.max_attempts {
+            let reason = format!("the worker ended {} times while it joined the results", self.max_attempts);
+            finish(&mut *tx, id, &Ending { failure: Some(reason), ..Ending::default() }, now).await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+        let rows = tx.rows("SELECT * FROM shard WHERE task = $1 ORDER BY number", &[id.into()]).await?;
+        let result = |row: &Row| ShardResult {
+            failure: row.text_or_null("failure"),
+            result: row.text_or_null("result"),
+        };
+        let results = rows.iter().map(result).collect();
+        tx.commit().await?;
+        Ok(Some(results))
+    }
+
+    /// Ends a task. Does nothing if it has ended or is gone.
+    pub(crate) async fn finish(&self, id: &str, ending: &Ending, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.database.begin().await?;
+        finish(&mut *tx, id, ending, now).await?;
+        tx.commit().await
+    }
+
+    /// Whether a task is there and has not ended.
+    pub(crate) async fn is_unfinished(&self, id: &str) -> Result<bool, StoreError> {
+        let statement = "SELECT id FROM task WHERE id = $1 AND status IN ('waiting', 'running')";
+        Ok(!self.database.rows(statement, &[id.into()]).await?.is_empty())
+    }
+
+    /// The schedule of an instance.
+    pub(crate) async fn schedule(&self, instance: &str) -> Result<Option<Schedule>, StoreError> {
+        let statement = "SELECT * FROM autoscan WHERE instance = $1";
+        self.database.rows(statement, &[instance.into()]).await?.first().map(schedule).transpose()
+    }
+
+    /// All enabled schedules.
+    pub(crate) async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
+        let rows = self.database.rows("SELECT * FROM autoscan WHERE enabled = 1", &[]).await?;
+        rows.iter().map(schedule).collect()
+    }
+
+    /// Replaces a schedule.
+    pub(crate) async fn set_schedule(&self, schedule: &Schedule) -> Result<(), StoreError> {
+        let statement = "INSERT INTO autoscan (instance, enabled, schedule, updated_ms, fired_ms) \
+             VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (instance) DO UPDATE SET enabled = excluded.enabled, schedule = excluded.schedule, \
+             updated_ms = excluded.updated_ms, fired_ms = excluded.fired_ms";
+        let mut tx = self.database.begin().await?;
+        let values = [
+            (&schedule.instance).into(),
+            i64::from(schedule.enabled).into(),
+            (&schedule.times.join(" ")).into(),
+            schedule.updated_at.as_millisecond().into(),
+            schedule.fired_at.as_millisecond().into(),
+        ];
+        tx.execute(statement, &values).await?;
+        tx.commit().await
+    }
+
+    /// Acts on a due time once, whoever asks: submits a task of the given nodes, if there are any and none is
+    /// unfinished. `None` if somebody else did, or there was nothing to submit.
+    pub(crate) async fn fire(
+        &self,
+        schedule: &Schedule,
+        due: Timestamp,
+        nodes: Option<Vec<String>>,
+        now: Timestamp,
+    ) -> Result<Option<TaskRow>, StoreError> {
+        let mut tx = self.database.begin().await?;
+        // Unless the schedule was replaced or acted on meanwhile.
+        let statement =
+            "UPDATE autoscan SET fired_ms = $1 WHERE instance = $2 AND fired_ms = $3 AND updated_ms = $4";
+        let values = [
+            due.as_millisecond().into(),
+            (&schedule.instance).into(),
+            schedule.fired_at.as_millisecond().into(),
+            schedule.updated_at.as_millisecond().into(),
+        ];
+        let is_ours = tx.execute(statement, &values).await? > 0;
+        let mut created = None;
+        if let Some(nodes) = nodes.filter(|_| is_ours) {
+            let task = NewTask {
+                family: Family::Bigkeys,
+                instance: schedule.instance.clone(),
+                node: None,
+                scan_type: ScanType::Auto,
+                nodes,
+            };
+            if let Submitted::Created(row) = submit(&mut *tx, task, now).await? {
+                created = Some(row);
+            }
+        }
+        tx.commit().await?;
+        self.database.wake();
+        Ok(created)
+    }
+
+    /// Unfinished tasks: waiting, running.
+    pub(crate) async fn unfinished(&self) -> Result<(i64, i64), StoreError> {
+        let statement = "SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting, \
+             count(*) FILTER (WHERE status = 'running') AS running \
+             FROM task WHERE status IN ('waiting', 'running')";
+        let rows = self.database.rows(statement, &[]).await?;
+        let count = |name| rows.first().map_or(Ok(0), |row| row.integer(name));
+        Ok((count("waiting")?, count("running")?))
+    }
+
+    /// Brings shards to `handler`, `workers` at a time, until `shutdown`.
+    pub(crate) fn work(
+        &self,
+        workers: usize,
+        handler: Handler,
+        shutdown: Shutdown,
+    ) -> BoxFuture<'static, ()> {
+        self.database.work(workers, handler, shutdown)
+    }
+}
+
+const FIND: &str = "SELECT task.*, result.body AS content FROM task \
+    LEFT JOIN result ON result.task = task.id WHERE id = $1 AND family = $2 AND instance = $3";
+
+fn one_with_content(rows: Vec<Row>) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+    rows.first().map(|row| Ok((task(row)?, row.text_or_null("content")))).transpose()
+}
+
+async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Result<Submitted, StoreError> {
+    let id = id::random();
+    let shards = i64::try_from(task.nodes.len()).unwrap_or(i64::MAX);
+    let statement = "INSERT INTO task \
+         (id, family, instance, node, scan_type, status, created_ms, shards, open_shards) \
+         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $7) \
+         ON CONFLICT (family, instance) WHERE status IN ('waiting', 'running') DO NOTHING";
+    let values = [
+        (&id).into(),
+        task.family.name().into(),
+        (&task.instance).into(),
+        task.node.as_deref().into(),
+        scan_type_name(task.scan_type).into(),
+        now.as_millisecond().into(),
+        shards.into(),
+    ];
+    if tx.execute(statement, &values).await? == 0 {
+        return Ok(Submitted::Running);
+    }
+    let statement = "DELETE FROM task WHERE family = $1 AND instance = $2 AND seq <= \
+         (SELECT seq FROM task WHERE family = $1 AND instance = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3)";
+    let values = [task.family.name().into(), (&task.instance).into(), MAX_TASKS_PER_INSTANCE.into()];
+    tx.execute(statement, &values).await?;
+    let mut ids = Vec::with_capacity(task.nodes.len());
+    for (number, node) in (0..).zip(&task.nodes) {
+        let statement = "INSERT INTO shard (task, number, node) VALUES ($1, $2, $3)";
+        tx.execute(statement, &[(&id).into(), number.into(), node.into()]).await?;
+        ids.push(ShardId { task: id.clone(), number });
+    }
+    tx.enqueue(&ids).await?;
+    Ok(Submitted::Created(TaskRow {
+        id,
+        family: task.family,
+        instance: task.instance,
+        node: task.node,
+        scan_type: task.scan_type,
+        status: Status::Waiting,
+        created_at: milliseconds(now.as_millisecond())?,
+        started_at: None,
+        finished_at: None,
+        shards,
+        open_shards: shards,
+        num: 0,
+        failure: None,
+    }))
+}
+
+/// Ends a shard of an unfinished task whose row is written already. How many are open after it; `None` if it
+/// had ended before.
+async fn end_shard(
+    tx: &mut dyn Transaction,
+    shard: &ShardId,
+    ending: &ShardEnding,
+) -> Result<Option<i64>, StoreError> {
+    let statement = "UPDATE shard SET is_done = 1, failure = $3, result = $4 \
+         WHERE task = $1 AND number = $2 AND is_done = 0";
+    let values = [
+        (&shard.task).into(),
+        shard.number.into(),
+        ending.failure.as_deref().into(),
+        ending.result.as_deref().into(),
+    ];
+    if tx.execute(statement, &values).await? == 0 {
+        return Ok(None);
+    }
+    let statement = "UPDATE task SET open_shards = open_shards - 1 WHERE id = $1 RETURNING open_shards";
+    let rows = tx.rows(statement, &[(&shard.task).into()]).await?;
+    rows.first().map(|row| row.integer("open_shards")).transpose()
+}
+
+async fn finish(
+    tx: &mut dyn Transaction,
+    id: &str,
+    ending: &Ending,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };
+    let statement = "UPDATE task SET status = $2, num = $4, failure = $5, \
+         finished_ms = CASE WHEN started_ms > $3 THEN started_ms ELSE $3 END \
+         WHERE id = $1 AND status IN ('waiting', 'running')";
+    let values = [
+        id.into(),
+        status_name(status).into(),
+        now.as_millisecond().into(),
+        i64::from(ending.num).into(),
+        ending.failure.as_deref().into(),
+    ];
+    if tx.execute(statement, &values).await? > 0 {
+        let statement = "INSERT INTO result (task, body, report) VALUES ($1, $2, $3)";
+        let values = [id.into(), ending.body.as_deref().into(), ending.report.as_deref().into()];
+        tx.execute(statement, &values).await?;
+        tx.execute("DELETE FROM shard WHERE task = $1", &[id.into()]).await?;
+    }
+    Ok(())
+}
