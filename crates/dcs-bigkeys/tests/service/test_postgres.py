@@ -73,7 +73,7 @@ class PostgresTest(unittest.TestCase):
             shards.append(f'{{ address = "10.0.0.{number + 1}:6379", file = "backups/{number}.rdb" }}')
         with open(f"{self.root}/bigkeys.toml", "w") as file:
             file.write(
-                f'roots = ["backups"]\n[server]\nworkers = 0\nmax_attempts = {attempts}\nworker_timeout_seconds = 3\n'
+                f'roots = ["backups"]\n[server]\ndatabase = "{self.postgres.url}"\nworkers = 0\nmax_attempts = {attempts}\nworker_timeout_seconds = 3\n'
                 f'[[instances]]\nid = "{CLUSTER}"\nkind = "cluster"\nshards = [{", ".join(shards)}]\n'
             )
 
