@@ -64,7 +64,7 @@ pub(crate) enum Command {
     #[cfg(feature = "server")]
     Serve(ServeArgs),
 
-    /// Scan shards for `bigkeys serve` on a PostgreSQL database that both use
+    /// Scan shards for `bigkeys serve` on a database that both use
     ///
     /// Takes the same configuration; any number of workers may run, on machines that see the backups under the
     /// same paths. Ends with status 0 at SIGINT or SIGTERM, after giving back what it had begun.

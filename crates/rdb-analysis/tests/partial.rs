@@ -26,7 +26,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn source<'a>(index: usize, (path, bytes): &'a (String, Vec<u8>)) -> Source<'a> {
+fn source(index: usize, (path, bytes): &(String, Vec<u8>)) -> Source<'_> {
     Source {
         path: path.clone(),
         shard: Some(format!("10.0.0.{index}:6379")),

@@ -115,12 +115,12 @@ fn offline(opened: &mut OpenBackup, running: &Running) -> Result<(SourceFacts, S
 pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
     let failures: Vec<_> = shards.iter().filter_map(|shard| shard.failure.clone()).collect();
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
-    let results = shards.into_iter().filter_map(|shard| shard.result);
+    let mut results = shards.into_iter().filter_map(|shard| shard.result);
     let joined = match family {
         Family::Bigkeys => join_bigkeys(results),
         // Of one node, whose result is the whole.
         Family::Offline => {
-            let text = results.last();
+            let text = results.next();
             Ok(Ending { body: text.clone(), report: text, ..Ending::default() })
         }
     };

@@ -95,8 +95,21 @@ struct FactsWire {
     checksum: Option<ChecksumWire>,
     #[serde(with = "CoverageWire")]
     coverage: Coverage,
-    warnings: Vec<(u8, u64, Vec<(u64, Option<Name>)>)>,
+    warnings: Vec<WarningWire>,
     is_memory_modelled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WarningWire {
+    warning: u8,
+    count: u64,
+    examples: Vec<ExampleWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ExampleWire {
+    offset: u64,
+    key: Option<Name>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -280,9 +293,15 @@ impl PartialWire {
 impl From<&SourceFacts> for FactsWire {
     fn from(facts: &SourceFacts) -> Self {
         let warnings = facts.warnings.iter().map(|(warning, group)| {
-            let examples =
-                group.examples.iter().map(|example| (example.offset, example.key.clone().map(Name)));
-            (number(&Warning::ALL, &warning), group.count, examples.collect())
+            let example = |example: &WarningExample| ExampleWire {
+                offset: example.offset,
+                key: example.key.clone().map(Name),
+            };
+            WarningWire {
+                warning: number(&Warning::ALL, &warning),
+                count: group.count,
+                examples: group.examples.iter().map(example).collect(),
+            }
         });
         Self {
             dialect: number(&DIALECTS, &facts.header.dialect),
@@ -320,11 +339,12 @@ impl FactsWire {
         let trailing_kind =
             self.trailing_kind.map(|kind| item(&TRAILING_KINDS, kind, "kind of trailing bytes"));
         let mut warnings = WarningLog::default();
-        for (warning, count, examples) in self.warnings {
-            let examples = examples
-                .into_iter()
-                .map(|(offset, key)| WarningExample { offset, key: key.map(|name| name.0) });
-            let group = WarningGroup { count, examples: examples.collect() };
+        for WarningWire { warning, count, examples } in self.warnings {
+            let example = |example: ExampleWire| WarningExample {
+                offset: example.offset,
+                key: example.key.map(|name| name.0),
+            };
+            let group = WarningGroup { count, examples: examples.into_iter().map(example).collect() };
             warnings.add(item(&Warning::ALL, warning, "warning")?, group);
         }
         let rules = Rules::new(&options.scan.assumptions, header, flavour, self.server_version.as_deref());

@@ -141,7 +141,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json
 pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
     let id = call.task()?;
     match app.store.delete(Family::Bigkeys, &call.instance.key, &id).await? {
-        Deleted::Task(row, keys) => Ok(Json(body(&call.instance, row, keys)?)),
+        Deleted::Task(row, keys) => Ok(Json(body(&call.instance, *row, keys)?)),
         Deleted::Unfinished => Err(ApiError::TASK_STATE),
         Deleted::Unknown => Err(ApiError::NO_BIGKEYS_TASK),
     }

@@ -62,8 +62,8 @@ pub(super) fn ticks(wake: Arc<Notify>) -> BoxStream<'static, ()> {
 }
 
 pub(super) async fn call(job: String, handler: Data<Handler>) {
-    match ShardId::of_job(&job) {
-        Some(shard) => handler.call(shard).await,
-        None => tracing::error!(job, "the queue brought what is no shard"),
-    }
+    let Some(shard) = ShardId::of_job(&job) else {
+        return tracing::error!(job, "the queue brought what is no shard");
+    };
+    handler.call(shard).await;
 }

@@ -121,7 +121,7 @@ pub(crate) enum Submitted {
 #[derive(Debug)]
 pub(crate) enum Deleted {
     /// As it was, with its body.
-    Task(TaskRow, Option<String>),
+    Task(Box<TaskRow>, Option<String>),
     Unfinished,
     Unknown,
 }

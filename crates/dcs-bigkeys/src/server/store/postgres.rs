@@ -1,4 +1,4 @@
-//! Tasks in PostgreSQL, for several machines, queued by apalis.
+//! Tasks in `PostgreSQL`, for several machines, queued by apalis.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -45,7 +45,7 @@ impl TaskStore {
         id: &str,
     ) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
         let values = [id.into(), family.name().into(), instance.into()];
-        one_with_content(self.database.rows(FIND, &values).await?)
+        one_with_content(&self.database.rows(FIND, &values).await?)
     }
 
     /// How many tasks match, and a page of them, newest first.
@@ -81,7 +81,7 @@ impl TaskStore {
     ) -> Result<Deleted, StoreError> {
         let mut tx = self.database.begin().await?;
         let values = [id.into(), family.name().into(), instance.into()];
-        let Some((found, body)) = one_with_content(tx.rows(FIND, &values).await?)? else {
+        let Some((found, body)) = one_with_content(&tx.rows(FIND, &values).await?)? else {
             return Ok(Deleted::Unknown);
         };
         if !found.is_finished() {
@@ -89,14 +89,14 @@ impl TaskStore {
         }
         tx.execute("DELETE FROM task WHERE id = $1", &[id.into()]).await?;
         tx.commit().await?;
-        Ok(Deleted::Task(found, body))
+        Ok(Deleted::Task(Box::new(found), body))
     }
 
     /// Any task with this id and its full report.
     pub(crate) async fn report(&self, id: &str) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
         let statement = "SELECT task.*, result.report AS content FROM task \
              LEFT JOIN result ON result.task = task.id WHERE id = $1";
-        one_with_content(self.database.rows(statement, &[id.into()]).await?)
+        one_with_content(&self.database.rows(statement, &[id.into()]).await?)
     }
 
     /// A worker begins a shard.
@@ -282,7 +282,7 @@ impl TaskStore {
 const FIND: &str = "SELECT task.*, result.body AS content FROM task \
     LEFT JOIN result ON result.task = task.id WHERE id = $1 AND family = $2 AND instance = $3";
 
-fn one_with_content(rows: Vec<Row>) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+fn one_with_content(rows: &[Row]) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
     rows.first().map(|row| Ok((task(row)?, row.text_or_null("content")))).transpose()
 }
 
