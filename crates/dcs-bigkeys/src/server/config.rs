@@ -35,6 +35,7 @@ pub struct Config {
     /// Where tasks are kept.
     pub database: Database,
     pub(crate) tls: Option<Tls>,
+    /// Shards scanned at a time. 0: others scan, which needs a database that they can use.
     pub(crate) workers: u16,
     pub(crate) max_attempts: u16,
     pub(crate) worker_timeout: Duration,
@@ -327,12 +328,8 @@ fn parse(text: &str, base: &Path) -> Result<Config, Wrong> {
         Some(postgres) => postgres,
         None => Database::File(base.join("bigkeys.db")),
     };
-    if let Some(workers) = &server.workers {
-        // With others to scan, a process may only answer requests.
-        let least = u16::from(matches!(database, Database::File(_)));
-        if !(least..=MAX_WORKERS).contains(workers.get_ref()) {
-            return wrong(workers, format!("workers must be from {least} to {MAX_WORKERS}"));
-        }
+    if let Some(workers) = server.workers.as_ref().filter(|workers| *workers.get_ref() > MAX_WORKERS) {
+        return wrong(workers, format!("workers must be at most {MAX_WORKERS}"));
     }
     if *server.max_attempts.get_ref() == 0 {
         return wrong(&server.max_attempts, "max_attempts must be at least 1");
@@ -545,7 +542,7 @@ mod tests {
         for (text, message) in [
             ("\nrots = []", "line 2: unknown field `rots`"),
             ("[server]\nlisten = \"localhost\"", "line 2: invalid socket address syntax"),
-            ("[server]\n\nworkers = 0", "line 3: workers must be from 1 to 64"),
+            ("[server]\n\nworkers = 65", "line 3: workers must be at most 64"),
             ("[server]\nmax_attempts = 0", "line 2: max_attempts must be"),
             ("[server]\nworker_timeout_seconds = 1", "line 2: worker_timeout_seconds must be"),
             ("[server]\nworkers = \"many\"", "line 2: invalid type"),

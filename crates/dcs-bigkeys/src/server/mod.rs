@@ -91,6 +91,11 @@ pub enum ServeError {
         /// What is wrong with it.
         message: String,
     },
+    /// Nobody would scan.
+    #[error(
+        "workers = 0 leaves the scans to others, which needs a database that they can use: --database postgres://..."
+    )]
+    NoWorkers,
     /// A worker process on a database of one process.
     #[error("a worker needs a database that several processes can use: --database postgres://...")]
     NotShared,
@@ -135,6 +140,10 @@ fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
     config.listen = options.listen.unwrap_or(config.listen);
     if let Some(database) = &options.database {
         config.database.clone_from(database);
+    }
+    // Here and not where the file is read, since the database may be another than the file's.
+    if config.workers == 0 && matches!(config.database, Database::File(_)) {
+        return Err(ServeError::NoWorkers);
     }
     if config.credentials.is_open() && !config.listen.ip().is_loopback() {
         return Err(ServeError::Open(config.listen));
@@ -291,4 +300,33 @@ fn reload(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), 
     app.catalog.replace(config.instances)?;
     *app.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.credentials);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_without_workers_needs_a_database_that_others_can_use() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("bigkeys.toml");
+        let (file, shared) = (Database::File("tasks.db".into()), Database::of("postgres://h/d"));
+        let cases = [
+            ("", None, false),
+            ("", Some(&file), false),
+            ("", Some(&shared), true),
+            ("database = \"postgres://h/d\"", None, true),
+            ("database = \"postgres://h/d\"", Some(&file), false),
+        ];
+        for (configured, given, is_valid) in cases {
+            std::fs::write(&path, format!("[server]\nworkers = 0\n{configured}\n")).expect("written");
+            let options =
+                ServeOptions { source: Source::File(path.clone()), listen: None, database: given.cloned() };
+            match configure(&options) {
+                Ok(config) => assert!(is_valid, "{configured:?} {given:?}: {config:?}"),
+                Err(ServeError::NoWorkers) => assert!(!is_valid, "{configured:?} {given:?}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
 }
