@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::body::{ScanType, Status};
+use crate::server::scan;
 use crate::server::store::{
     Begun, Deleted, Ending, Family, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
     TaskRow,
@@ -30,12 +31,12 @@ fn new_task() -> NewTask {
         instance: INSTANCE.to_owned(),
         node: None,
         scan_type: ScanType::Manual,
-        nodes: vec!["a".to_owned(), "b".to_owned()],
+        nodes: nodes(),
     }
 }
 
-fn nodes() -> Option<Vec<String>> {
-    Some(new_task().nodes)
+fn nodes() -> Vec<String> {
+    vec!["a".to_owned(), "b".to_owned()]
 }
 
 fn at(second: i64) -> Timestamp {
@@ -142,8 +143,11 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
     assert!(matches!(store.begin(&other, at(13)).await, Ok(Begun::Scan(..))), "the others go on");
     assert!(store.end_shard(&other, &ShardEnding::default()).await.expect("stored"), "the last one");
     let shards = store.begin_join(&task.id, at(13)).await.expect("stored").expect("to be joined");
-    assert!(shards[0].failure.as_ref().expect("a reason").contains("ended 2 times"));
     assert_eq!(shards[1].failure, None);
+    store.finish(&task.id, &scan::join(Family::Bigkeys, shards), at(14)).await.expect("stored");
+    let (row, _) = find(&store, &task.id).await;
+    assert_eq!(row.status, Status::Failed);
+    assert!(row.failure.expect("a reason").contains("ended 2 times"));
 }
 
 #[tokio::test]
@@ -238,13 +242,17 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
     };
     store.set_schedule(&schedule).await.expect("stored");
     assert_eq!(store.schedule(INSTANCE).await.expect("read"), Some(schedule.clone()));
-    let fired = store.fire(&schedule, at(10), nodes(), at(10)).await.expect("stored").expect("a task");
+    let fired = store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored").expect("a task");
     assert_eq!(fired.scan_type, ScanType::Auto);
-    assert_eq!(store.fire(&schedule, at(10), nodes(), at(10)).await.expect("stored"), None, "somebody did");
+    assert_eq!(
+        store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored"),
+        None,
+        "somebody did"
+    );
     let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
     assert_eq!(schedule.fired_at, at(10));
     assert_eq!(
-        store.fire(&schedule, at(20), nodes(), at(20)).await.expect("stored"),
+        store.fire(&schedule, at(20), Some(nodes()), at(20)).await.expect("stored"),
         None,
         "one is unfinished"
     );
@@ -254,6 +262,21 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
     let off = Schedule { enabled: false, times: vec![], ..schedule };
     store.set_schedule(&off).await.expect("stored");
     assert_eq!(store.schedules().await.expect("read"), []);
+}
+
+#[tokio::test]
+async fn a_due_time_is_acted_on_once_whoever_saw_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let times = vec!["21:00".to_owned()];
+    let instance = INSTANCE.to_owned();
+    let schedule = Schedule { instance, enabled: true, times, updated_at: at(5), fired_at: at(5) };
+    store.set_schedule(&schedule).await.expect("stored");
+    let task = store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored").expect("a task");
+    store.finish(&task.id, &success(), at(11)).await.expect("stored");
+    // Another node looked before the first acted, and acts when nothing is unfinished any more.
+    assert_eq!(store.fire(&schedule, at(10), Some(nodes()), at(12)).await.expect("stored"), None);
+    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
 }
 
 /// Passes ids on.
