@@ -1,6 +1,11 @@
-"""Several workers on one PostgreSQL, which the test starts itself. Workers and the database are killed."""
+"""Several nodes and workers on one PostgreSQL, which the test starts itself. Workers and the database are killed.
+
+Needs nothing but Python and Debian's postgresql, so that `scripts/test-postgres` can run it anywhere."""
 
 import glob
+import gzip
+import http.client
+import json
 import os
 import pwd
 import random
@@ -10,131 +15,333 @@ import subprocess
 import tempfile
 import time
 import unittest
-import urllib.request
-import json
 
 import harness
+from harness import CLUSTER, SINGLE
 
 SHARDS = 60
 WORKERS = 3
+WORKER_KILLS = 5
 SEED = int(os.environ.get("SEED", "6"))
-CLUSTER = harness.CLUSTER
+# Of each shard. They set the time that its scan takes, which is to be long enough for a kill.
+SMALL_KEYS = int(os.environ.get("SMALL_KEYS", "1500000"))
+# The least that the configuration allows: how long a killed worker's shard lies idle.
+WORKER_TIMEOUT_SECONDS = 3
 
 
 def program(name):
-    return shutil.which(name) or sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))[-1]
+    """A program of PostgreSQL, which Debian does not have on the path."""
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+    return shutil.which(name) or found[-1]
 
 
 class Postgres:
-    """A server of its own, in a directory of its own, on a Unix socket. It refuses to run as root."""
+    """A server in a directory of its own, on a Unix socket there."""
 
     def __init__(self, directory):
         self.directory = directory
+        # It refuses to run as root.
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
         if self.user:
             os.chown(directory, self.user.pw_uid, self.user.pw_gid)
-        self.run([program("initdb"), "-D", f"{directory}/data", "-U", "test", "-A", "trust", "-N"])
-        self.url = f"postgres:///postgres?host={directory}&user=test"
+        self.run("initdb", "-D", f"{directory}/data", "-U", "test", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
         self.start()
 
-    def run(self, command):
-        ids = {"user": self.user.pw_uid, "group": self.user.pw_gid} if self.user else {}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **ids)
+    def run(self, name, *arguments):
+        ids = {}
+        if self.user:
+            ids = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        # To a file: the server keeps what it is given, and a pipe would never end.
+        with open(f"{self.directory}.out", "a") as out:
+            command = [program(name), *arguments]
+            subprocess.run(command, check=True, stdout=out, stderr=out, cwd=self.directory, timeout=60, **ids)
 
     def start(self):
         options = f"-k {self.directory} -c listen_addresses= -c fsync=off"
-        self.run([program("pg_ctl"), "-D", f"{self.directory}/data", "-w", "-l", f"{self.directory}/log", "-o", options, "start"])
+        self.run("pg_ctl", "-D", f"{self.directory}/data", "-w", "-l", f"{self.directory}/log", "-o", options, "start")
+
+    def kill(self):
+        """Ends it as a crash does: nothing is written that is not in the log, connections are cut."""
+        self.run("pg_ctl", "-D", f"{self.directory}/data", "-w", "-m", "immediate", "stop")
+
+    def create(self, database):
+        """The URL of a new database."""
+        self.sql("postgres", f"CREATE DATABASE {database}")
+        return f"postgres:///{database}?host={self.directory}&user=test"
+
+    def sql(self, database, statement):
+        self.run("psql", "-h", self.directory, "-U", "test", "-d", database, "-v", "ON_ERROR_STOP=1", "-qc", statement)
+
+
+class Process:
+    """A node or a worker, and what its log says."""
+
+    def __init__(self, root, arguments, database):
+        descriptor, self.log = tempfile.mkstemp(prefix="log-", dir=root)
+        command = [os.environ["BIGKEYS"], *arguments, "--config", f"{root}/bigkeys.toml", "--database", database]
+        with os.fdopen(descriptor, "w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--log", "json"], stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"no start: {self.read_log()}")
+        self.address = line.split()[-1]
+
+    def read_log(self):
+        with open(self.log) as log:
+            return log.read()
+
+    def events(self):
+        """What it logged of its scans, in order: (task, shard, message)."""
+        events = []
+        # What follows the last line feed is being written.
+        for line in self.read_log().split("\n")[:-1]:
+            fields = json.loads(line)["fields"]
+            if "shard" in fields:
+                events.append((fields["task"], fields["shard"], fields["message"]))
+        return events
+
+    def open_scans(self):
+        """The (task, shard) of scans that have begun and not ended."""
+        scans = set()
+        for task, shard, message in self.events():
+            if message == "scan begins":
+                scans.add((task, shard))
+            else:
+                scans.discard((task, shard))
+        return scans
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill_in_mid_scan(self, seconds=30):
+        """Kills it while it scans, and says which shard that was."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            # A stopped process cannot end its scan between the look at the log and the kill.
+            self.signal(signal.SIGSTOP)
+            scans = self.open_scans()
+            if scans:
+                self.kill()
+                return scans.pop()
+            self.signal(signal.SIGCONT)
+            time.sleep(0.02)
+        raise TimeoutError(f"it scans nothing\n{self.read_log()[-3000:]}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def stop(self):
-        self.run([program("pg_ctl"), "-D", f"{self.directory}/data", "-w", "-m", "immediate", "stop"])
+        """Ends it as a service manager does, and gives its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def call(self, path, method="GET"):
+        host, port = self.address.split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        try:
+            connection.request(method, f"/api/v1/{path}")
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 500:
+            raise OSError(f"{answer.status}: {content}")
+        if answer.status >= 400:
+            raise ValueError(f"{answer.status}: {content}")
+        return json.loads(content)
+
+    def submit(self, instance):
+        return self.call(f"instances/{instance}/tasks", "POST")["id"]
+
+    def wait(self, task, seconds):
+        """The task when it has ended."""
+        deadline = time.monotonic() + seconds
+        found = None
+        while time.monotonic() < deadline:
+            try:
+                found = self.call(f"tasks/{task}")
+            # While the database is away.
+            except OSError as error:
+                found = error
+            else:
+                if found["status"] in ("success", "failed"):
+                    return found
+            time.sleep(0.1)
+        raise TimeoutError(f"stuck: {found}\n{self.read_log()[-3000:]}")
 
 
-class PostgresTest(unittest.TestCase):
-    def setUp(self):
-        self.root = tempfile.mkdtemp()
+def write_shard(path, number, small_keys):
+    """A version 3 file, which has no checksum: a key that tells it from other shards, and many small ones."""
+    name = b"largest-of-%02d" % number
+    value = bytes(1000 + number)
+    with open(path, "wb") as file:
+        # In gzip, the members of which are one file, since what takes a while to scan takes room otherwise.
+        start = b"REDIS0003\xfe\x00\x00" + harness.length(len(name)) + name + harness.length(len(value)) + value
+        file.write(gzip.compress(start))
+        file.write(small_keys + gzip.compress(b"\xff"))
+
+
+class Setting:
+    """A database server, backups and a configuration, in a directory of their own."""
+
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix="bigkeys-pg-")
+        # For the database's user.
         os.chmod(self.root, 0o755)
-        self.addCleanup(shutil.rmtree, self.root, True)
-        os.makedirs(f"{self.root}/backups")
-        os.makedirs(f"{self.root}/pg")
-        self.postgres = Postgres(f"{self.root}/pg")
-        self.addCleanup(self.postgres.stop)
+        for name in ("backups", "pg"):
+            os.mkdir(f"{self.root}/{name}")
+        shards = []
+        small_keys = gzip.compress(b"\x00\x01k\x01v" * SMALL_KEYS)
+        for number in range(SHARDS):
+            write_shard(f"{self.root}/backups/{number}.rdb", number, small_keys)
+            shards.append(f'{{ address = "10.0.0.{number + 1}:6379", file = "backups/{number}.rdb" }}')
+        write_shard(f"{self.root}/backups/single.rdb", SHARDS, 10 * small_keys)
+        self.instances = (
+            f'[[instances]]\nid = "{CLUSTER}"\nkind = "cluster"\nshards = [{", ".join(shards)}]\n'
+            f'[[instances]]\nid = "{SINGLE}"\nkind = "single"\nshards = [{{ file = "backups/single.rdb" }}]\n'
+        )
         self.processes = []
-        self.addCleanup(self.end_processes)
+        self.postgres = Postgres(f"{self.root}/pg")
+
+    def configure(self, workers, attempts):
+        with open(f"{self.root}/bigkeys.toml", "w") as file:
+            file.write(
+                f'roots = ["backups"]\n[server]\nworkers = {workers}\nmax_attempts = {attempts}\n'
+                f"worker_timeout_seconds = {WORKER_TIMEOUT_SECONDS}\n{self.instances}"
+            )
+
+    def node(self, database):
+        return self.process(["serve", "--listen", "127.0.0.1:0"], database)
+
+    def worker(self, database):
+        return self.process(["worker"], database)
+
+    def process(self, arguments, database):
+        process = Process(self.root, arguments, database)
+        self.processes.append(process)
+        return process
 
     def end_processes(self):
         for process in self.processes:
             process.kill()
-            process.wait()
+        self.processes.clear()
 
-    def configure(self, keys, attempts):
-        shards = []
-        for number in range(SHARDS):
-            harness.slow_rdb(f"{self.root}/backups/{number}.rdb", keys)
-            shards.append(f'{{ address = "10.0.0.{number + 1}:6379", file = "backups/{number}.rdb" }}')
-        with open(f"{self.root}/bigkeys.toml", "w") as file:
-            file.write(
-                f'roots = ["backups"]\n[server]\ndatabase = "{self.postgres.url}"\nworkers = 0\nmax_attempts = {attempts}\nworker_timeout_seconds = 3\n'
-                f'[[instances]]\nid = "{CLUSTER}"\nkind = "cluster"\nshards = [{", ".join(shards)}]\n'
-            )
+    def close(self):
+        self.end_processes()
+        self.postgres.kill()
+        shutil.rmtree(self.root, ignore_errors=True)
 
-    def start(self, *arguments, database=None):
-        command = [os.environ["BIGKEYS"], *arguments, "--config", f"{self.root}/bigkeys.toml"]
-        command += ["--database", database or self.postgres.url]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=open(f"{self.root}/log", "a"), text=True)
-        self.processes.append(process)
-        line = process.stdout.readline()
-        self.assertTrue(line, open(f"{self.root}/log").read())
-        return process, line.split()[-1]
 
-    def call(self, address, path, method="GET"):
-        request = urllib.request.Request(f"http://{address}/api/v1/{path}", method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+class PostgresTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.setting = Setting()
+        cls.addClassCleanup(cls.setting.close)
 
-    def finish(self, address, task, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                task = self.call(address, f"tasks/{task['id']}")
-                if task["status"] in ("success", "failed"):
-                    return task
-            except OSError:
-                pass
-            time.sleep(0.1)
-        self.fail(f"stuck: {task}\n" + open(f"{self.root}/log").read()[-5000:])
+    def setUp(self):
+        self.database_name = self._testMethodName
+        self.database = self.setting.postgres.create(self.database_name)
+        self.addCleanup(self.setting.end_processes)
 
     def test_kills_lose_and_double_nothing(self):
-        self.configure(keys=20_000, attempts=50)
-        choose = random.Random(SEED)
-        nodes = [self.start("serve", "--listen", "127.0.0.1:0")[1] for _ in range(2)]
-        workers = [self.start("worker")[0] for _ in range(WORKERS)]
-        task = self.call(nodes[0], f"instances/{CLUSTER}/tasks", "POST")
-        self.assertEqual(task["shards"], SHARDS)
-        for kill in range(6):
+        setting, choose = self.setting, random.Random(SEED)
+        setting.configure(workers=0, attempts=50)
+        nodes = [setting.node(self.database) for _ in range(2)]
+        workers = [setting.worker(self.database) for _ in range(WORKERS)]
+        task = nodes[0].submit(CLUSTER)
+        killed, dead = [], []
+        for kill in range(WORKER_KILLS + 1):
             time.sleep(choose.uniform(0.1, 0.8))
-            if kill == 3:
-                self.postgres.stop()
+            if kill == WORKER_KILLS // 2:
+                self.until(10, lambda: any(worker.open_scans() for worker in workers))
+                setting.postgres.kill()
                 time.sleep(1)
-                self.postgres.start()
-            else:
-                victim = choose.randrange(WORKERS)
-                workers[victim].send_signal(signal.SIGKILL)
-                workers[victim].wait()
-                workers[victim] = self.start("worker")[0]
-        task = self.finish(nodes[1], task, 60)
-        self.assertEqual((task["status"], task["shards_done"]), ("success", SHARDS), task)
-        report = self.call(nodes[1], f"tasks/{task['id']}/report")
-        # One machine, on SQLite.
-        text = open(f"{self.root}/bigkeys.toml").read().replace("workers = 0\n", "")
-        open(f"{self.root}/bigkeys.toml", "w").write(text)
-        _, alone = self.start("serve", "--listen", "127.0.0.1:0", database=f"{self.root}/one.db")
-        one = self.finish(alone, self.call(alone, f"instances/{CLUSTER}/tasks", "POST"), 60)
-        self.assertEqual(report, self.call(alone, f"tasks/{one['id']}/report"))
-        self.assertEqual(report["totals"]["keys"], sum(source["keys"] for source in report["sources"]))
+                setting.postgres.start()
+                continue
+            victim = choose.randrange(WORKERS)
+            killed.append(workers[victim].kill_in_mid_scan())
+            dead.append(workers[victim])
+            workers[victim] = setting.worker(self.database)
+        self.assertEqual({of for of, _ in killed}, {task}, "kills hit the task at work")
+        ended = nodes[1].wait(task, 60)
+        self.assertEqual((ended["status"], ended["shards_done"], ended["shards"]), ("success", SHARDS, SHARDS), ended)
+        # What the killed had begun was scanned again.
+        succeeded = [event[:2] for worker in workers + dead for event in worker.events() if event[2] == "scan succeeded"]
+        self.assertLessEqual(set(killed), set(succeeded))
+        self.assertEqual({shard for _, shard in succeeded}, set(range(SHARDS)))
+
+        report = nodes[1].call(f"tasks/{task}/report")
         self.assertEqual(len(report["sources"]), SHARDS)
-        for worker in workers:
-            worker.send_signal(signal.SIGTERM)
-            self.assertEqual(worker.wait(20), 0)
+        self.assertEqual(report["totals"]["keys"], SHARDS * (SMALL_KEYS + 1))
+        # One machine, on SQLite.
+        setting.configure(workers=2, attempts=2)
+        alone = setting.node(f"{setting.root}/one.db")
+        one = alone.submit(CLUSTER)
+        self.assertEqual(alone.wait(one, 60)["status"], "success")
+        self.assertEqual(report, alone.call(f"tasks/{one}/report"))
+        for process in [*workers, *nodes]:
+            self.assertEqual(process.stop(), 0)
+
+    def test_a_cancelled_task_ends_on_every_worker(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=2)
+        nodes = [setting.node(self.database) for _ in range(2)]
+        workers = [setting.worker(self.database) for _ in range(WORKERS)]
+        task = nodes[0].submit(CLUSTER)
+        self.until(10, lambda: all(worker.open_scans() for worker in workers))
+        cancelled = nodes[1].call(f"tasks/{task}/cancel", "POST")
+        self.assertEqual(cancelled["status"], "failed", cancelled)
+        self.until(10, lambda: not any(worker.open_scans() for worker in workers))
+        begun = [worker.events() for worker in workers]
+        self.assertLess(sum(message == "scan begins" for events in begun for *_, message in events), SHARDS)
+        # Nothing of it is delivered any more, and the workers are free for another.
+        time.sleep(WORKER_TIMEOUT_SECONDS + 1)
+        self.assertEqual([worker.events() for worker in workers], begun)
+        self.assertEqual(nodes[0].call(f"tasks/{task}")["failure"], "it was cancelled")
+        self.assertEqual(nodes[0].wait(nodes[0].submit(SINGLE), 60)["status"], "success")
+
+    def test_a_shard_that_ends_its_worker_twice_is_failed(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=2)
+        node = setting.node(self.database)
+        task = node.submit(SINGLE)
+        for _ in range(2):
+            self.assertEqual(setting.worker(self.database).kill_in_mid_scan(), (task, 0))
+            self.assertEqual(node.call(f"tasks/{task}")["status"], "running")
+        worker = setting.worker(self.database)
+        ended = node.wait(task, 30)
+        self.assertEqual(ended["status"], "failed")
+        self.assertIn("ended 2 times", ended["failure"])
+        self.assertEqual(worker.events(), [], "it was not begun a third time")
+
+    def test_a_schedule_starts_one_task_whoever_is_up(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=2)
+        nodes = [setting.node(self.database) for _ in range(3)]
+        now = int(time.time())
+        time_of_day = time.strftime("%H:%M", time.gmtime(now - 60))
+        values = f"'{SINGLE.replace('-', '')}', 1, '{time_of_day}', {(now - 600) * 1000}, {(now - 600) * 1000}"
+        setting.postgres.sql(self.database_name, f"INSERT INTO bigkeys.autoscan VALUES ({values})")
+        # Without a worker the first task would keep others from being created.
+        setting.worker(self.database)
+
+        def tasks():
+            return nodes[0].call(f"instances/{SINGLE}/tasks")["tasks"]
+
+        self.until(10, tasks)
+        # Every node looks at least once more.
+        time.sleep(6)
+        self.assertEqual(len(tasks()), 1, tasks())
+
+    def until(self, seconds, condition):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "it does not come true")
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
