@@ -117,14 +117,14 @@ pub(crate) fn expand_from(
             // The longest run, whatever the length, which is one copy of registers: what is behind it in `out` is
             // written later.
             let longest = input.get(read..).and_then(<[u8]>::first_chunk::<LONGEST_RUN>);
-            match longest.zip(out.get_mut(written..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>)) {
-                Some((source, target)) => *target = *source,
-                None => {
-                    let source =
-                        input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
-                    if let Some(target) = out.get_mut(written..written + taken) {
-                        target.copy_from_slice(source);
-                    }
+            let place = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>);
+            if let Some((source, target)) = longest.zip(place) {
+                *target = *source;
+            } else {
+                let source =
+                    input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
+                if let Some(target) = out.get_mut(written..written + taken) {
+                    target.copy_from_slice(source);
                 }
             }
             read += taken;

@@ -121,6 +121,8 @@ impl Catalog {
         let path = match &shard.backup {
             Backup::File(path) => path.clone(),
             Backup::Newest { directory, pattern } => newest(directory, pattern)?,
+            // Whether it is there shows when it is read. It was configured, so no root is asked.
+            Backup::Object(url) => return Ok(PathBuf::from(url)),
         };
         let unreadable = |error: std::io::Error| BackupError::Unreadable {
             path: path.clone(),
@@ -228,7 +230,8 @@ fn newest(directory: &Path, pattern: &str) -> Result<PathBuf, BackupError> {
 
 /// The last part of a path.
 pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    let shown = rdb_source::display_name(path);
+    Path::new(shown.as_ref()).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any bytes and `?` for one. Takes time

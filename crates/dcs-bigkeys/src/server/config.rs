@@ -139,6 +139,8 @@ pub(crate) enum Backup {
         /// Of the name, with `*` and `?`.
         pattern: String,
     },
+    /// An object in a store or on a web server: its URL, whose query may be a secret.
+    Object(String),
 }
 
 /// What is wrong with a configuration, and in which line.
@@ -284,6 +286,7 @@ struct ShardSection {
     address: Option<Spanned<String>>,
     file: Option<PathBuf>,
     glob: Option<Spanned<PathBuf>>,
+    url: Option<Spanned<String>>,
 }
 
 fn default_listen() -> SocketAddr {
@@ -344,7 +347,10 @@ fn parse(text: &str, base: &Path) -> Result<Config, Wrong> {
         tokens: tokens(&file.tokens)?,
         explain: server.explain_signatures,
     };
-    if let Some(first) = file.instances.first().filter(|_| roots.is_empty()) {
+    let has_files = |instance: &&Spanned<InstanceSection>| {
+        instance.get_ref().shards.get_ref().iter().any(|shard| shard.get_ref().url.is_none())
+    };
+    if let Some(first) = file.instances.iter().find(has_files).filter(|_| roots.is_empty()) {
         return wrong(first, "instances need roots = [...], the directories that their backups are in");
     }
     Ok(Config {
@@ -479,10 +485,16 @@ fn shard(section: &Spanned<ShardSection>, instance: &str, index: usize, base: &P
             }
         },
     };
-    let backup = match (&shard.file, &shard.glob) {
-        (Some(file), None) => Backup::File(base.join(file)),
-        (None, Some(glob)) => self::glob(glob, base)?,
-        _ => return wrong(section, "a shard needs either file or glob"),
+    let backup = match (&shard.file, &shard.glob, &shard.url) {
+        (Some(file), None, None) => Backup::File(base.join(file)),
+        (None, Some(glob), None) => self::glob(glob, base)?,
+        (None, None, Some(url)) if rdb_source::is_remote(Path::new(url.get_ref())) => {
+            Backup::Object(url.get_ref().clone())
+        }
+        (None, None, Some(url)) => {
+            return wrong(url, "url must begin with s3://, gs://, az://, http:// or https://");
+        }
+        _ => return wrong(section, "a shard needs one of file, glob and url"),
     };
     Ok(Shard { node_id: id::derive(&format!("{instance}/{index}")), address, backup })
 }
@@ -550,6 +562,12 @@ mod tests {
             ("x = ", "line 1"),
             ("[[tokens]]\nname = \"a\"\nsha256 = \"12\"", "line 3: sha256 must be the 64"),
             ("[[access_keys]]\naccess_key = \"a\"", "line 1: an access key needs either"),
+            (
+                &format!(
+                    "[[instances]]\nid = \"{ID}\"\nkind = \"single\"\nshards = [{{ url = \"ftp://host/a.rdb\" }}]"
+                ),
+                "line 4: url must begin with s3://",
+            ),
             (
                 "[[access_keys]]\naccess_key = \"a\"\nsecret_key_env = \"NO SUCH\"",
                 "line 3: the environment has no",

@@ -12,8 +12,8 @@ use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{Options, Origin, Partial, Rank, ScanOptions, Source, SourceData, SourceFacts};
 use rdb_source::{Data, IoMode};
 
-use super::catalog::{Catalog, file_name};
-use super::config::{Instance, Shard};
+use super::catalog::{BackupError, Catalog, file_name};
+use super::config::{Backup, Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
 use super::store::{Ending, Family, ShardEnding, ShardResult};
@@ -37,7 +37,8 @@ pub(crate) enum Outcome {
 /// An opened backup.
 struct OpenBackup {
     path: PathBuf,
-    before: Metadata,
+    /// Of a file.
+    before: Option<Metadata>,
     shard: Option<String>,
     input: rdb_source::Opened,
 }
@@ -156,12 +157,24 @@ fn open(
     running: &Running,
 ) -> Result<OpenBackup, String> {
     let path = catalog.backup(shard, limits.max_backup_bytes).map_err(|error| error.to_string())?;
-    let before = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", file_name(&path)))?;
+    let before = match &shard.backup {
+        Backup::Object(_) => None,
+        _ => Some(std::fs::metadata(&path).map_err(|error| format!("{}: {error}", file_name(&path)))?),
+    };
     // Read and not mapped: a backup that is cut short under us must fail its task and not end the service,
     // and what is read does not count as our memory.
     let input = rdb_source::open(&path, IoMode::Read, &Arc::clone(&running.stop))
-        .map_err(|error| error.to_string().replace(&*path.to_string_lossy(), &file_name(&path)))?;
-    running.total_bytes.fetch_add(before.len(), Ordering::Relaxed);
+        .map_err(|error| error.to_string().replace(&*rdb_source::display_name(&path), &file_name(&path)))?;
+    let bytes = match (&before, &input.data) {
+        (Some(before), _) => before.len(),
+        (None, Data::Stream { length: Some(length), .. }) => *length,
+        _ => 0,
+    };
+    if limits.max_backup_bytes.is_some_and(|limit| bytes > limit) {
+        let path = path.clone();
+        return Err(BackupError::TooLarge { path, bytes }.to_string());
+    }
+    running.total_bytes.fetch_add(bytes, Ordering::Relaxed);
     let shard = shard.address.filter(|_| instance.is_cluster).map(|address| address.to_string());
     Ok(OpenBackup { path, before, shard, input })
 }
@@ -196,9 +209,10 @@ impl OpenBackup {
     /// Whether the file was written to while it was read. One that was replaced by another is no matter: the
     /// one that was opened was read to its end.
     fn changed(&self) -> Option<String> {
+        let before = self.before.as_ref()?;
         let now = std::fs::metadata(&self.path).ok()?;
-        let is_same = is_same_file(&self.before, &now);
-        let is_changed = now.len() != self.before.len() || now.modified().ok() != self.before.modified().ok();
+        let is_same = is_same_file(before, &now);
+        let is_changed = now.len() != before.len() || now.modified().ok() != before.modified().ok();
         (is_same && is_changed).then(|| format!("{}: changed while it was read", file_name(&self.path)))
     }
 }

@@ -118,7 +118,7 @@ def slow_rdb(path, keys):
     with open(path, "wb") as file:
         file.write(b"REDIS0003\xfe\x00")
         for start in range(0, keys, 10_000):
-            file.write(b"".join(b"\x00\x0akey%07d\x04abcd" % n for n in range(start, start + 10_000)))
+            file.write(b"".join(b"\x00\x0ckey%09d\x04abcd" % n for n in range(start, start + 10_000)))
         file.write(b"\xff")
 
 

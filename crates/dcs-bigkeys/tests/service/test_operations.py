@@ -1,5 +1,7 @@
 """What happens to tasks when the process, the backups or the database do something else than they should."""
 
+import functools
+import http.server
 import json
 import os
 import random
@@ -8,6 +10,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
@@ -72,7 +75,7 @@ class OperationsTest(unittest.TestCase):
             self.start()
         self.assertEqual(self.ended(task_id, SLOW)["status"], "failed")
         self.assertIn("ended 2 times", self.failure(task_id))
-        self.assertIn("given up", self.service.read_log())
+        self.assertIn("ended 2 times", self.service.read_log())
 
     def test_the_end_by_signal_is_quick_and_clean_and_the_scan_goes_on_later(self):
         harness.slow_rdb(self.service.backups / "slow.rdb", 5_000_000)
@@ -116,6 +119,37 @@ class OperationsTest(unittest.TestCase):
         path.unlink()
         self.assertIn(self.ended(task_id, SLOW)["status"], ("success", "failed"))
         self.assertEqual(self.service.error("POST", f"{instance(SLOW)}/bigkey-task"), (400, "DCS.4919"))
+
+    def test_an_object_on_a_web_server_is_a_backup_and_its_signature_a_secret(self):
+        self.service.write("web.rdb", harness.rdb([(0, b"big", b"x" * 3000), (1, b"list", [b"1"])]))
+
+        class Quiet(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+        web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=self.service.backups))
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        self.addCleanup(lambda: (web.shutdown(), web.server_close()))
+        text = self.service.config.read_text()
+        at = text.index("slow.rdb")
+        line = text[text.rindex("\n", 0, at) + 1:text.index("\n", at)]
+
+        def configure(name):
+            url = f"http://127.0.0.1:{web.server_port}/{name}?signature=secret"
+            self.service.config.write_text(text.replace(line, 'shards = [{ url = "%s" }]' % url))
+
+        configure("web.rdb")
+        self.start()
+        task = self.ended(self.create(SLOW), SLOW)
+        self.assertEqual((task["status"], task["num"]), ("success", 2))
+
+        configure("missing.rdb")
+        self.service.stop()
+        self.start()
+        task_id = self.create(SLOW)
+        self.assertEqual(self.ended(task_id, SLOW)["status"], "failed")
+        self.assertIn("missing.rdb", self.failure(task_id))
+        self.assertNotIn("secret", self.failure(task_id) + self.service.read_log())
 
     def test_a_scan_over_its_time_is_failed(self):
         text = self.service.config.read_text().replace("[server]", "[server]\nmax_scan_seconds = 1")
