@@ -124,8 +124,8 @@ pub(crate) struct Pass<M> {
     pub(crate) measurer: Measurer<M>,
     /// Absolute offset.
     pub(crate) end_of_last_key: u64,
-    /// Keys that were taken in, those that no server loads included.
-    pub(crate) taken: u64,
+    /// Keys that no server loads.
+    passed_over: u64,
     time_ms: i64,
     reported: Reported,
 }
@@ -149,7 +149,7 @@ impl<M: MemoryGauge> Pass<M> {
             facts: SourceFacts::new(parser.header(), rules),
             measurer: Measurer::new(rules, context.options.deep),
             end_of_last_key: 0,
-            taken: 0,
+            passed_over: 0,
             time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -162,7 +162,7 @@ impl<M: MemoryGauge> Pass<M> {
             // With its tables, which take longer to make than many a part to scan.
             measurer: self.measurer.clone(),
             end_of_last_key: 0,
-            taken: 0,
+            passed_over: 0,
             time_ms: self.time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
@@ -211,6 +211,19 @@ impl<M: MemoryGauge> Pass<M> {
             self.facts.flavour = parser.flavour();
             self.choose_rules(context);
         }
+    }
+
+    /// Keys that were taken in, those that no server loads included.
+    pub(crate) fn taken(&self) -> u64 {
+        self.facts.keys + self.passed_over
+    }
+
+    /// Takes in what servers pass over when they load the file, and what is no key therefore.
+    #[cold]
+    fn pass_over(&mut self, end: u64, rdb_bytes: u64) {
+        self.passed_over += 1;
+        self.facts.container_bytes += rdb_bytes;
+        self.end_of_last_key = end;
     }
 
     /// Takes in keys as the parser reads them.
@@ -302,17 +315,14 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
             return ControlFlow::Break(Halt::End);
         }
         let end = entry.span.end;
-        let Pass { facts, measurer, taken, end_of_last_key, time_ms, reported } = &mut *self.pass;
-        *taken += 1;
         if !entry.warnings.is_empty() {
-            facts.warnings.observe_entry(entry);
+            self.pass.facts.warnings.observe_entry(entry);
             if entry.warnings.contains(Warning::EmptyCollection) {
-                // Servers pass over it when they load the file: it is no key.
-                facts.container_bytes += entry.rdb_bytes;
-                *end_of_last_key = end;
+                self.pass.pass_over(end, entry.rdb_bytes);
                 return ControlFlow::Continue(());
             }
         }
+        let Pass { facts, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
         match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
             ControlFlow::Continue(Ok(())) => {
                 facts.keys += 1;

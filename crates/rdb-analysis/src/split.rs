@@ -383,7 +383,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
             if parser.is_between_keys() {
                 (end, end_state, container_bytes) =
                     (parser.position(), parser.state(), parser.container_bytes());
-                settled = (pass.taken, records);
+                settled = (pass.taken(), records);
                 if end - summed >= CHECKSUM_STEP_BYTES {
                     self.sum(&mut sums, summed, end);
                     summed = end;
@@ -396,14 +396,14 @@ impl<M: MemoryGauge> Guess<'_, M> {
                 break;
             }
             // While keys are read, none of this changes.
-            let (taken, here, container) = (pass.taken, parser.state(), parser.container_bytes());
+            let (taken, here, container) = (pass.taken(), parser.state(), parser.container_bytes());
             let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
             let stretch = parser.read_keys(step, &mut pass.keys(self.context, part));
             if pass.facts.coverage.damaged_keys > 0 {
                 return Err(Broken { bytes: end - start });
             }
-            if pass.taken > taken {
-                behind_key = (pass.end_of_last_key, here, container, (pass.taken, records));
+            if pass.taken() > taken {
+                behind_key = (pass.end_of_last_key, here, container, (pass.taken(), records));
             }
             match stretch {
                 Ok(Stretch::Bound) => {}
@@ -442,13 +442,13 @@ impl<M: MemoryGauge> Guess<'_, M> {
             (end, end_state, container_bytes, settled) = behind_key;
         }
         // More was taken than up to the end, where the stitch is to go on: it would be counted twice.
-        if settled != (pass.taken, records) {
+        if settled != (pass.taken(), records) {
             return Err(Broken { bytes: parser.position() - start });
         }
         // A chain that has not shown itself must not jump far over the range's end either: what looks like a length
         // can be any number.
         let jumps = end > to.saturating_add(SEARCH_BYTES);
-        let broken = (end < to || jumps) && !stopped && pass.taken < CHAIN_KEYS;
+        let broken = (end < to || jumps) && !stopped && pass.taken() < CHAIN_KEYS;
         if broken && parser.position() != self.bytes.len() as u64 {
             return Err(Broken { bytes: parser.position() - start });
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rdb_parser::escape::Escaped;
-use rdb_parser::{Entry, Warning};
+use rdb_parser::{Entry, RdbString, Warning, Warnings};
 
 /// Examples kept of each kind.
 const MAX_EXAMPLES: usize = 3;
@@ -40,11 +40,18 @@ pub struct WarningExample {
 
 impl WarningLog {
     /// Notes what is irregular about a key.
-    #[cold]
+    #[inline(always)]
     pub fn observe_entry(&mut self, entry: &Entry<'_>) {
-        for warning in entry.warnings.iter() {
-            self.note(warning, entry.span.start, || {
-                entry.key.decode_prefix(KEPT_KEY_BYTES, &mut Vec::new()).ok().map(<[u8]>::to_vec)
+        // By value, so that an entry without warnings need not be in memory.
+        self.note_key(entry.warnings, entry.span.start, entry.key);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_key(&mut self, warnings: Warnings, offset: u64, key: RdbString<'_>) {
+        for warning in warnings.iter() {
+            self.note(warning, offset, || {
+                key.decode_prefix(KEPT_KEY_BYTES, &mut Vec::new()).ok().map(<[u8]>::to_vec)
             });
         }
     }

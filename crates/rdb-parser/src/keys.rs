@@ -183,26 +183,33 @@ impl<I: Input> Parser<I> {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
+    // Inlined, it would share the registers of its loop with the caller's: a fifth more instructions.
+    #[inline(never)]
     pub fn read_keys<S: KeySink>(&mut self, bound: u64, sink: &mut S) -> Result<Stretch<'_, S::Break>> {
-        loop {
-            if self.finished | self.detour {
-                match self.detour() {
-                    Detour::Event(event) => return Ok(Stretch::Event(event)),
-                    Detour::End => return Ok(Stretch::End),
-                    Detour::Blob => match self.keys_in_blob(sink)? {
-                        None | Some(Run::Bound) => return Ok(Stretch::Bound),
-                        Some(Run::Broken(reason)) => return Ok(Stretch::Broken(reason)),
-                        Some(Run::Other(record)) => return Ok(Stretch::Event(self.event_in_blob(record))),
-                    },
-                    Detour::Over => {}
-                }
-            }
-            match self.run_keys(bound, &mut Push(sink))? {
-                Run::Bound => return Ok(Stretch::Bound),
-                Run::Broken(reason) => return Ok(Stretch::Broken(reason)),
-                Run::Other(Record::Detour) => {}
-                Run::Other(record) => return Ok(Stretch::Event(self.event(record))),
-            }
+        if self.finished | self.detour {
+            return self.stretch_on_detour(sink);
+        }
+        match self.run_keys(bound, &mut Push(sink))? {
+            Run::Bound => Ok(Stretch::Bound),
+            Run::Broken(reason) => Ok(Stretch::Broken(reason)),
+            Run::Other(Record::Detour) => self.stretch_on_detour(sink),
+            Run::Other(record) => Ok(Stretch::Event(self.event(record))),
+        }
+    }
+
+    /// What stands before the next record of the input. A bound if that is nothing.
+    #[cold]
+    #[inline(never)]
+    fn stretch_on_detour<S: KeySink>(&mut self, sink: &mut S) -> Result<Stretch<'_, S::Break>> {
+        match self.detour() {
+            Detour::Event(event) => Ok(Stretch::Event(event)),
+            Detour::End => Ok(Stretch::End),
+            Detour::Blob => match self.keys_in_blob(sink)? {
+                Some(Run::Broken(reason)) => Ok(Stretch::Broken(reason)),
+                Some(Run::Other(record)) => Ok(Stretch::Event(self.event_in_blob(record))),
+                Some(Run::Bound) | None => Ok(Stretch::Bound),
+            },
+            Detour::Over => Ok(Stretch::Bound),
         }
     }
 
