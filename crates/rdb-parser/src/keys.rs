@@ -100,7 +100,7 @@ impl<V: Visitor> Host for Pull<'_, V> {
 }
 
 /// Gives it to a sink.
-pub(crate) struct Push<'s, S>(pub(crate) &'s mut S);
+struct Push<'s, S>(&'s mut S);
 
 /// What ended a run of keys.
 pub(crate) enum Run<B> {
@@ -183,7 +183,7 @@ impl<I: Input> Parser<I> {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
-    // Inlined, it would share the registers of its loop with the caller's: a fifth more instructions.
+    // A function of its own, so that its loop has the registers for itself.
     #[inline(never)]
     pub fn read_keys<S: KeySink>(&mut self, bound: u64, sink: &mut S) -> Result<Stretch<'_, S::Break>> {
         if self.finished | self.detour {
