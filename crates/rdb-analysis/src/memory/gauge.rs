@@ -12,6 +12,7 @@ use super::rax::Rax;
 use super::sizes::Sizes;
 use super::skiplist::{self, Nodes, PARTS};
 use super::string::{Key, KeyCosts, embedded_bytes};
+use super::value::{Value, Watched};
 use crate::assume::Rules;
 use crate::encoding::{Encoding, Facts};
 use crate::measure::DataType;
@@ -38,10 +39,6 @@ const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
 
 /// What is gained by turning a ziplist into a listpack: the difference of their headers.
 const ZIPLIST_EXCESS: u64 = 4;
-
-/// Entry of a listpack with field expiry that holds the expiry, or none.
-const EXPIRY_ENTRY: u64 = 10;
-const NO_EXPIRY_ENTRY: u64 = 2;
 
 /// Finds the memory of keys, or does not care.
 pub(crate) trait MemoryGauge: Visitor + Clone + Sync {
@@ -86,56 +83,6 @@ pub(crate) struct Gauge {
     /// Whether the value of the next key has been shown. One in pieces (Dragonfly) is not.
     is_shown: bool,
     value: Value,
-}
-
-/// What was seen of the value so far.
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
-struct Value {
-    watched: Watched,
-    /// Whether the value may become packed, or change its encoding on the way, so that its elements are
-    /// looked at one by one.
-    in_detail: bool,
-    /// Whether a set that is no intset may become packed.
-    may_be_packed: bool,
-    /// Bytes of the elements, without what all of them have in common.
-    sum: u64,
-    /// The same in [`PARTS`] of a byte.
-    parts: u64,
-    /// Nodes of a list.
-    nodes: u64,
-    /// Lengths of the field, and of what it holds, that are being looked at.
-    field_bytes: u64,
-    held_bytes: u64,
-    expires: bool,
-    /// Elements looked at in detail.
-    index: u64,
-    /// Whether the pair has a string that is too long for a listpack.
-    long: bool,
-    /// The first element that is too long for a listpack, or no integer: where the value converts.
-    converts_at: Option<u64>,
-    packed: PackedLength,
-    /// Bytes of the widest integer.
-    integer_bytes: u64,
-    /// Whether the pending entries shown are a group's.
-    in_group: bool,
-}
-
-/// What the strings shown are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watched {
-    /// Of no concern: entries of a packed value.
-    Nothing,
-    /// Items of a list that is built anew.
-    Items,
-    SetMembers,
-    ZsetMembers,
-    ZsetMembersInNodes,
-    Pairs,
-    PairsWithMetadata,
-    PairsInEntries,
-    /// The expiry comes after them.
-    PairsInEntriesThenExpiry,
 }
 
 impl MemoryGauge for Gauge {
@@ -372,42 +319,6 @@ impl Visitor for Gauge {
 
     fn wants_pending(&self) -> bool {
         true
-    }
-}
-
-impl Value {
-    fn new(watched: Watched, in_detail: bool, ziplist: bool) -> Self {
-        Self {
-            watched,
-            in_detail,
-            may_be_packed: false,
-            sum: 0,
-            parts: 0,
-            nodes: 0,
-            field_bytes: 0,
-            held_bytes: 0,
-            expires: false,
-            index: 0,
-            long: false,
-            converts_at: None,
-            packed: PackedLength::new(ziplist),
-            integer_bytes: 2,
-            in_group: false,
-        }
-    }
-
-    #[inline]
-    fn add(&mut self, bytes: u64) {
-        self.sum = self.sum.saturating_add(bytes);
-    }
-
-    fn add_node(&mut self, bytes: u64) {
-        self.add(bytes);
-        self.nodes += 1;
-    }
-
-    fn push_expiry(&mut self, expires: bool) {
-        self.packed.push_opaque(if expires { EXPIRY_ENTRY } else { NO_EXPIRY_ENTRY });
     }
 }
 

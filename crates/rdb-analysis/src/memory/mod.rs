@@ -21,6 +21,7 @@ mod rax;
 mod sizes;
 mod skiplist;
 mod string;
+mod value;
 
 pub use account::SourceMemory;
 pub(crate) use account::{SourceMemoryJson, reconcile};
