@@ -109,9 +109,10 @@ impl Input {
                 origin.guard = Some(Box::new(MappedGuard(mapping)));
                 SourceData::Bytes(mapping)
             }
-            Data::Stream { reader, length } => {
+            Data::Stream { reader, length, ready_bytes } => {
                 let nothing: Box<dyn Read + Send> = Box::new(io::empty());
-                SourceData::Reader { reader: std::mem::replace(reader, nothing), length: *length }
+                let reader = std::mem::replace(reader, nothing);
+                SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
             }
         };
         Source {

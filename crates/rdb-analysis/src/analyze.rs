@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
-use rdb_parser::ErrorKind;
+use rdb_parser::{ErrorKind, SliceInput, Window};
 
 use crate::collect::{Rank, Summary};
 use crate::facts::SourceFacts;
@@ -64,9 +64,9 @@ pub fn analyze(
     stop: &AtomicBool,
 ) -> Result<Outcome, rayon::ThreadPoolBuildError> {
     let pool = thread_pool(options.threads)?;
-    let scans: Vec<_> = pool.install(|| {
-        sources.into_par_iter().map(|source| Partial::scan(source, options, progress, stop)).collect()
-    });
+    let among = sources.len();
+    let scan = |source| Partial::scan_among(among, source, options, progress, stop);
+    let scans: Vec<_> = pool.install(|| sources.into_par_iter().map(scan).collect());
     let mut partials = Vec::new();
     let mut failures = Vec::new();
     for scan in scans {
@@ -87,9 +87,10 @@ pub fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, rayon::T
     rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build()
 }
 
-/// Scans one source into aggregates.
+/// Scans one source into aggregates, one `among` so many that are scanned side by side.
 pub(crate) fn summarize(
     source: Source<'_>,
+    among: usize,
     options: &Options,
     progress: &dyn Progress,
     stop: &AtomicBool,
@@ -97,10 +98,16 @@ pub(crate) fn summarize(
     let path = source.path.clone();
     let shard = source.shard.clone();
     let mut summary = Summary::new(options.rank, options.top);
-    let threads = rayon::current_num_threads() as u64;
-    let cut = match options.scan.range_bytes {
-        Some(range_bytes) => Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME }),
-        None => (threads > 1).then_some(Cut::ForThreads(threads)),
+    let threads = rayon::current_num_threads();
+    let cut = match (&source.data, options.scan.range_bytes) {
+        (SourceData::Bytes(_), Some(range_bytes)) => {
+            Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME, is_forced: true })
+        }
+        (SourceData::Bytes(_), None) => (threads > 1).then_some(Cut::ForThreads(threads as u64)),
+        // A thread that waits for its ranges may take up another source meanwhile, and so on. Each holds a
+        // buffer, so there must not be many.
+        (SourceData::Reader { .. }, None) if among >= threads => None,
+        (SourceData::Reader { .. }, range_bytes) => Cut::buffered(range_bytes, threads),
     };
     let facts = scan_on_all_threads(source, &options.scan, cut, progress, stop, &mut summary);
     match facts {
@@ -115,7 +122,7 @@ pub(crate) fn summarize(
     }
 }
 
-/// Scans one source, if it can be split and `cut` says how on all threads of the current pool.
+/// Scans one source, if `cut` says how on all threads of the current pool.
 pub(crate) fn scan_on_all_threads(
     source: Source<'_>,
     options: &ScanOptions,
@@ -140,20 +147,24 @@ fn scan_modelling<M: MemoryGauge>(
     stop: &AtomicBool,
     collector: &mut impl Collector,
 ) -> Result<SourceFacts, rdb_parser::Error> {
-    let (SourceData::Bytes(bytes), Some(cut)) = (&source.data, cut) else {
+    let Some(cut) = cut else {
         return scan_source::<M>(source, options, progress, stop, collector);
     };
-    let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
-    let Origin { prefix_bytes, end_mark, .. } = source.origin;
-    let facts = scan_split::<M, _>(
-        bytes,
-        prefix_bytes,
-        cut,
-        &context,
-        source.fallback_time_ms,
-        end_mark.as_ref(),
-        collector,
-    )?;
+    let guard = source.origin.guard.as_deref();
+    let ready_bytes = source.data.ready_bytes();
+    let context = Context { options, progress, stop, guard, ready_bytes: ready_bytes.as_deref() };
+    let Origin { prefix_bytes: start, end_mark, .. } = source.origin;
+    let (length, time_ms, mark) = (source.data.length(), source.fallback_time_ms, end_mark.as_ref());
+    let facts = match source.data {
+        SourceData::Bytes(bytes) => {
+            let input = SliceInput::starting_at(bytes, start);
+            scan_split::<M, _>(input, length, cut, &context, time_ms, mark, collector)?
+        }
+        SourceData::Reader { reader, length, .. } => {
+            let input = Window::starting_at(reader, start, length);
+            scan_split::<M, _>(input, length, cut, &context, time_ms, mark, collector)?
+        }
+    };
     Ok(facts.judged_by(source.origin))
 }
 

@@ -100,7 +100,7 @@ pub fn check(
         SourceData::Bytes(bytes) => {
             check_input(SliceInput::starting_at(bytes, start), &origin, options, progress, stop, report)
         }
-        SourceData::Reader { reader, length } => {
+        SourceData::Reader { reader, length, .. } => {
             check_input(Window::starting_at(reader, start, length), &origin, options, progress, stop, report)
         }
     };

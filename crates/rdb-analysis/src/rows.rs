@@ -15,12 +15,6 @@ use crate::split::{Absorbed, Collector, Cut, Inherited, Part};
 /// Bytes that are collected before they are passed on.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Length of the ranges that are rendered side by side. What they come to is kept until it is its turn.
-const RANGE_BYTES: u64 = 512 << 10;
-
-/// Ranges rendered at a time, for each thread.
-const RANGES_PER_THREAD: usize = 4;
-
 /// Bytes a key has in the file on average from which on rendering is not what takes the time.
 const LARGE_KEY_BYTES: u64 = 1024;
 
@@ -45,10 +39,7 @@ pub fn render_keys(
     let path = source.path.clone();
     let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
     let threads = rayon::current_num_threads();
-    let cut = (threads > 1 || options.range_bytes.is_some()).then(|| Cut::Evenly {
-        range_bytes: options.range_bytes.unwrap_or(RANGE_BYTES),
-        at_a_time: RANGES_PER_THREAD * threads,
-    });
+    let cut = Cut::buffered(options.range_bytes, threads);
     let facts = scan_on_all_threads(source, options, cut, progress, stop, &mut rendering);
     let facts = facts.map_err(|error| SourceError { path, error })?;
     // Whether anybody wants this last block makes no difference any more.

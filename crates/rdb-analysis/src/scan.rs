@@ -1,7 +1,7 @@
 //! One pass over one source: the loop everything else is built on.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 
 use rdb_parser::{
     Entry, Error, ErrorKind, Event, Input, KeySink, Parser, SliceInput, Stretch, Warning, Window,
@@ -74,6 +74,8 @@ pub(crate) struct Context<'a> {
     pub(crate) progress: &'a dyn Progress,
     pub(crate) stop: &'a AtomicBool,
     pub(crate) guard: Option<&'a dyn Guard>,
+    /// How many bytes of a stream can be had without waiting, as of now, if that is known.
+    pub(crate) ready_bytes: Option<&'a AtomicU64>,
 }
 
 /// Passes over `source` and gives each key to `sink`, until the end, damage, a
@@ -90,7 +92,8 @@ pub(crate) fn scan_source<M: MemoryGauge>(
     stop: &AtomicBool,
     sink: &mut impl Sink,
 ) -> Result<SourceFacts, Error> {
-    let context = Context { options, progress, stop, guard: source.origin.guard.as_deref() };
+    let context =
+        Context { options, progress, stop, guard: source.origin.guard.as_deref(), ready_bytes: None };
     let start = source.origin.prefix_bytes;
     let length = source.data.length();
     let facts = match source.data {
@@ -100,7 +103,7 @@ pub(crate) fn scan_source<M: MemoryGauge>(
             pass.run(&mut parser, &context, u64::MAX, sink);
             pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
         }
-        SourceData::Reader { reader, length } => {
+        SourceData::Reader { reader, length, .. } => {
             let mut parser = Parser::new(Window::starting_at(reader, start, length), options.parser())?;
             let mut pass = Pass::<M>::new(&parser, &context, source.fallback_time_ms);
             pass.run(&mut parser, &context, u64::MAX, sink);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io::Read;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rdb_parser::Error;
 
@@ -95,6 +96,9 @@ pub enum SourceData<'a> {
         reader: Box<dyn Read + Send + 'a>,
         /// How many there are, if that is known.
         length: Option<u64>,
+        /// How many can be had without waiting, as of now, if that is known: so many are read on all threads.
+        /// `None`: any number.
+        ready_bytes: Option<Arc<AtomicU64>>,
     },
 }
 
@@ -104,6 +108,16 @@ impl SourceData<'_> {
         match self {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Reader { length, .. } => *length,
+        }
+    }
+}
+
+impl SourceData<'_> {
+    /// How many can be had without waiting, if that is known.
+    pub(crate) fn ready_bytes(&self) -> Option<Arc<AtomicU64>> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Reader { ready_bytes, .. } => ready_bytes.clone(),
         }
     }
 }

@@ -51,7 +51,7 @@ fn scan(data: SourceData<'_>, rank: Rank) -> Outcome {
 }
 
 fn piped<'a>(reader: impl Read + Send + 'a) -> SourceData<'a> {
-    SourceData::Reader { reader: Box::new(reader), length: None }
+    SourceData::Reader { reader: Box::new(reader), length: None, ready_bytes: None }
 }
 
 /// All measurements in one test: they share the process' allocator.

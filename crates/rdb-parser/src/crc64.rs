@@ -19,28 +19,74 @@ use crc_fast::{CrcAlgorithm, Digest};
 /// assert_eq!(first.value(), whole.value());
 /// ```
 #[derive(Clone)]
-pub struct Crc64(Digest);
+pub struct Crc64 {
+    digest: Digest,
+    /// Number of bytes.
+    bytes: u64,
+}
 
 impl Crc64 {
     /// The checksum of no bytes.
     pub fn new() -> Self {
-        Self(Digest::new(CrcAlgorithm::Crc64Redis))
+        Self { digest: Digest::new(CrcAlgorithm::Crc64Redis), bytes: 0 }
     }
 
     /// Adds `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.digest.update(bytes);
+        self.bytes += bytes.len() as u64;
     }
 
-    /// Adds the bytes that `other` was fed, without seeing them.
+    /// Adds the bytes that `other` was fed, without seeing them. Takes a microsecond, where the digest's own
+    /// way of combining takes a hundred.
     pub fn append(&mut self, other: &Self) {
-        self.0.combine(&other.0);
+        // As many zeros behind the bytes so far multiply their checksum by a power of x.
+        let moved = multiply(self.value(), power_of_x_of_bytes(other.bytes));
+        self.digest = Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, moved ^ other.value());
+        self.bytes += other.bytes;
     }
 
     /// The checksum of all bytes so far.
     pub fn value(&self) -> u64 {
-        self.0.finalize()
+        self.digest.finalize()
     }
+}
+
+/// The polynomial without its highest power. As in all that follows, the highest bit stands for the lowest power.
+const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
+
+/// x to the power of 2 to the power of the index.
+#[expect(clippy::indexing_slicing, reason = "the compiler does it, and would refuse to")]
+const POWERS: [u64; 64] = {
+    let mut powers = [1 << 62; 64];
+    let mut i = 1;
+    while i < 64 {
+        powers[i] = multiply(powers[i - 1], powers[i - 1]);
+        i += 1;
+    }
+    powers
+};
+
+/// The product of two polynomials over GF(2), modulo that of the checksum.
+const fn multiply(a: u64, mut b: u64) -> u64 {
+    let mut product = 0;
+    let mut power = 0;
+    while power < 64 {
+        if a << power >> 63 == 1 {
+            product ^= b;
+        }
+        b = if b & 1 == 1 { b >> 1 ^ POLYNOMIAL } else { b >> 1 };
+        power += 1;
+    }
+    product
+}
+
+/// x to the power of the number of bits of so many bytes.
+fn power_of_x_of_bytes(bytes: u64) -> u64 {
+    let one = 1 << 63;
+    // Bits are 2 to the power of 3 in a byte. A file has less than 2 to the power of 61 bytes.
+    let factors = POWERS.iter().skip(3).enumerate().filter(|&(bit, _)| bytes >> bit & 1 == 1);
+    factors.fold(one, |product, (_, &factor)| multiply(product, factor))
 }
 
 impl Default for Crc64 {
@@ -76,5 +122,22 @@ mod tests {
             joined.update(b"more");
             assert_eq!(joined.value(), sum(&[&data[..], b"more"].concat()).value(), "{cut}");
         }
+    }
+
+    #[test]
+    fn parts_are_as_long_as_files() {
+        let zeros = vec![0; 1 << 20];
+        let (mut doubled, mut whole) = (Crc64::new(), Crc64::new());
+        doubled.update(b"something");
+        whole.update(b"something");
+        let mut part = Crc64::new();
+        part.update(&zeros);
+        for _ in 0..6 {
+            part.append(&part.clone());
+        }
+        doubled.append(&part);
+        (0..64).for_each(|_| whole.update(&zeros));
+        assert_eq!(doubled.value(), whole.value());
+        assert_eq!(doubled.bytes, whole.bytes);
     }
 }

@@ -74,14 +74,63 @@ pub trait Input {
     }
 }
 
+/// An [`Input`] that shows what lies ahead, so that others can read it meanwhile.
+pub trait Ahead: Input {
+    /// The bytes at the cursor, up to those that `n` more end with, if they are there and can be read. Bytes in
+    /// memory show all that follow.
+    fn ahead(&mut self, n: usize) -> &[u8];
+
+    /// Moves the cursor over bytes that [`ahead`](Self::ahead) has shown, to `position`. `sum` is the checksum of
+    /// all bytes up to there.
+    fn jump(&mut self, position: u64, sum: Option<Crc64>);
+
+    /// The checksum so far, to go on with elsewhere.
+    fn running_checksum(&mut self) -> Option<Crc64>;
+}
+
+/// Bytes of a file, and where in it they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Offset of the first of them in the file.
+    pub offset: u64,
+}
+
+impl<'a> Piece<'a> {
+    /// Offset behind the last byte.
+    pub fn end(self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+
+    /// The bytes from one offset in the file to another, if they are all here.
+    #[inline]
+    pub fn get(self, from: u64, to: u64) -> Option<&'a [u8]> {
+        self.bytes.get(self.index(from)?..self.index(to)?)
+    }
+
+    /// The bytes from an offset in the file on.
+    #[inline]
+    pub fn from(self, offset: u64) -> Option<&'a [u8]> {
+        self.bytes.get(self.index(offset)?..)
+    }
+
+    #[inline]
+    fn index(self, offset: u64) -> Option<usize> {
+        usize::try_from(offset.checked_sub(self.offset)?).ok()
+    }
+}
+
 /// Bytes consumed before they are summed. Large enough for the wide loop of the sum to pay, small
 /// enough that the bytes are still in the second-level cache.
-const CHECKSUM_STEP_BYTES: usize = 128 << 10;
+pub(crate) const CHECKSUM_STEP_BYTES: usize = 128 << 10;
 
 /// An [`Input`] over bytes in memory, above all those of a mapped file. Copies nothing.
 #[derive(Debug)]
 pub struct SliceInput<'a> {
     bytes: &'a [u8],
+    /// Offset of the first of `bytes`.
+    base: u64,
     position: usize,
     pinned: &'a [u8],
     checksum: Option<Crc64>,
@@ -91,25 +140,20 @@ pub struct SliceInput<'a> {
 impl<'a> SliceInput<'a> {
     /// A cursor at the first of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0, pinned: &[], checksum: None, summed: 0 }
+        Self { bytes, base: 0, position: 0, pinned: &[], checksum: None, summed: 0 }
     }
 
     /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
     /// first of `bytes`.
     pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
-        let position = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
-        Self { position, summed: position, ..Self::new(bytes) }
+        Self::in_piece(Piece { bytes, offset: 0 }, start)
     }
 
-    /// Moves to `position`, which follows bytes with the checksum `sum` that others have read.
-    pub(crate) fn jump(&mut self, position: u64, sum: Option<Crc64>) {
-        *self = Self { checksum: sum, ..Self::starting_at(self.bytes, position) };
-    }
-
-    /// The checksum so far, to go on with elsewhere.
-    pub(crate) fn running_checksum(&mut self) -> Option<Crc64> {
-        self.sum();
-        self.checksum.clone()
+    /// A cursor at `offset` of the file that `piece` is of.
+    pub(crate) fn in_piece(piece: Piece<'a>, offset: u64) -> Self {
+        let Piece { bytes, offset: base } = piece;
+        let position = piece.index(offset).map_or(bytes.len(), |index| index.min(bytes.len()));
+        Self { base, position, summed: position, ..Self::new(bytes) }
     }
 
     #[inline]
@@ -137,11 +181,11 @@ impl<'a> SliceInput<'a> {
 impl Input for SliceInput<'_> {
     #[inline]
     fn position(&self) -> u64 {
-        self.position as u64
+        self.base + self.position as u64
     }
 
     fn data_end(&self) -> u64 {
-        self.bytes.len() as u64
+        self.base + self.bytes.len() as u64
     }
 
     #[inline]
@@ -191,6 +235,22 @@ impl Input for SliceInput<'_> {
         if self.position - self.summed >= CHECKSUM_STEP_BYTES && self.checksum.is_some() {
             self.sum();
         }
+    }
+}
+
+impl Ahead for SliceInput<'_> {
+    fn ahead(&mut self, _: usize) -> &[u8] {
+        self.rest()
+    }
+
+    fn jump(&mut self, position: u64, sum: Option<Crc64>) {
+        let piece = Piece { bytes: self.bytes, offset: self.base };
+        *self = Self { checksum: sum, ..Self::in_piece(piece, position) };
+    }
+
+    fn running_checksum(&mut self) -> Option<Crc64> {
+        self.sum();
+        self.checksum.clone()
     }
 }
 

@@ -62,7 +62,7 @@ pub use encoding::Packed;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta, Layout, Outline, StreamShape};
 pub use format::{Dialect, KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS, ModuleId, ValueType};
-pub use input::{Input, SliceInput};
+pub use input::{Ahead, Input, Piece, SliceInput};
 pub use keys::{KeySink, Stretch};
 pub use parser::{Options, Parser, State};
 pub use resync::{guess_blob, guess_key};

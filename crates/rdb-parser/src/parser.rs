@@ -7,7 +7,7 @@ use crate::event::{Checksum, Event, Flavour, Header, KeyMeta};
 use crate::format::{
     Dialect, FIRST_VALKEY_VERSION, HEADER_BYTES, ModuleId, VALKEY_ENVELOPE_MAGIC, is_known_version,
 };
-use crate::input::{Input, SliceInput};
+use crate::input::{Ahead, Input, Piece, SliceInput};
 use crate::keys::Found;
 use crate::rare::Rare;
 use crate::visitor::Visitor;
@@ -130,24 +130,9 @@ pub struct State {
 
 impl<'a> Parser<SliceInput<'a>> {
     /// A parser that starts in the middle of a file, at `offset`, where a record begins, knowing `state`. It
-    /// compares no checksum.
-    pub fn resume(bytes: &'a [u8], offset: u64, state: State) -> Self {
-        Self::with_state(SliceInput::starting_at(bytes, offset), state)
-    }
-
-    /// Goes on at `offset` instead, where a record begins, knowing that the records up to there lead to
-    /// `db` and `slot` and that the bytes up to there have the checksum `sum`.
-    ///
-    /// Only between keys, see [`is_between_keys`](Self::is_between_keys).
-    pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>, sum: Option<Crc64>) {
-        self.input.jump(offset, sum);
-        self.db = db;
-        self.slot = slot;
-    }
-
-    /// The checksum of all bytes up to here. `None` if checksums are not compared.
-    pub fn running_checksum(&mut self) -> Option<Crc64> {
-        self.input.running_checksum()
+    /// reads what `piece` has of the file, and compares no checksum.
+    pub fn resume(piece: Piece<'a>, offset: u64, state: State) -> Self {
+        Self::with_state(SliceInput::in_piece(piece, offset), state)
     }
 
     /// A parser of a file in memory or mapped, with default options.
@@ -168,6 +153,30 @@ impl<R: std::io::Read> Parser<Window<R>> {
     /// As [`Parser::new`].
     pub fn from_reader(reader: R) -> Result<Self> {
         Self::new(Window::new(reader, None), Options::default())
+    }
+}
+
+impl<I: Ahead> Parser<I> {
+    /// The next `n` bytes of the file, fewer if it ends or cannot be read behind them; all of them if it is in
+    /// memory. For others, to [go on](Parser::resume) in them.
+    pub fn ahead(&mut self, n: usize) -> Piece<'_> {
+        let offset = self.input.position();
+        Piece { bytes: self.input.ahead(n), offset }
+    }
+
+    /// Goes on at `offset` instead, which [`ahead`](Self::ahead) has shown and where a record begins, knowing that
+    /// the records up to there lead to `db` and `slot` and that the bytes up to there have the checksum `sum`.
+    ///
+    /// Only between keys, see [`is_between_keys`](Self::is_between_keys).
+    pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>, sum: Option<Crc64>) {
+        self.input.jump(offset, sum);
+        self.db = db;
+        self.slot = slot;
+    }
+
+    /// The checksum of all bytes up to here. `None` if checksums are not compared.
+    pub fn running_checksum(&mut self) -> Option<Crc64> {
+        self.input.running_checksum()
     }
 }
 

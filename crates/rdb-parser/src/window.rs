@@ -5,7 +5,7 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 
 use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::Input;
+use crate::input::{Ahead, CHECKSUM_STEP_BYTES, Input};
 
 /// Bytes held at the start, and read at a time. Grown only by a [`peek`](Input::peek) of more,
 /// and then only as far as data has really arrived.
@@ -13,8 +13,9 @@ const WINDOW_BYTES: usize = 256 << 10;
 
 /// An [`Input`] over any reader: a pipe, a socket, a decompressor, a file that must not be mapped.
 ///
-/// Holds one buffer of 256 KiB and the bytes of the last [pin](Input::pin) (a key). Skipping a
-/// value reads it through the buffer, so memory does not depend on what the file holds.
+/// Holds one buffer of 256 KiB, or as long as others want to look [ahead](Ahead), and the bytes of the last
+/// [pin](Input::pin) (a key). Skipping a value reads it through the buffer, so memory does not depend on what
+/// the file holds.
 pub struct Window<R> {
     reader: R,
     /// `buffer[start..end]` are the bytes read and not yet consumed.
@@ -26,6 +27,8 @@ pub struct Window<R> {
     /// Total length of the data, if known.
     length: Option<u64>,
     at_end: bool,
+    /// What the reader has failed with, to be told once all it gave before is consumed.
+    failure: Option<Error>,
     pinned: Vec<u8>,
     checksum: Option<Crc64>,
     /// `buffer[..summed]` is in the checksum.
@@ -60,6 +63,7 @@ impl<R: Read> Window<R> {
             base: 0,
             length,
             at_end: false,
+            failure: None,
             pinned: Vec::new(),
             checksum: None,
             summed: 0,
@@ -84,13 +88,11 @@ impl<R: Read> Window<R> {
         if self.at_end {
             return Ok(false);
         }
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
         if self.start == self.end || self.end == self.buffer.len() {
-            self.sum();
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.base += self.start as u64;
-            self.end -= self.start;
-            self.start = 0;
-            self.summed = 0;
+            self.slide();
         }
         if self.end == self.buffer.len() {
             let doubled = self.buffer.len().saturating_mul(2);
@@ -112,6 +114,16 @@ impl<R: Read> Window<R> {
                 Err(error) => return Err(Error::new(ErrorKind::Io(error), self.base + self.end as u64)),
             }
         }
+    }
+
+    /// Moves what is held to the front of the buffer.
+    fn slide(&mut self) {
+        self.sum();
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.base += self.start as u64;
+        self.end -= self.start;
+        self.start = 0;
+        self.summed = 0;
     }
 
     #[cold]
@@ -199,6 +211,42 @@ impl<R: Read> Input for Window<R> {
     fn checksum(&mut self) -> Option<u64> {
         self.sum();
         self.checksum.as_ref().map(Crc64::value)
+    }
+
+    #[inline]
+    fn checkpoint(&mut self) {
+        if self.start - self.summed >= CHECKSUM_STEP_BYTES && self.checksum.is_some() {
+            self.sum();
+        }
+    }
+}
+
+impl<R: Read> Ahead for Window<R> {
+    fn ahead(&mut self, n: usize) -> &[u8] {
+        if self.buffer.len() < n {
+            self.slide();
+            self.buffer.resize(n, 0);
+        }
+        while self.end - self.start < n && self.failure.is_none() {
+            match self.read_more() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn jump(&mut self, position: u64, sum: Option<Crc64>) {
+        let passed = usize::try_from(position.saturating_sub(self.position())).unwrap_or(usize::MAX);
+        self.start = self.start.saturating_add(passed).min(self.end);
+        self.summed = self.start;
+        self.checksum = sum;
+    }
+
+    fn running_checksum(&mut self) -> Option<Crc64> {
+        self.sum();
+        self.checksum.clone()
     }
 }
 

@@ -19,11 +19,12 @@ mod stream;
 mod wrapper;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use decompress::Compression;
@@ -74,6 +75,8 @@ pub enum Data {
         reader: Box<dyn Read + Send>,
         /// How many there are, with those of the [wrapper](Opened::wrapper), if that is known.
         length: Option<u64>,
+        /// How many bytes can be had without waiting, as of now, if somebody reads ahead.
+        ready_bytes: Option<Arc<AtomicU64>>,
     },
 }
 
@@ -187,19 +190,16 @@ pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> 
         if mode == IoMode::Mmap {
             return Err(OpenError::NotMappable(path.to_owned()));
         }
-        Data::Stream { reader: reopen(path, compression.clone(), wrapper, stop), length: None }
+        reopen(path, compression.clone(), wrapper, stop, None)
     } else if mode == IoMode::Read {
-        Data::Stream { reader: reopen(path, Vec::new(), wrapper, stop), length: Some(metadata.len()) }
+        reopen(path, Vec::new(), wrapper, stop, Some(metadata.len()))
     } else {
         match map::map(file).map_err(failed)? {
             Some(mapping) => Data::Mapped(mapping),
             None if mode == IoMode::Mmap => {
                 return Err(failed(io::Error::other("too many files are mapped already")));
             }
-            None => {
-                let reader = reopen(path, Vec::new(), wrapper, stop);
-                Data::Stream { reader, length: Some(metadata.len()) }
-            }
+            None => reopen(path, Vec::new(), wrapper, stop, Some(metadata.len())),
         }
     };
     Ok(Opened { data, modified_ms, compression, wrapper })
@@ -244,13 +244,8 @@ fn open_remote(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Re
     let wrapper = nature.wrapper(&shown)?;
     let length = nature.layers.is_empty().then_some(object.length);
     let modified_ms = Some(object.modified_ms);
-    let (layers, stop) = (nature.layers.clone(), Arc::clone(stop));
-    let reader = Lazy::Closed(Box::new(move || {
-        let mut reader = stream::decompress(object.reader()?, &layers, &stop)?;
-        stream::skip(&mut reader, wrapper.prefix_bytes)?;
-        Ok(reader)
-    }));
-    let data = Data::Stream { reader: Box::new(reader), length };
+    let source = move || object.reader();
+    let data = lazy(source, nature.layers.clone(), wrapper, stop, length);
     Ok(Opened { data, modified_ms, compression: nature.layers, wrapper })
 }
 
@@ -271,33 +266,55 @@ fn open_stream(
     if mode == IoMode::Mmap {
         return Err(OpenError::NotMappable(path.to_owned()));
     }
-    let ahead = |layer| {
-        let source = Prefetch::new(layer, prefetch::OF_A_DECOMPRESSOR, Arc::clone(stop))?;
-        Ok(Box::new(source) as Reader)
+    // Of the last layer.
+    let ready_bytes = RefCell::new(Arc::default());
+    let ahead = |layer: Reader| {
+        let ready = Arc::default();
+        ready_bytes.replace(Arc::clone(&ready));
+        Ok(Box::new(Prefetch::new(layer, Arc::clone(stop), ready)?) as Reader)
     };
-    let source = Prefetch::new(source, prefetch::OF_A_SOURCE, Arc::clone(stop)).map_err(failed)?;
-    let (nature, head) =
-        Nature::of(Box::new(source), |layer| ahead(Box::new(layer) as Reader)).map_err(failed)?;
+    let source = ahead(Box::new(source)).map_err(failed)?;
+    let (nature, head) = Nature::of(source, |layer| ahead(Box::new(layer))).map_err(failed)?;
     let wrapper = nature.wrapper(path)?;
     let mut reader: Reader = Box::new(head);
     stream::skip(&mut reader, wrapper.prefix_bytes).map_err(failed)?;
     Ok(Opened {
-        data: Data::Stream { reader, length: None },
+        data: Data::Stream { reader, length: None, ready_bytes: Some(ready_bytes.into_inner()) },
         modified_ms,
         compression: nature.layers,
         wrapper,
     })
 }
 
-/// A reader of a regular file, opened again when it is read.
-fn reopen(path: &Path, layers: Vec<Compression>, wrapper: Wrapper, stop: &Arc<AtomicBool>) -> Reader {
+/// A regular file, opened again when it is read.
+fn reopen(
+    path: &Path,
+    layers: Vec<Compression>,
+    wrapper: Wrapper,
+    stop: &Arc<AtomicBool>,
+    length: Option<u64>,
+) -> Data {
     let path = path.to_owned();
-    let stop = Arc::clone(stop);
-    Box::new(Lazy::Closed(Box::new(move || {
-        let mut reader = stream::decompress(Box::new(File::open(path)?), &layers, &stop)?;
+    lazy(move || Ok(Box::new(File::open(path)?) as Reader), layers, wrapper, stop, length)
+}
+
+/// What `source` gives when it is read, without its `layers` of compression and its wrapper.
+fn lazy(
+    source: impl FnOnce() -> io::Result<Reader> + Send + 'static,
+    layers: Vec<Compression>,
+    wrapper: Wrapper,
+    stop: &Arc<AtomicBool>,
+    length: Option<u64>,
+) -> Data {
+    let ready_bytes = Arc::default();
+    let (ready, stop) = (Arc::clone(&ready_bytes), Arc::clone(stop));
+    let is_read_ahead = !layers.is_empty();
+    let reader = Lazy::Closed(Box::new(move || {
+        let mut reader = stream::decompress(source()?, &layers, &stop, &ready)?;
         stream::skip(&mut reader, wrapper.prefix_bytes)?;
         Ok(reader)
-    })))
+    }));
+    Data::Stream { reader: Box::new(reader), length, ready_bytes: is_read_ahead.then_some(ready_bytes) }
 }
 
 impl Nature {
@@ -344,7 +361,7 @@ mod tests {
         }
         match open_now(&path, IoMode::Read).expect("opens").data {
             Data::Mapped(_) => panic!("mapped"),
-            Data::Stream { mut reader, length } => {
+            Data::Stream { mut reader, length, .. } => {
                 let mut content = Vec::new();
                 reader.read_to_end(&mut content).expect("reads");
                 assert_eq!(content, b"content");

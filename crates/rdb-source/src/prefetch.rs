@@ -2,19 +2,16 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Blocks read ahead of a file, a pipe, a connection.
-pub(crate) const OF_A_SOURCE: usize = 4;
-
-/// Blocks read ahead of a decompressor. LZ4 gives 4 MiB at once and then nothing for as long as it takes to
-/// decompress as many; less would leave the reader idle in between.
-pub(crate) const OF_A_DECOMPRESSOR: usize = (5 << 20) / BLOCK_BYTES;
+/// Blocks read ahead. LZ4 gives 4 MiB at once and then nothing for as long as it takes to decompress as many;
+/// less would leave the reader idle in between. What is ready can be read on several threads at once.
+const BLOCKS: usize = (5 << 20) / BLOCK_BYTES;
 
 /// How long a silent source goes unwatched before the stop flag is looked at again.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -28,26 +25,33 @@ pub(crate) struct Prefetch {
     consumed: usize,
     ended: bool,
     stop: Arc<AtomicBool>,
+    ready_bytes: Arc<AtomicU64>,
 }
 
 impl Prefetch {
-    /// Reads so many blocks ahead of `source`.
+    /// Reads ahead of `source`, keeping in `ready_bytes` how many bytes can be had without waiting.
     pub(crate) fn new(
         source: impl Read + Send + 'static,
-        blocks: usize,
         stop: Arc<AtomicBool>,
+        ready_bytes: Arc<AtomicU64>,
     ) -> io::Result<Self> {
-        let (filled_tx, filled) = sync_channel(blocks);
+        let (filled_tx, filled) = sync_channel(BLOCKS);
         let (emptied, emptied_rx) = channel();
+        let ready = Arc::clone(&ready_bytes);
         std::thread::Builder::new()
             .name("read-ahead".to_owned())
-            .spawn(move || read_ahead(source, &filled_tx, &emptied_rx))?;
-        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, ended: false, stop })
+            .spawn(move || read_ahead(source, &filled_tx, &emptied_rx, &ready))?;
+        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, ended: false, stop, ready_bytes })
     }
 }
 
 /// Sends blocks until the source ends or nobody wants them any more.
-fn read_ahead(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, emptied: &Receiver<Vec<u8>>) {
+fn read_ahead(
+    mut source: impl Read,
+    filled: &SyncSender<io::Result<Vec<u8>>>,
+    emptied: &Receiver<Vec<u8>>,
+    ready_bytes: &AtomicU64,
+) {
     loop {
         let mut block = emptied.try_recv().unwrap_or_default();
         block.resize(BLOCK_BYTES, 0);
@@ -56,6 +60,7 @@ fn read_ahead(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, e
             Err(error) => Err(error),
             Ok(n) => {
                 block.truncate(n);
+                ready_bytes.fetch_add(block.len() as u64, Ordering::Relaxed);
                 Ok(block)
             }
         };
@@ -98,6 +103,7 @@ impl Read for Prefetch {
             to.copy_from_slice(from);
         }
         self.consumed += n;
+        self.ready_bytes.fetch_sub(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 }
@@ -109,10 +115,18 @@ mod tests {
     #[test]
     fn everything_arrives_in_order() {
         let data: Vec<u8> = (0..3_000_000u32).map(|i| (i % 253) as u8).collect();
-        let mut reader = Prefetch::new(io::Cursor::new(data.clone()), 3, Arc::default()).expect("a thread");
-        let mut read = Vec::new();
+        let source = io::Cursor::new(data.clone());
+        let ready_bytes = Arc::new(AtomicU64::new(0));
+        let mut reader = Prefetch::new(source, Arc::default(), Arc::clone(&ready_bytes)).expect("a thread");
+        while ready_bytes.load(Ordering::Relaxed) < 3_000_000 {
+            std::thread::yield_now();
+        }
+        let mut read = vec![0; 1_000_000];
+        reader.read_exact(&mut read).expect("reads");
+        assert_eq!(ready_bytes.load(Ordering::Relaxed), 2_000_000);
         reader.read_to_end(&mut read).expect("reads");
         assert!(read == data);
+        assert_eq!(ready_bytes.load(Ordering::Relaxed), 0);
         assert_eq!(reader.read(&mut [0]).expect("still at the end"), 0);
     }
 
@@ -126,7 +140,7 @@ mod tests {
                 Ok(10)
             }
         }
-        let mut reader = Prefetch::new(Panics(0), 4, Arc::default()).expect("a thread");
+        let mut reader = Prefetch::new(Panics(0), Arc::default(), Arc::default()).expect("a thread");
         let mut read = Vec::new();
         assert!(reader.read_to_end(&mut read).is_err());
         assert_eq!(read.len(), 20);
@@ -136,7 +150,7 @@ mod tests {
     fn a_silent_source_does_not_hold_up_a_stop() {
         let (silent, _writer) = io::pipe().expect("a pipe");
         let stop = Arc::new(AtomicBool::new(true));
-        let mut reader = Prefetch::new(silent, 4, stop).expect("a thread");
+        let mut reader = Prefetch::new(silent, stop, Arc::default()).expect("a thread");
         assert!(reader.read(&mut [0]).is_err());
     }
 }

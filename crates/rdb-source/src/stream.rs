@@ -2,26 +2,27 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::decompress::{Compression, Decompress};
-use crate::prefetch::{self, Prefetch};
+use crate::prefetch::Prefetch;
 
 /// A reader that is handed around.
 pub(crate) type Reader = Box<dyn Read + Send>;
 
-/// Undoes the compressions `layers`, outermost first, each on a thread of its own.
+/// Undoes the compressions `layers`, outermost first, each on a thread of its own. `ready_bytes` is told what the
+/// last of them has ready.
 pub(crate) fn decompress(
     source: Reader,
     layers: &[Compression],
     stop: &Arc<AtomicBool>,
+    ready_bytes: &Arc<AtomicU64>,
 ) -> io::Result<Reader> {
-    layers.iter().try_fold(source, |source, &format| {
-        Ok(Box::new(Prefetch::new(
-            Decompress::new(format, source),
-            prefetch::OF_A_DECOMPRESSOR,
-            Arc::clone(stop),
-        )?) as Reader)
+    layers.iter().enumerate().try_fold(source, |source, (i, &format)| {
+        let is_last = i + 1 == layers.len();
+        let ready_bytes = if is_last { Arc::clone(ready_bytes) } else { Arc::default() };
+        let ahead = Prefetch::new(Decompress::new(format, source), Arc::clone(stop), ready_bytes)?;
+        Ok(Box::new(ahead) as Reader)
     })
 }
 

@@ -191,10 +191,11 @@ impl OpenBackup {
                 .unwrap_or_else(|| jiff::Timestamp::now().as_millisecond()),
             data: match &mut self.input.data {
                 Data::Mapped(mapping) => SourceData::Bytes(mapping),
-                Data::Stream { reader, length } => {
+                Data::Stream { reader, length, ready_bytes } => {
                     // Given away, so that a file is closed when the analysis is done with it.
                     let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
-                    SourceData::Reader { reader: std::mem::replace(reader, nothing), length: *length }
+                    let reader = std::mem::replace(reader, nothing);
+                    SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
                 }
             },
             origin: Origin {

@@ -1,0 +1,156 @@
+//! How a file is cut into ranges, and whether it is.
+
+use crate::facts::SourceFacts;
+
+/// Bytes read before the rest is split: enough to know who wrote the file.
+pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
+
+/// A larger part of the file is read first, within bounds, if that is what it takes to see enough names.
+const PRELUDE_PART: u64 = 64;
+const MAX_PRELUDE_BYTES: u64 = 64 << 20;
+
+/// Smallest range of a whole file that is worth the search for its start.
+const MIN_RANGE_BYTES: u64 = 8 << 20;
+
+/// Length of the ranges of what is held in a buffer: of a stream, or of what is made of keys until it is its turn.
+const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
+
+/// Such ranges that are scanned at a time, for each thread.
+const BUFFERED_RANGES_PER_THREAD: usize = 4;
+
+/// Fewer of them are read in order.
+const WORTHWHILE_RANGES: usize = 4;
+
+/// Keys that there are in such a range, on average, where it is worth the search for its start.
+const KEYS_IN_A_RANGE: u64 = 16;
+
+/// The longest [`Pause`], in lengths of what was scanned in vain.
+const MAX_PAUSE: u64 = 16;
+
+/// How a file is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// All of it, into large ranges first and smaller ones later, for so many threads.
+    ForThreads(u64),
+    /// Into ranges of the same length, of which some are scanned at a time.
+    Evenly {
+        /// Length of a range.
+        range_bytes: u64,
+        /// Ranges that are scanned before their parts are taken in.
+        at_a_time: usize,
+        /// Whether to do so even where it takes longer.
+        is_forced: bool,
+    },
+}
+
+impl Cut {
+    /// Into ranges that a buffer holds some of, of so many bytes if the user says so. `None` for one thread.
+    pub(crate) fn buffered(range_bytes: Option<u64>, threads: usize) -> Option<Self> {
+        (threads > 1 || range_bytes.is_some()).then(|| Self::Evenly {
+            range_bytes: range_bytes.unwrap_or(BUFFERED_RANGE_BYTES),
+            at_a_time: BUFFERED_RANGES_PER_THREAD * threads,
+            is_forced: range_bytes.is_some(),
+        })
+    }
+
+    /// Bytes read before the rest is split, of a file of so many bytes.
+    pub(super) fn prelude_bytes(self, length: Option<u64>) -> u64 {
+        let part = length.unwrap_or(0) / PRELUDE_PART;
+        match self {
+            Self::ForThreads(_) => PRELUDE_BYTES.max(part.min(MAX_PRELUDE_BYTES)),
+            Self::Evenly { range_bytes, .. } => range_bytes.min(MAX_PRELUDE_BYTES),
+        }
+    }
+
+    /// Bytes that are looked at together.
+    pub(super) fn ahead_bytes(self) -> usize {
+        match self {
+            Self::ForThreads(_) => usize::MAX,
+            Self::Evenly { range_bytes, at_a_time, .. } => {
+                usize::try_from(range_bytes).unwrap_or(usize::MAX).saturating_mul(at_a_time)
+            }
+        }
+    }
+
+    /// Bytes that are read in order where ranges are not worth it.
+    pub(super) fn step_bytes(self) -> u64 {
+        match self {
+            Self::ForThreads(_) => u64::MAX,
+            Self::Evenly { range_bytes, .. } => range_bytes,
+        }
+    }
+
+    /// The ranges between two offsets, as pairs of offsets. None if there are too few to be worth it.
+    pub(super) fn ranges(self, from: u64, to: u64) -> Option<Vec<(u64, u64)>> {
+        let mut ranges = Vec::new();
+        let mut at = from;
+        while at < to {
+            let len = match self {
+                Self::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
+                Self::Evenly { at_a_time, .. } if ranges.len() >= at_a_time => break,
+                Self::Evenly { range_bytes, .. } => range_bytes.max(1),
+            };
+            let end = at.saturating_add(len).min(to);
+            ranges.push((at, end));
+            at = end;
+        }
+        let worthwhile = if self.is_adaptive() { WORTHWHILE_RANGES } else { 2 };
+        (ranges.len() >= worthwhile).then_some(ranges)
+    }
+
+    /// Whether values are so long that ranges begin and end inside of one, as far as `facts` tell.
+    pub(super) fn is_too_fine(self, facts: &SourceFacts) -> bool {
+        let key_bytes = facts.key_bytes.checked_div(facts.keys).unwrap_or(0);
+        self.is_adaptive() && self.step_bytes() < key_bytes.saturating_mul(KEYS_IN_A_RANGE)
+    }
+
+    fn is_adaptive(self) -> bool {
+        matches!(self, Self::Evenly { is_forced: false, .. })
+    }
+}
+
+/// How far to read in order before ranges are tried again: further and further, as long as they are scanned in
+/// vain.
+#[derive(Debug, Default)]
+pub(super) struct Pause {
+    times: u64,
+}
+
+impl Pause {
+    /// Bytes to be read, after ranges of so many bytes of which so many were taken in.
+    pub(super) fn after(&mut self, scanned: u64, taken_in: u64, cut: Cut) -> u64 {
+        let in_vain = cut.is_adaptive() && taken_in < scanned / 2;
+        self.times = if in_vain { (2 * self.times).clamp(1, MAX_PAUSE) } else { 0 };
+        self.times * scanned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_each_other_to_the_end_or_as_many_as_fit() {
+        for cut in [Cut::ForThreads(2), Cut::Evenly { range_bytes: 20 << 20, at_a_time: 9, is_forced: true }]
+        {
+            let ranges = cut.ranges(5, 100 << 20).expect("worth it");
+            assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 100 << 20));
+            assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        }
+        let buffered = Cut::buffered(None, 2).expect("of two threads");
+        let ranges = buffered.ranges(0, 1 << 40).expect("worth it");
+        assert_eq!(ranges[ranges.len() - 1].1, buffered.ahead_bytes() as u64);
+        assert!(buffered.ranges(0, BUFFERED_RANGE_BYTES * 3).is_none());
+        assert!(Cut::buffered(None, 1).is_none());
+    }
+
+    #[test]
+    fn the_pause_grows_while_ranges_are_scanned_in_vain() {
+        let cut = Cut::buffered(None, 2).expect("of two threads");
+        let mut pause = Pause::default();
+        let pauses: Vec<u64> = (0..6).map(|_| pause.after(100, 49, cut)).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 1600]);
+        assert_eq!(pause.after(100, 50, cut), 0);
+        assert_eq!(pause.after(100, 0, Cut::ForThreads(2)), 0);
+    }
+}
