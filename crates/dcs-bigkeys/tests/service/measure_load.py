@@ -51,8 +51,8 @@ def fill(path, ids):
     for id in ids:
         for n in range(100):
             database.execute(
-                "INSERT INTO task (id, family, instance, scan_type, status, created_ms, started_ms, finished_ms, num) "
-                "VALUES (?, 'bigkeys', ?, 'manual', 'success', 1, 2, 3, 0)",
+                "INSERT INTO task (id, family, instance, scan_type, status, created_ms, started_ms, finished_ms, shards, open_shards) "
+                "VALUES (?, 'bigkeys', ?, 'manual', 'success', 1, 2, 3, 1, 0)",
                 (str(uuid.uuid4()), id.replace("-", "")),
             )
     database.execute("INSERT INTO result SELECT id, '[]', '{}' FROM task")

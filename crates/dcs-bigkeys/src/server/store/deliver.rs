@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::Data;
-use futures_util::stream::{self, BoxStream};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream, FuturesUnordered};
 use tokio::sync::Notify;
 
 use super::{Handler, ShardId};
@@ -48,6 +49,12 @@ macro_rules! run_worker {
     }};
 }
 pub(super) use run_worker;
+
+/// Runs workers until all have ended, each woken by its own events only: a worker that is woken looks into the queue,
+/// and two that wake each other never rest.
+pub(super) async fn side_by_side(workers: FuturesUnordered<impl Future<Output = ()>>) {
+    workers.collect::<()>().await;
+}
 
 /// When to look into the queue.
 pub(super) fn ticks(wake: Arc<Notify>) -> BoxStream<'static, ()> {

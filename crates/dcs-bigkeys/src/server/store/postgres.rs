@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::database::{
     Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
 };
-use super::deliver::run_worker;
+use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore, ended};
 
 /// How long a request waits for a connection.
@@ -132,7 +132,7 @@ impl Database for PostgresDatabase {
             let (queue, wake) = (self.queue.clone(), Arc::clone(&self.wake));
             deliver(config.clone(), queue, wake, handler.clone(), shutdown.clone())
         });
-        let workers = futures_util::future::join_all(workers);
+        let workers = side_by_side(workers.collect());
         let sweeps = sweep(self.tasks.clone(), self.worker_timeout, shutdown.clone());
         Box::pin(async move {
             tokio::join!(workers, sweeps);

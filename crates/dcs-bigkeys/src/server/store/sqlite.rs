@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::database::{
     Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
 };
-use super::deliver::run_worker;
+use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore};
 
 /// How long a connection waits for another's write.
@@ -181,10 +181,7 @@ impl Database for SqliteDatabase {
             let (queue, wake) = (self.queue.clone(), Arc::clone(&self.wake));
             deliver(queue, wake, handler.clone(), shutdown.clone())
         });
-        let workers = futures_util::future::join_all(workers);
-        Box::pin(async move {
-            workers.await;
-        })
+        Box::pin(side_by_side(workers.collect()))
     }
 
     fn wake(&self) {
