@@ -50,6 +50,7 @@ pub(crate) struct Runner {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
+    workers: usize,
     permits: Arc<Semaphore>,
     at_work: Mutex<HashMap<ShardId, Arc<Running>>>,
     shutdown: Shutdown,
@@ -66,7 +67,7 @@ impl Runner {
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(workers));
         let at_work = Mutex::default();
-        Arc::new(Self { store, catalog, metrics, limits, permits, at_work, shutdown })
+        Arc::new(Self { store, catalog, metrics, limits, workers, permits, at_work, shutdown })
     }
 
     /// What the store's workers call.
@@ -92,6 +93,12 @@ impl Runner {
             running.stop.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Threads for a scan that begins now, so that all at work use the cores there are.
+    fn share_of_cores(&self) -> usize {
+        let busy = self.workers.saturating_sub(self.permits.available_permits()).max(1);
+        std::thread::available_parallelism().map_or(1, |cores| (cores.get() / busy).max(1))
     }
 
     /// Waits until nothing is at work.
@@ -122,7 +129,7 @@ impl Runner {
         let (id, number) = (&task.id, shard.number);
         tracing::info!(task = id, shard = number, instance = task.instance, "scan begins");
         let began = Instant::now();
-        let ending = match self.scan(&task, &node, running).await {
+        let ending = match self.scan(&task, &node, running, self.share_of_cores()).await {
             Outcome::Ended(ending) => ending,
             Outcome::Interrupted => {
                 tracing::info!(
@@ -170,14 +177,14 @@ impl Runner {
 
     /// Scans on a thread that may block, until it is done, the time is up, the task ended elsewhere or the
     /// service ends.
-    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>) -> Outcome {
+    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> Outcome {
         let Some(instance) = self.catalog.find(&task.instance).await else {
             return failed("the instance is no longer configured");
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let (family, node, scan) = (task.family, node.to_owned(), Arc::clone(running));
         let mut work = tokio::task::spawn_blocking(move || {
-            scan::shard(family, &catalog, &instance, &node, &limits, &scan)
+            scan::shard(family, &catalog, &instance, &node, &limits, &scan, threads)
         });
         let mut timed_out = false;
         let done = tokio::select! {

@@ -48,12 +48,10 @@ fn options() -> Options {
     let mut options = Options::default();
     options.top = MAX_KEYS_PER_TYPE;
     options.rank = Rank::Natural;
-    // Backups are read in order, which takes one thread; shards are scanned side by side.
-    options.threads = Some(1);
     options
 }
 
-/// Scans a shard of an instance for one of the analyses.
+/// Scans a shard of an instance for one of the analyses, on so many threads.
 pub(crate) fn shard(
     family: Family,
     catalog: &Catalog,
@@ -61,8 +59,9 @@ pub(crate) fn shard(
     node: &str,
     limits: &Limits,
     running: &Running,
+    threads: usize,
 ) -> Outcome {
-    let outcome = try_shard(family, catalog, instance, node, limits, running);
+    let outcome = try_shard(family, catalog, instance, node, limits, running, threads);
     outcome.unwrap_or_else(|failure| Outcome::Ended(ShardEnding { failure: Some(failure), result: None }))
 }
 
@@ -73,12 +72,13 @@ fn try_shard(
     node: &str,
     limits: &Limits,
     running: &Running,
+    threads: usize,
 ) -> Result<Outcome, String> {
     let shard = instance.shards.iter().find(|shard| shard.node_id == node);
     let shard = shard.ok_or("the node is no longer configured")?;
     let mut opened = open(catalog, instance, shard, limits, running)?;
     let (facts, result) = match family {
-        Family::Bigkeys => bigkeys(&mut opened, running)?,
+        Family::Bigkeys => bigkeys(&mut opened, running, threads)?,
         Family::Offline => offline(&mut opened, running)?,
     };
     if facts.coverage.interrupted {
@@ -90,9 +90,13 @@ fn try_shard(
     Ok(Outcome::Ended(ShardEnding { failure, result: Some(result) }))
 }
 
-fn bigkeys(opened: &mut OpenBackup, running: &Running) -> Result<(SourceFacts, String), String> {
+fn bigkeys(
+    opened: &mut OpenBackup,
+    running: &Running,
+    threads: usize,
+) -> Result<(SourceFacts, String), String> {
     let options = options();
-    let pool = rdb_analysis::thread_pool(options.threads)
+    let pool = rdb_analysis::thread_pool(Some(threads))
         .map_err(|error| format!("the scan cannot start: {error}"))?;
     let source = opened.source();
     let partial = pool

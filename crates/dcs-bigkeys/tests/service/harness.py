@@ -171,6 +171,11 @@ class Service:
         self.log.close()
         return status
 
+    def cpu_seconds(self):
+        """Processor time that it has taken so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()

@@ -247,6 +247,15 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done)
         return done.stderr
 
+    def test_a_service_with_nothing_to_do_does_nothing(self):
+        self.service.write("single-1.rdb", harness.rdb([(0, b"k", b"v")]))
+        self.start()
+        self.ended(self.create(SINGLE), SINGLE)
+        time.sleep(0.5)
+        before = self.service.cpu_seconds()
+        time.sleep(3)
+        self.assertLess(self.service.cpu_seconds() - before, 0.3)
+
     def test_it_says_why_it_does_not_start(self):
         config = self.service.path / "open.toml"
         config.write_text("")

@@ -30,10 +30,19 @@ impl TaskStore {
 
     /// Keeps a new task and queues its shards. Drops the oldest tasks beyond [`MAX_TASKS_PER_INSTANCE`].
     pub(crate) async fn submit(&self, task: NewTask, now: Timestamp) -> Result<Submitted, StoreError> {
+        // Whoever asks again and again while one runs need not wait for those who write.
+        let statement = "SELECT id FROM task \
+             WHERE family = $1 AND instance = $2 AND status IN ('waiting', 'running')";
+        let values = [task.family.name().into(), (&task.instance).into()];
+        if !self.database.rows(statement, &values).await?.is_empty() {
+            return Ok(Submitted::Running);
+        }
         let mut tx = self.database.begin().await?;
         let submitted = submit(&mut *tx, task, now).await?;
         tx.commit().await?;
-        self.database.wake();
+        if let Submitted::Created(_) = submitted {
+            self.database.wake();
+        }
         Ok(submitted)
     }
 
@@ -58,11 +67,11 @@ impl TaskStore {
         limit: i64,
     ) -> Result<(i64, Vec<TaskRow>), StoreError> {
         // In one statement, so that the number and the page are of the same moment; the number also where the
-        // page is empty.
+        // page is empty. SQLite would plan anew for each number that a bare parameter limits to.
         let statement = "WITH matching AS (SELECT * FROM task \
              WHERE family = $1 AND instance = $2 AND (CAST($3 AS TEXT) IS NULL OR status = $3)) \
              SELECT * FROM (SELECT count(*) AS matches FROM matching) AS counted \
-             LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT $4 OFFSET $5) AS page ON 1 = 1 \
+             LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT CAST($4 AS BIGINT) OFFSET $5) AS page ON 1 = 1 \
              ORDER BY seq DESC";
         let status = status.map(status_name);
         let values = [family.name().into(), instance.into(), status.into(), limit.into(), offset.into()];
@@ -254,7 +263,9 @@ impl TaskStore {
             }
         }
         tx.commit().await?;
-        self.database.wake();
+        if created.is_some() {
+            self.database.wake();
+        }
         Ok(created)
     }
 
@@ -306,7 +317,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
         return Ok(Submitted::Running);
     }
     let statement = "DELETE FROM task WHERE family = $1 AND instance = $2 AND seq <= \
-         (SELECT seq FROM task WHERE family = $1 AND instance = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3)";
+         (SELECT seq FROM task WHERE family = $1 AND instance = $2 ORDER BY seq DESC LIMIT 1 OFFSET CAST($3 AS BIGINT))";
     let values = [task.family.name().into(), (&task.instance).into(), MAX_TASKS_PER_INSTANCE.into()];
     tx.execute(statement, &values).await?;
     let mut ids = Vec::with_capacity(task.nodes.len());
