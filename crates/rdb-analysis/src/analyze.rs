@@ -100,9 +100,7 @@ pub(crate) fn summarize(
     let mut summary = Summary::new(options.rank, options.top);
     let threads = rayon::current_num_threads();
     let cut = match (&source.data, options.scan.range_bytes) {
-        (SourceData::Bytes(_), Some(range_bytes)) => {
-            Some(Cut::Evenly { range_bytes, at_a_time: RANGES_AT_A_TIME, is_forced: true })
-        }
+        (SourceData::Bytes(_), Some(range_bytes)) => Some(Cut::forced(range_bytes, RANGES_AT_A_TIME)),
         (SourceData::Bytes(_), None) => (threads > 1).then_some(Cut::ForThreads(threads as u64)),
         // A thread that waits for its ranges may take up another source meanwhile, and so on. Each holds a
         // buffer, so there must not be many.

@@ -34,7 +34,7 @@ pub(crate) enum Cut {
     ForThreads(u64),
     /// Into ranges of the same length, of which some are scanned at a time.
     Evenly {
-        /// Length of a range.
+        /// Length of a range, not 0.
         range_bytes: u64,
         /// Ranges that are scanned before their parts are taken in.
         at_a_time: usize,
@@ -44,13 +44,19 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
+    /// Into ranges of so many bytes, as the user says.
+    pub(crate) fn forced(range_bytes: u64, at_a_time: usize) -> Self {
+        Self::Evenly { range_bytes: range_bytes.max(1), at_a_time, is_forced: true }
+    }
+
     /// Into ranges that a buffer holds some of, of so many bytes if the user says so. `None` for one thread.
     pub(crate) fn buffered(range_bytes: Option<u64>, threads: usize) -> Option<Self> {
-        (threads > 1 || range_bytes.is_some()).then(|| Self::Evenly {
-            range_bytes: range_bytes.unwrap_or(BUFFERED_RANGE_BYTES),
-            at_a_time: BUFFERED_RANGES_PER_THREAD * threads,
-            is_forced: range_bytes.is_some(),
-        })
+        let at_a_time = BUFFERED_RANGES_PER_THREAD * threads;
+        match range_bytes {
+            Some(range_bytes) => Some(Self::forced(range_bytes, at_a_time)),
+            None if threads == 1 => None,
+            None => Some(Self::Evenly { range_bytes: BUFFERED_RANGE_BYTES, at_a_time, is_forced: false }),
+        }
     }
 
     /// Bytes read before the rest is split, of a file of so many bytes.
@@ -88,7 +94,7 @@ impl Cut {
             let len = match self {
                 Self::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
                 Self::Evenly { at_a_time, .. } if ranges.len() >= at_a_time => break,
-                Self::Evenly { range_bytes, .. } => range_bytes.max(1),
+                Self::Evenly { range_bytes, .. } => range_bytes,
             };
             let end = at.saturating_add(len).min(to);
             ranges.push((at, end));
@@ -131,8 +137,7 @@ mod tests {
 
     #[test]
     fn ranges_follow_each_other_to_the_end_or_as_many_as_fit() {
-        for cut in [Cut::ForThreads(2), Cut::Evenly { range_bytes: 20 << 20, at_a_time: 9, is_forced: true }]
-        {
+        for cut in [Cut::ForThreads(2), Cut::forced(20 << 20, 9)] {
             let ranges = cut.ranges(5, 100 << 20).expect("worth it");
             assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 100 << 20));
             assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
