@@ -130,7 +130,7 @@ pub(crate) struct Pass<M> {
     /// Keys that no server loads.
     passed_over: u64,
     time_ms: i64,
-    reported: Reported,
+    pub(crate) reported: Reported,
 }
 
 /// Why a pass is not going on.
@@ -154,7 +154,7 @@ impl<M: MemoryGauge> Pass<M> {
             end_of_last_key: 0,
             passed_over: 0,
             time_ms,
-            reported: Reported { bytes: parser.position(), keys: 0 },
+            reported: Reported { bytes: 0, keys: 0 },
         }
     }
 
@@ -376,12 +376,22 @@ fn is_behind_loss(guard: &dyn Guard, alarm: bool, end: u64) -> bool {
 }
 
 /// What the watcher has been told.
-struct Reported {
+#[derive(Clone, Copy)]
+pub(crate) struct Reported {
+    /// Up to this offset.
     bytes: u64,
     keys: u64,
 }
 
 impl Reported {
+    /// The same after a part that others have read and reported `theirs` of: from `start`, with so many keys, when
+    /// there had been so many before.
+    pub(crate) fn behind_part(self, theirs: Self, start: u64, keys_before: u64) -> Self {
+        // What neither has told is left to tell.
+        let (bytes, keys) = (start.saturating_sub(self.bytes), keys_before - self.keys);
+        Self { bytes: theirs.bytes.saturating_sub(bytes), keys: keys_before + theirs.keys - keys }
+    }
+
     #[cold]
     fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
         progress.advance(bytes.saturating_sub(self.bytes), keys.saturating_sub(self.keys));

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use rdb_analysis::json::{self, KeysAs};
@@ -408,6 +408,26 @@ fn a_stream_that_fails_gives_what_came_before_and_why() {
         };
         // The last one may be whole and not be known to be.
         assert!(keys(1, None).abs_diff(keys(2, Some(300))) <= 1, "{cut}");
+    }
+}
+
+#[test]
+fn progress_counts_every_byte_once() {
+    struct Told(AtomicU64);
+    impl rdb_analysis::Progress for Told {
+        fn advance(&self, bytes: u64, _: u64) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+    let value = |i: usize| Record::String(format!("key:{i}").into_bytes(), vec![b'v'; i % 90]);
+    let file = write(&(0..100_000).map(value).collect::<Vec<_>>());
+    for data in [SourceData::Bytes(&file), streamed(&file, usize::MAX, None, false)] {
+        let told = Told(AtomicU64::new(0));
+        let mut options = Options::default();
+        options.threads = Some(2);
+        options.scan.range_bytes = Some(2 << 20);
+        analyze(vec![source(data)], &options, &told, &false.into()).expect("threads");
+        assert_eq!(told.0.into_inner(), file.len() as u64);
     }
 }
 

@@ -24,6 +24,9 @@ const WORTHWHILE_RANGES: usize = 4;
 /// Keys that there are in such a range, on average, where it is worth the search for its start.
 const KEYS_IN_A_RANGE: u64 = 16;
 
+/// What a buffer holds at most, whatever the user says.
+const MAX_AHEAD_BYTES: usize = 64 << 20;
+
 /// The longest [`Pause`], in lengths of what was scanned in vain.
 const MAX_PAUSE: u64 = 16;
 
@@ -73,7 +76,8 @@ impl Cut {
         match self {
             Self::ForThreads(_) => usize::MAX,
             Self::Evenly { range_bytes, at_a_time, .. } => {
-                usize::try_from(range_bytes).unwrap_or(usize::MAX).saturating_mul(at_a_time)
+                let wanted = usize::try_from(range_bytes).unwrap_or(usize::MAX).saturating_mul(at_a_time);
+                wanted.min(MAX_AHEAD_BYTES)
             }
         }
     }

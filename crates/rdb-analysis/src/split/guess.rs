@@ -1,6 +1,7 @@
 //! Guesses at what is in the middle of a file: where a record begins, and the keys from there on.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use rdb_parser::{
     Crc64, ErrorKind, Event, Flavour, Parser, Piece, RdbString, State, Stretch, guess_blob, guess_key,
@@ -10,7 +11,7 @@ use super::Part;
 use crate::facts::SourceFacts;
 use crate::measure::KeyView;
 use crate::memory::MemoryGauge;
-use crate::scan::{Context, Halt, Pass, Sink};
+use crate::scan::{Context, Halt, Pass, Reported, Sink};
 
 /// Names after which it is known what names look like.
 pub(super) const WATCHED_NAMES: u64 = 16;
@@ -47,13 +48,15 @@ pub(super) struct RangeScan<P> {
     pub(super) checksum: Option<Crc64>,
     /// Whether it was told to stop.
     pub(super) stopped: bool,
+    /// What of it the watcher knows.
+    pub(super) reported: Reported,
 }
 
 impl RangeScan<()> {
     /// The scan with the part that took its keys.
     pub(super) fn of<P>(self, part: P) -> RangeScan<P> {
-        let Self { start, end, state, names_db, facts, checksum, stopped, part: () } = self;
-        RangeScan { part, start, end, state, names_db, facts, checksum, stopped }
+        let Self { start, end, state, names_db, facts, checksum, stopped, reported, part: () } = self;
+        RangeScan { part, start, end, state, names_db, facts, checksum, stopped, reported }
     }
 }
 
@@ -74,35 +77,35 @@ impl<M: MemoryGauge> Guess<'_, M> {
         let limit = to.min(from.saturating_add(SEARCH_BYTES));
         let mut in_vain = 0;
         for at in from..limit {
-            if let Some(start) = self.start_at(at) {
+            if let Some(start) = self.start_at(at, &mut in_vain) {
                 match self.scan_from(start, to, &mut part) {
                     Ok(scan) => return Some(scan.of(part)),
                     Err(Broken { bytes }) => in_vain += bytes,
                 }
-                if in_vain > SEARCH_BYTES.max(to - from) {
-                    return None;
-                }
                 part.clear();
+            }
+            if in_vain > SEARCH_BYTES.max(to - from) || self.context.stop.load(Ordering::Relaxed) {
+                return None;
             }
         }
         None
     }
 
-    /// Where a range begins if a record seems to begin at `at`.
-    fn start_at(&self, at: u64) -> Option<u64> {
+    /// Where a range begins if a record seems to begin at `at`. Adds bytes that were walked over to `in_vain`.
+    fn start_at(&self, at: u64, in_vain: &mut u64) -> Option<u64> {
         let rest = self.piece.from(at)?;
         // Of Dragonfly's records only blobs tell what they are, and hold most of a file.
         if self.state.flavour == Flavour::Dragonfly {
             return guess_blob(rest, self.state.header).then_some(at);
         }
         let name = guess_key(rest, self.state.header)?;
-        if self.shape.fits(name) { self.start_at_key(at) } else { None }
+        if self.shape.fits(name) { self.start_at_key(at, in_vain) } else { None }
     }
 
     /// Where a range begins if a key's record does at `at`: there, or behind that record if bytes before it
     /// may be prefix opcodes of its.
     #[cold]
-    fn start_at_key(&self, at: u64) -> Option<u64> {
+    fn start_at_key(&self, at: u64, in_vain: &mut u64) -> Option<u64> {
         let before = self.piece.get(at.saturating_sub(9).max(self.piece.offset), at)?;
         let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
         let has_prefix = may_be_prefix.iter().any(|&(distance, opcode)| {
@@ -112,10 +115,13 @@ impl<M: MemoryGauge> Guess<'_, M> {
             return Some(at);
         }
         let mut parser = Parser::resume(self.piece, at, self.state);
-        match parser.next_event() {
+        let behind = match parser.next_event() {
             Ok(Some(Event::Entry(entry))) => Some(entry.span.end),
             _ => None,
-        }
+        };
+        // It may be the same bytes again and again.
+        *in_vain += parser.position() - at;
+        behind
     }
 
     /// Scans from `start`, and gives up if what is there is no chain of records.
@@ -217,8 +223,18 @@ impl<M: MemoryGauge> Guess<'_, M> {
         }
         self.sum(&mut sums, summed, end);
         pass.facts.container_bytes += container_bytes;
-        let facts = pass.facts;
-        Ok(RangeScan { part: (), start, end, state: end_state, names_db, facts, checksum: sums, stopped })
+        let (facts, reported) = (pass.facts, pass.reported);
+        Ok(RangeScan {
+            part: (),
+            start,
+            end,
+            state: end_state,
+            names_db,
+            facts,
+            checksum: sums,
+            stopped,
+            reported,
+        })
     }
 
     fn sum(&self, sums: &mut Option<Crc64>, from: u64, to: u64) {

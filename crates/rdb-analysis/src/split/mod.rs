@@ -227,6 +227,7 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
         };
         let db = if scan.names_db { scan.state.db } else { inherited.db };
         self.parser.jump(scan.end, db, inherited.slot(scan.state.slot), sum);
+        self.pass.reported = self.pass.reported.behind_part(scan.reported, scan.start, self.pass.facts.keys);
         self.pass.facts.add_counts(scan.facts);
         if absorbed == Absorbed::Enough || scan.stopped {
             self.pass.facts.coverage.stop(scan.end);

@@ -1,12 +1,11 @@
 //! What brings queued shards to the handler, the same for every queue of apalis.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::Data;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, FuturesUnordered};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::{Handler, ShardId};
 
@@ -27,7 +26,7 @@ macro_rules! run_worker {
 
         while !*$shutdown.borrow() {
             let worker = WorkerBuilder::new(format!("worker-{}", $crate::server::id::random()))
-                .backend($queue.poll_with_stream(deliver::ticks(std::sync::Arc::clone(&$wake))))
+                .backend($queue.poll_with_stream(deliver::ticks($wake.clone())))
                 .data($handler.clone())
                 .concurrency(1)
                 .build(deliver::call);
@@ -57,10 +56,11 @@ pub(super) async fn side_by_side(workers: FuturesUnordered<impl Future<Output = 
 }
 
 /// When to look into the queue.
-pub(super) fn ticks(wake: Arc<Notify>) -> BoxStream<'static, ()> {
-    let ticks = stream::unfold(wake, |wake| async {
+pub(super) fn ticks(wake: watch::Receiver<()>) -> BoxStream<'static, ()> {
+    let ticks = stream::unfold(wake, |mut wake| async {
         tokio::select! {
-            () = wake.notified() => {}
+            // Also if it was while nobody waited. Without a sender the store is gone.
+            Ok(()) = wake.changed() => {}
             () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
         Some(((), wake))

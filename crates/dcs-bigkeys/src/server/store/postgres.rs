@@ -1,13 +1,12 @@
 //! Tasks in `PostgreSQL`, for several machines, queued by apalis.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apalis_postgres::{Config, PostgresStorage};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Row as _};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::database::{
     Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
@@ -50,7 +49,7 @@ pub(crate) async fn open(
     // Our tables are in a schema of ours; types of extensions are elsewhere.
     let tasks = pool(options.options([("search_path", "bigkeys,public")]), CONNECTIONS);
     set_up(&tasks, &queue).await?;
-    let database = PostgresDatabase { tasks, queue, wake: Arc::new(Notify::new()), worker_timeout };
+    let database = PostgresDatabase { tasks, queue, wake: watch::Sender::default(), worker_timeout };
     Ok(TaskStore::new(database, max_attempts))
 }
 
@@ -58,7 +57,7 @@ pub(crate) async fn open(
 struct PostgresDatabase {
     tasks: PgPool,
     queue: PgPool,
-    wake: Arc<Notify>,
+    wake: watch::Sender<()>,
     /// How long a worker may be silent before its shards are given to others.
     worker_timeout: Duration,
 }
@@ -129,7 +128,7 @@ impl Database for PostgresDatabase {
             .heartbeat_interval(self.worker_timeout / MISSED_HEARTBEATS)
             .missed_heartbeats(MISSED_HEARTBEATS as usize);
         let workers = (0..workers).map(|_| {
-            let (queue, wake) = (self.queue.clone(), Arc::clone(&self.wake));
+            let (queue, wake) = (self.queue.clone(), self.wake.subscribe());
             deliver(config.clone(), queue, wake, handler.clone(), shutdown.clone())
         });
         let workers = side_by_side(workers.collect());
@@ -140,7 +139,7 @@ impl Database for PostgresDatabase {
     }
 
     fn wake(&self) {
-        self.wake.notify_waiters();
+        self.wake.send_replace(());
     }
 }
 
@@ -168,7 +167,13 @@ impl Transaction for Writes {
 }
 
 /// One worker of the queue.
-async fn deliver(config: Config, queue: PgPool, wake: Arc<Notify>, handler: Handler, shutdown: Shutdown) {
+async fn deliver(
+    config: Config,
+    queue: PgPool,
+    wake: watch::Receiver<()>,
+    handler: Handler,
+    shutdown: Shutdown,
+) {
     run_worker!(PostgresStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
 }
 

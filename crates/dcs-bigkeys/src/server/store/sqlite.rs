@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::TaskBuilder;
@@ -12,7 +11,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::database::{
     Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
@@ -45,7 +44,7 @@ struct SqliteDatabase {
     /// The queue's connection.
     queue: SqlitePool,
     /// Tells the workers of a new task.
-    wake: Arc<Notify>,
+    wake: watch::Sender<()>,
     /// Held while the store is open, against a second process.
     _lock: File,
 }
@@ -66,7 +65,7 @@ impl SqliteDatabase {
         SqliteStorage::migrations().run(&writer).await.map_err(sqlx::Error::from)?;
         let readers = pool(4).connect_lazy_with(options.clone().read_only(true));
         let queue = writer_pool().connect_lazy_with(options);
-        let store = Self { writer, readers, queue, wake: Arc::new(Notify::new()), _lock: lock };
+        let store = Self { writer, readers, queue, wake: watch::Sender::default(), _lock: lock };
         store.recover().await?;
         Ok(store)
     }
@@ -178,14 +177,14 @@ impl Database for SqliteDatabase {
 
     fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()> {
         let workers = (0..workers).map(|_| {
-            let (queue, wake) = (self.queue.clone(), Arc::clone(&self.wake));
+            let (queue, wake) = (self.queue.clone(), self.wake.subscribe());
             deliver(queue, wake, handler.clone(), shutdown.clone())
         });
         Box::pin(side_by_side(workers.collect()))
     }
 
     fn wake(&self) {
-        self.wake.notify_waiters();
+        self.wake.send_replace(());
     }
 }
 
@@ -220,7 +219,7 @@ impl Transaction for Writes {
 }
 
 /// One worker of the queue. It ends with the store; then another takes its place.
-async fn deliver(queue: SqlitePool, wake: Arc<Notify>, handler: Handler, shutdown: Shutdown) {
+async fn deliver(queue: SqlitePool, wake: watch::Receiver<()>, handler: Handler, shutdown: Shutdown) {
     let config = Config::default()
         .queue(QUEUE)
         // A shard that waits behind another in a worker could run elsewhere.
