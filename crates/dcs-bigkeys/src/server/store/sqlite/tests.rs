@@ -1,5 +1,7 @@
 //! The store by itself: what it keeps, drops, refuses and survives.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::*;
