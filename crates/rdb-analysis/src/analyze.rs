@@ -14,7 +14,7 @@ use crate::partial::Partial;
 use crate::report::{Report, SourceReport};
 use crate::scan::{Context, EachKey, ScanOptions, scan_source};
 use crate::source::{Origin, Progress, Source, SourceData, SourceError};
-use crate::split::{Collector, Cut, scan_split};
+use crate::split::{BUFFERED_RANGE_BYTES, Collector, Cut, scan_split};
 
 /// Ranges of a length that the user sets that are scanned before they are put together.
 const RANGES_AT_A_TIME: usize = 64;
@@ -105,7 +105,7 @@ pub(crate) fn summarize(
         // A thread that waits for its ranges may take up another source meanwhile, and so on. Each holds a
         // buffer, so there must not be many.
         (SourceData::Reader { .. }, None) if among >= threads => None,
-        (SourceData::Reader { .. }, range_bytes) => Cut::buffered(range_bytes, threads),
+        (SourceData::Reader { .. }, range_bytes) => Cut::buffered(range_bytes, BUFFERED_RANGE_BYTES, threads),
     };
     let facts = scan_on_all_threads(source, &options.scan, cut, progress, stop, &mut summary);
     match facts {

@@ -124,6 +124,7 @@ fn check_input<I: Input>(
     let mut db = 0;
     let mut walk = Walk::default();
     let dialect = parser.header().dialect;
+    let mut guarded_page = None;
 
     loop {
         let event = match parser.next_event_with(&mut walk) {
@@ -142,7 +143,9 @@ fn check_input<I: Input>(
         };
         match event {
             Event::Entry(entry) => {
-                if origin.guard.as_deref().is_some_and(|guard| is_lost(guard, guard.alarm(), &entry)) {
+                if let Some(guard) = origin.guard.as_deref()
+                    && is_lost(guard, guard.alarm(), &mut guarded_page, &entry)
+                {
                     break;
                 }
                 hint.keys += 1;

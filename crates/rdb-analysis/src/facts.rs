@@ -1,5 +1,6 @@
 //! What is learned of a source besides its keys.
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdb_parser::{Checksum, Error, ErrorKind, Flavour, Header, RdbString};
@@ -9,6 +10,9 @@ use crate::memory::MemoryModel;
 use crate::source::{Guard, Origin};
 use crate::trailing::TrailingKind;
 use crate::warnings::WarningLog;
+
+/// Longest version of a server that is kept, in bytes.
+const MAX_VERSION_BYTES: usize = 64;
 
 /// What a pass learned of a source besides its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,25 +75,34 @@ pub struct Coverage {
 }
 
 impl SourceFacts {
+    /// Facts of a source of which nothing was counted.
     pub(crate) fn new(header: Header, rules: Rules) -> Self {
+        Self::of(header, rules, Learned::default(), Counts::default())
+    }
+
+    /// Facts of a source, from what a pass learned and counted up to here.
+    pub(crate) fn of(header: Header, rules: Rules, learned: Learned, counts: Counts) -> Self {
+        let Learned { flavour, server_version, created_at_s, used_memory_bytes } = learned;
+        let Counts { keys, skipped_keys: _, key_bytes, container_bytes, announced_keys, functions, warnings } =
+            counts;
         Self {
             header,
-            flavour: Flavour::Redis,
-            server_version: None,
-            created_at_s: None,
-            used_memory_bytes: None,
+            flavour,
+            server_version,
+            created_at_s,
+            used_memory_bytes,
             bytes: 0,
-            keys: 0,
-            key_bytes: 0,
-            container_bytes: 0,
+            keys,
+            key_bytes,
+            container_bytes,
             trailing_bytes: 0,
             trailing_kind: None,
             notes: Vec::new(),
-            announced_keys: 0,
-            functions: 0,
+            announced_keys,
+            functions,
             checksum: None,
             coverage: Coverage::default(),
-            warnings: WarningLog::default(),
+            warnings,
             memory_model: None,
             rules,
         }
@@ -114,57 +127,93 @@ impl SourceFacts {
         }
         self
     }
+}
 
-    /// What is known of the source as a whole, with nothing counted.
-    pub(crate) fn without_counts(&self) -> Self {
+/// What the records read so far tell of the whole source: all that a pass learns from one record and applies to
+/// later ones, besides the [state](rdb_parser::State) of its parser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub(crate) flavour: Flavour,
+    /// The first [`MAX_VERSION_BYTES`] of the version that the server states.
+    pub(crate) server_version: Option<String>,
+    /// Decides which keys count as expired.
+    pub(crate) created_at_s: Option<i64>,
+    pub(crate) used_memory_bytes: Option<u64>,
+}
+
+impl Default for Learned {
+    fn default() -> Self {
         Self {
-            flavour: self.flavour,
-            server_version: self.server_version.clone(),
-            created_at_s: self.created_at_s,
-            used_memory_bytes: self.used_memory_bytes,
-            ..Self::new(self.header, self.rules)
+            flavour: Flavour::Redis,
+            server_version: None,
+            created_at_s: None,
+            used_memory_bytes: None,
         }
     }
+}
 
-    /// Adds what was counted in another part of the source. What is known of the source as a whole stays.
-    pub(crate) fn add_counts(&mut self, part: Self) {
-        self.keys += part.keys;
-        self.key_bytes += part.key_bytes;
-        self.container_bytes += part.container_bytes;
-        self.announced_keys = self.announced_keys.saturating_add(part.announced_keys);
-        self.functions += part.functions;
-        self.warnings = std::mem::take(&mut self.warnings).merge(part.warnings);
-    }
-
-    /// Whether `other` knows the same of the source as a whole: what decides how its keys are measured.
-    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        self.flavour == other.flavour
-            && self.server_version == other.server_version
-            && self.created_at_s == other.created_at_s
-            && self.used_memory_bytes == other.used_memory_bytes
-    }
-
-    /// Forgets what is known of the source as a whole, for what `other` knows.
-    pub(crate) fn know_as(&mut self, other: &Self) {
-        self.flavour = other.flavour;
-        self.server_version.clone_from(&other.server_version);
-        self.created_at_s = other.created_at_s;
-        self.used_memory_bytes = other.used_memory_bytes;
-    }
-
+impl Learned {
+    /// Learns from an AUX field. A value that is no number where one is due changes nothing.
     pub(crate) fn learn(&mut self, name: RdbString<'_>, value: RdbString<'_>) {
         let (RdbString::Raw(name), RdbString::Raw(value)) = (name, value) else { return };
-        let text = || std::str::from_utf8(value).ok();
         match name {
-            b"valkey-ver" => self.server_version = text().map(str::to_owned),
+            b"valkey-ver" => self.server_version = version(value),
             // A Valkey file may state both; its own version is the one that counts.
             b"redis-ver" if self.flavour != Flavour::Valkey || self.server_version.is_none() => {
-                self.server_version = text().map(str::to_owned);
+                self.server_version = version(value);
             }
-            b"ctime" => self.created_at_s = text().and_then(|text| text.parse().ok()),
-            b"used-mem" => self.used_memory_bytes = text().and_then(|text| text.parse().ok()),
+            b"ctime" => self.created_at_s = number(value).or(self.created_at_s),
+            b"used-mem" => self.used_memory_bytes = number(value).or(self.used_memory_bytes),
             _ => {}
         }
+    }
+
+    /// The time by which keys count as expired, in milliseconds since 1970: that of the file, or `fallback_ms`.
+    pub(crate) fn time_ms(&self, fallback_ms: i64) -> i64 {
+        self.created_at_s.map_or(fallback_ms, |seconds| seconds.saturating_mul(1000))
+    }
+}
+
+/// The beginning of a version, which is all of any real one.
+fn version(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?;
+    let end = (0..=MAX_VERSION_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end))?;
+    Some(text.get(..end)?.to_owned())
+}
+
+fn number<T: FromStr>(value: &[u8]) -> Option<T> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// What a pass counts. Adding up the counts of the parts of a source, in any order, gives those of the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) keys: u64,
+    /// Keys that no server loads.
+    pub(crate) skipped_keys: u64,
+    pub(crate) key_bytes: u64,
+    pub(crate) container_bytes: u64,
+    pub(crate) announced_keys: u64,
+    pub(crate) functions: u64,
+    pub(crate) warnings: WarningLog,
+}
+
+impl Counts {
+    /// Keys read, with those that no server loads.
+    pub(crate) fn keys_read(&self) -> u64 {
+        self.keys + self.skipped_keys
+    }
+
+    /// Adds the counts of another part of the source.
+    pub(crate) fn add(&mut self, part: Self) {
+        let Self { keys, skipped_keys, key_bytes, container_bytes, announced_keys, functions, warnings } = part;
+        self.keys += keys;
+        self.skipped_keys += skipped_keys;
+        self.key_bytes += key_bytes;
+        self.container_bytes += container_bytes;
+        self.announced_keys = self.announced_keys.saturating_add(announced_keys);
+        self.functions += functions;
+        self.warnings = std::mem::take(&mut self.warnings).merge(warnings);
     }
 }
 

@@ -197,25 +197,40 @@ pub(crate) struct Measurer<M> {
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
+    /// Models of other rules that applied before, of which there are as many as servers differ. A file may change
+    /// the rules with every record, and a model takes longer to make than a record to read.
+    earlier: Vec<(Rules, M)>,
 }
 
 impl<M: MemoryGauge> Measurer<M> {
     pub(crate) fn new(rules: Rules, deep: bool) -> Self {
-        Self { memory: M::new(&rules), rules, deep, all_integers: false, watch_integers: false }
+        let memory = M::new(&rules);
+        Self { rules, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
     }
 
-    /// What is now known of the server.
+    /// A measurer of another part of the source, with the same rules.
+    pub(crate) fn for_part(&self) -> Self {
+        Self { rules: self.rules, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
+    }
+
+    /// The rules that apply.
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// More became known of the server.
+    /// Applies `rules` to the keys that follow.
     pub(crate) fn set_rules(&mut self, rules: Rules) {
-        if rules == self.rules {
-            self.rules = rules;
-        } else {
-            *self = Self::new(rules, self.deep);
+        if rules != self.rules {
+            let known = self.earlier.iter().position(|(earlier, _)| *earlier == rules);
+            let memory = match known {
+                Some(index) => self.earlier.swap_remove(index).1,
+                None => M::new(&rules),
+            };
+            let earlier = std::mem::replace(&mut self.memory, memory);
+            self.earlier.push((self.rules, earlier));
+            self.forget();
         }
+        self.rules = rules;
     }
 
     /// Nothing of the next entry's value was shown. What is left may be of one that was damaged.

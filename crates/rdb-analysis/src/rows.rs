@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rdb_parser::ErrorKind;
 
 use crate::analyze::scan_on_all_threads;
-use crate::facts::SourceFacts;
+use crate::facts::{Counts, SourceFacts};
 use crate::measure::KeyView;
 use crate::scan::{ScanOptions, Sink};
 use crate::source::{Progress, Source, SourceError};
@@ -15,14 +15,22 @@ use crate::split::{Absorbed, Collector, Cut, Inherited, Part};
 /// Bytes that are collected before they are passed on.
 const BLOCK_BYTES: usize = 64 << 10;
 
+/// Length of the ranges of a file whose keys are rendered side by side, and bytes that the rows of one may take: of
+/// small keys, rows are many times longer than records.
+const RANGE_BYTES: u64 = 64 << 10;
+const MAX_PART_BYTES: u64 = 2 << 20;
+
+/// Bytes that a byte of a name takes in a row at most: escaped, as `\u0000`.
+const MAX_ESCAPED_BYTES: u64 = 6;
+
 /// Bytes a key has in the file on average from which on rendering is not what takes the time.
 const LARGE_KEY_BYTES: u64 = 1024;
 
 /// Renders each key of a source with `render` on the threads of the current pool, and gives the bytes to
 /// `emit`, in file order, until `emit` breaks or `stop` is set.
 ///
-/// `render` appends to its buffer, which is empty where a block of keys begins. Memory is bounded: a few
-/// blocks for each thread.
+/// `render` appends to its buffer, which is empty where a block of keys begins. Memory is bounded: rows of at most
+/// 8 MiB for each thread, and one row of any length.
 ///
 /// # Errors
 ///
@@ -39,7 +47,7 @@ pub fn render_keys(
     let path = source.path.clone();
     let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
     let threads = rayon::current_num_threads();
-    let cut = Cut::buffered(options.range_bytes, threads);
+    let cut = Cut::buffered(options.range_bytes, RANGE_BYTES, threads);
     let facts = scan_on_all_threads(source, options, cut, progress, stop, &mut rendering);
     let facts = facts.map_err(|error| SourceError { path, error })?;
     // Whether anybody wants this last block makes no difference any more.
@@ -87,12 +95,12 @@ where
     type Part = Rows<'r, R>;
 
     fn new_part(&self, here: Inherited) -> Rows<'r, R> {
-        Rows { render: self.render, assumed: here, block: Vec::new() }
+        Rows { render: self.render, assumed: here, block: Vec::new(), is_full: false }
     }
 
-    fn wants_parts(&self, facts: &SourceFacts, here: Inherited) -> bool {
+    fn wants_parts(&self, counts: &Counts, here: Inherited) -> bool {
         // Where slots are named they change all the time, and an assumed one would be wrong.
-        here.slot.is_none() && facts.key_bytes < LARGE_KEY_BYTES.saturating_mul(facts.keys)
+        here.slot.is_none() && counts.key_bytes < LARGE_KEY_BYTES.saturating_mul(counts.keys)
     }
 
     fn absorb(&mut self, part: Rows<'r, R>, inherited: Inherited) -> Absorbed {
@@ -112,6 +120,7 @@ struct Rows<'r, R> {
     render: &'r R,
     assumed: Inherited,
     block: Vec<u8>,
+    is_full: bool,
 }
 
 impl<R> Sink for Rows<'_, R>
@@ -119,6 +128,11 @@ where
     R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind>,
 {
     fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        let name_bytes = key.key.decoded_len().saturating_mul(MAX_ESCAPED_BYTES);
+        if name_bytes.saturating_add(self.block.len() as u64) > MAX_PART_BYTES {
+            self.is_full = true;
+            return ControlFlow::Break(());
+        }
         ControlFlow::Continue((self.render)(key, &mut self.block))
     }
 }
@@ -129,7 +143,12 @@ where
 {
     const CAN_BE_CORRECTED: bool = false;
 
+    fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     fn clear(&mut self) {
         self.block.clear();
+        self.is_full = false;
     }
 }

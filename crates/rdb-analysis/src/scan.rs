@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 
 use rdb_parser::{
-    Entry, Error, ErrorKind, Event, Input, KeySink, Parser, SliceInput, Stretch, Warning, Window,
+    Checksum, Entry, Error, ErrorKind, Event, Header, Input, KeySink, Parser, SliceInput, State, Stretch,
+    Warning, Window,
 };
 
 use crate::assume::{Assumptions, Rules};
-use crate::facts::SourceFacts;
+use crate::facts::{Counts, Coverage, Learned, SourceFacts};
 use crate::measure::{KeyView, Measurer};
 use crate::memory::MemoryGauge;
 use crate::source::{Guard, Progress, Source, SourceData};
@@ -122,15 +123,42 @@ impl ScanOptions {
 }
 
 /// A pass under way.
+///
+/// What it carries from one record to the next is in its [`Learned`] and in the [state](State) of its parser,
+/// together [`Carried`]; what it counts is in its [`Counts`]. Both are all that matters where a source is scanned in
+/// ranges: see [`split`](crate::split).
 pub(crate) struct Pass<M> {
-    pub(crate) facts: SourceFacts,
+    pub(crate) learned: Learned,
+    pub(crate) counts: Counts,
+    pub(crate) coverage: Coverage,
+    checksum: Option<Checksum>,
     pub(crate) measurer: Measurer<M>,
     /// Absolute offset.
     pub(crate) end_of_last_key: u64,
-    /// Keys that no server loads.
-    passed_over: u64,
-    time_ms: i64,
+    /// The page of the file of which the guard was asked last, because a key in it has an empty name.
+    guarded_page: Option<u64>,
+    fallback_time_ms: i64,
     pub(crate) reported: Reported,
+}
+
+/// All that a sequential pass carries from one record to the next.
+///
+/// Anything else that decides how a record is read, or what is counted for it, is either the same for the whole
+/// source or makes the parser [not be between keys](Parser::is_between_keys).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) parser: State,
+    pub(crate) learned: Learned,
+}
+
+impl Carried {
+    /// Whether records are read and measured the same way with both. The database and slot of keys may differ: a
+    /// [collector](crate::split::Collector) corrects them.
+    pub(crate) fn reads_like(&self, other: &Self) -> bool {
+        let mut parser = self.parser;
+        (parser.db, parser.slot) = (other.parser.db, other.parser.slot);
+        parser == other.parser && self.learned == other.learned
+    }
 }
 
 /// Why a pass is not going on.
@@ -146,14 +174,18 @@ pub(crate) enum Halt {
 
 impl<M: MemoryGauge> Pass<M> {
     /// A pass that begins where `parser` stands.
-    pub(crate) fn new<I: Input>(parser: &Parser<I>, context: &Context<'_>, time_ms: i64) -> Self {
+    pub(crate) fn new<I: Input>(parser: &Parser<I>, context: &Context<'_>, fallback_time_ms: i64) -> Self {
+        let learned = Learned { flavour: parser.flavour(), ..Learned::default() };
         let rules = Rules::new(&context.options.assumptions, parser.header(), parser.flavour(), None);
         Self {
-            facts: SourceFacts::new(parser.header(), rules),
+            learned,
+            counts: Counts::default(),
+            coverage: Coverage::default(),
+            checksum: None,
             measurer: Measurer::new(rules, context.options.deep),
             end_of_last_key: 0,
-            passed_over: 0,
-            time_ms,
+            guarded_page: None,
+            fallback_time_ms,
             reported: Reported { bytes: 0, keys: 0 },
         }
     }
@@ -161,14 +193,21 @@ impl<M: MemoryGauge> Pass<M> {
     /// A pass over another part of the same source, beginning where `parser` stands.
     pub(crate) fn over_part<I: Input>(&self, parser: &Parser<I>) -> Self {
         Self {
-            facts: self.facts.without_counts(),
-            // With its tables, which take longer to make than many a part to scan.
-            measurer: self.measurer.clone(),
+            learned: self.learned.clone(),
+            counts: Counts::default(),
+            coverage: Coverage::default(),
+            checksum: None,
+            measurer: self.measurer.for_part(),
             end_of_last_key: 0,
-            passed_over: 0,
-            time_ms: self.time_ms,
+            guarded_page: None,
+            fallback_time_ms: self.fallback_time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
+    }
+
+    /// All that is carried to the next record.
+    pub(crate) fn carried<I: Input>(&self, parser: &Parser<I>) -> Carried {
+        Carried { parser: parser.state(), learned: self.learned.clone() }
     }
 
     /// Goes on to the first place at or behind `bound` at which no key has begun, giving each key to
@@ -196,7 +235,7 @@ impl<M: MemoryGauge> Pass<M> {
                 Ok(Stretch::End) => return Halt::End,
                 Ok(_) => continue,
                 Err(error) => {
-                    self.facts.coverage.note(&error, context.stop);
+                    self.coverage.note(&error, context.stop);
                     if error.is_contained() {
                         continue;
                     }
@@ -207,25 +246,22 @@ impl<M: MemoryGauge> Pass<M> {
             if matches!(event, Event::SelectDb { .. }) {
                 sink.select_db();
             }
-            self.record(&event);
+            let has_learned = self.record(&event);
             if is_end {
                 return Halt::End;
             }
-            self.facts.flavour = parser.flavour();
-            self.choose_rules(context);
+            if has_learned || self.learned.flavour != parser.flavour() {
+                self.learned.flavour = parser.flavour();
+                self.choose_rules(parser.header(), context);
+            }
         }
     }
 
-    /// Keys that were taken in, those that no server loads included.
-    pub(crate) fn taken(&self) -> u64 {
-        self.facts.keys + self.passed_over
-    }
-
-    /// Takes in what servers pass over when they load the file, and what is no key therefore.
+    /// Counts what servers skip when they load the file, and what is no key therefore.
     #[cold]
-    fn pass_over(&mut self, end: u64, rdb_bytes: u64) {
-        self.passed_over += 1;
-        self.facts.container_bytes += rdb_bytes;
+    fn skip_key(&mut self, end: u64, rdb_bytes: u64) {
+        self.counts.skipped_keys += 1;
+        self.counts.container_bytes += rdb_bytes;
         self.end_of_last_key = end;
     }
 
@@ -234,29 +270,33 @@ impl<M: MemoryGauge> Pass<M> {
         Keys { pass: self, context, guard: context.guard.map(|guard| (guard, guard.alarm())), sink }
     }
 
-    /// Takes in a record that is no key.
-    pub(crate) fn record(&mut self, event: &Event<'_>) {
-        let facts = &mut self.facts;
+    /// Counts a record that is no key. Gives whether it may have taught something.
+    pub(crate) fn record(&mut self, event: &Event<'_>) -> bool {
+        let counts = &mut self.counts;
         match *event {
             Event::Aux { name, value } => {
-                facts.learn(name, value);
-                if let Some(seconds) = facts.created_at_s {
-                    self.time_ms = seconds.saturating_mul(1000);
-                }
+                self.learned.learn(name, value);
+                return true;
             }
-            Event::ResizeDb { keys, .. } => facts.announced_keys = facts.announced_keys.saturating_add(keys),
-            Event::Function { .. } => facts.functions += 1,
-            Event::Warning { warning, offset } => facts.warnings.observe(warning, offset),
-            Event::End { checksum } => facts.checksum = Some(checksum),
+            Event::ResizeDb { keys, .. } => {
+                counts.announced_keys = counts.announced_keys.saturating_add(keys);
+            }
+            Event::Function { .. } => counts.functions += 1,
+            Event::Warning { warning, offset } => counts.warnings.observe(warning, offset),
+            Event::End { checksum } => self.checksum = Some(checksum),
             _ => {}
         }
+        false
     }
 
-    fn choose_rules(&mut self, context: &Context<'_>) {
-        let facts = &self.facts;
-        let version = facts.server_version.as_deref();
-        let rules = Rules::new(&context.options.assumptions, facts.header, facts.flavour, version);
-        self.measurer.set_rules(rules);
+    fn choose_rules(&mut self, header: Header, context: &Context<'_>) {
+        let Learned { flavour, server_version, .. } = &self.learned;
+        self.measurer.set_rules(Rules::new(
+            &context.options.assumptions,
+            header,
+            *flavour,
+            server_version.as_deref(),
+        ));
     }
 
     /// Looks at what follows the end, and sums up.
@@ -267,9 +307,12 @@ impl<M: MemoryGauge> Pass<M> {
         length: Option<u64>,
         end_mark: Option<&[u8; 40]>,
     ) -> SourceFacts {
-        let facts = &mut self.facts;
-        facts.rules = *self.measurer.rules();
-        facts.memory_model = M::IS_MODEL.then(|| facts.rules.model());
+        let rules = *self.measurer.rules();
+        let keys = self.counts.keys;
+        let mut facts = SourceFacts::of(parser.header(), rules, self.learned, self.counts);
+        facts.checksum = self.checksum;
+        facts.coverage = self.coverage;
+        facts.memory_model = M::IS_MODEL.then(|| rules.model());
         if facts.checksum.is_some() {
             let mut trailing = Trailing::default();
             match parser.show_trailing(|piece| trailing.show(piece)) {
@@ -281,8 +324,8 @@ impl<M: MemoryGauge> Pass<M> {
         facts.container_bytes += parser.container_bytes();
         facts.bytes = length.unwrap_or(parser.position());
         facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
-        self.reported.report(context.progress, parser.position(), facts.keys);
-        self.facts
+        self.reported.report(context.progress, parser.position(), keys);
+        facts
     }
 }
 
@@ -314,61 +357,77 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
 
     #[inline(always)]
     fn key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
-        if self.guard.is_some_and(|(guard, alarm)| is_lost(guard, alarm, entry)) {
+        if let Some((guard, alarm)) = self.guard
+            && is_lost(guard, alarm, &mut self.pass.guarded_page, entry)
+        {
             return ControlFlow::Break(Halt::End);
         }
         let end = entry.span.end;
         if !entry.warnings.is_empty() {
-            self.pass.facts.warnings.observe_entry(entry);
+            self.pass.counts.warnings.observe_entry(entry);
             if entry.warnings.contains(Warning::EmptyCollection) {
-                self.pass.pass_over(end, entry.rdb_bytes);
+                self.pass.skip_key(end, entry.rdb_bytes);
                 return ControlFlow::Continue(());
             }
         }
-        let Pass { facts, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
-        match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
+        let Pass { learned, counts, coverage, measurer, end_of_last_key, fallback_time_ms, reported, .. } =
+            &mut *self.pass;
+        let time_ms = learned.time_ms(*fallback_time_ms);
+        match self.sink.key(time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
             ControlFlow::Continue(Ok(())) => {
-                facts.keys += 1;
-                facts.key_bytes += entry.rdb_bytes;
+                counts.keys += 1;
+                counts.key_bytes += entry.rdb_bytes;
                 *end_of_last_key = end;
             }
             ControlFlow::Continue(Err(kind)) => {
-                facts.container_bytes += entry.rdb_bytes;
-                facts.coverage.note_damaged_key(&kind, entry.span.start);
+                counts.container_bytes += entry.rdb_bytes;
+                coverage.note_damaged_key(&kind, entry.span.start);
             }
             ControlFlow::Break(()) => {
-                facts.coverage.stop(end);
+                coverage.stop(end);
                 return ControlFlow::Break(Halt::Stopped);
             }
         }
         if end - reported.bytes >= PROGRESS_BYTES {
-            reported.report(self.context.progress, end, facts.keys);
+            reported.report(self.context.progress, end, counts.keys);
         }
         if self.context.stop.load(Ordering::Relaxed) {
-            facts.coverage.stop(end);
+            coverage.stop(end);
             return ControlFlow::Break(Halt::Stopped);
         }
         ControlFlow::Continue(())
     }
 }
 
+/// Bytes of a page of memory on the common platforms. Where pages are larger the guard is only asked more often.
+const PAGE_BYTES: u64 = 4096;
+
 /// Whether `entry` may be made of bytes that are not the source's. `alarm` is the guard's.
 ///
-/// A file that was cut inside the last page that is mapped shows zeros there without an alarm. Zeros
-/// read as a string with an empty name, of which an honest database has one at most: enough to have
-/// another look at the file.
+/// A file that was truncated inside the last page that is mapped shows zeros there without an alarm. Zeros
+/// read as a string with an empty name, of which an honest database has one at most: enough to ask the guard, once for
+/// each page of the file, because a file of zeros has more than a thousand such keys in each.
 #[inline(always)]
-pub(crate) fn is_lost(guard: &dyn Guard, alarm: &AtomicBool, entry: &Entry<'_>) -> bool {
+pub(crate) fn is_lost(
+    guard: &dyn Guard,
+    alarm: &AtomicBool,
+    guarded_page: &mut Option<u64>,
+    entry: &Entry<'_>,
+) -> bool {
     // The alarm may be set by a signal handler on this thread while the entry is read.
     compiler_fence(Ordering::SeqCst);
     let alarm = alarm.load(Ordering::Relaxed);
-    (alarm || entry.key.decoded_len() == 0) && is_behind_loss(guard, alarm, entry.span.end)
+    (alarm || entry.key.decoded_len() == 0) && is_behind_loss(guard, alarm, guarded_page, entry.span.end)
 }
 
 /// Whether a record that ends at `end` has bytes that were lost. The alarm may have been set by a thread
 /// that reads far behind it.
 #[cold]
-fn is_behind_loss(guard: &dyn Guard, alarm: bool, end: u64) -> bool {
+fn is_behind_loss(guard: &dyn Guard, alarm: bool, guarded_page: &mut Option<u64>, end: u64) -> bool {
+    let page = Some(end / PAGE_BYTES);
+    if std::mem::replace(guarded_page, page) == page && !alarm {
+        return false;
+    }
     match guard.loss() {
         Some(loss) => loss.offset.is_none_or(|offset| end > offset),
         None => alarm,

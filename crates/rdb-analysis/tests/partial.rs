@@ -76,8 +76,8 @@ fn another_version_and_damage_are_told_apart() {
     let options = Options::default();
     let partial = Partial::scan(source(0, &files[0]), &options, &(), &AtomicBool::new(false));
     let text = partial.expect("an RDB file").to_json().expect("written");
-    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
-    assert!(matches!(Partial::from_json(&newer, &options), Err(WireError::Version(2))));
+    let newer = text.replacen("\"version\":2", "\"version\":3", 1);
+    assert!(matches!(Partial::from_json(&newer, &options), Err(WireError::Version(3))));
     assert!(matches!(Partial::from_json(&text[..text.len() - 2], &options), Err(WireError::Json(_))));
     let unknown = text.replacen("\"dialect\":0", "\"dialect\":9", 1);
     assert!(matches!(Partial::from_json(&unknown, &options), Err(WireError::Unknown("dialect"))));

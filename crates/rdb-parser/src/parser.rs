@@ -120,6 +120,8 @@ pub(crate) enum Record {
 pub struct State {
     /// Magic and version of the file.
     pub header: Header,
+    /// Which server's opcode and type numbering applies: that of the header, or Dragonfly's.
+    pub dialect: Dialect,
     /// The kind of server, as far as it is known.
     pub flavour: Flavour,
     /// The logical database.
@@ -209,18 +211,20 @@ impl<I: Input> Parser<I> {
         };
         // Whatever stands before the header belongs to no key either.
         let container_bytes = input.position();
-        Self { container_bytes, ..Self::with_state(input, State { header, flavour, db: 0, slot: None }) }
+        let state = State { header, dialect: header.dialect, flavour, db: 0, slot: None };
+        Self { container_bytes, ..Self::with_state(input, state) }
     }
 
     fn with_state(input: I, state: State) -> Self {
+        let State { header, dialect, flavour, db, slot } = state;
         Self {
             container_bytes: 0,
             input,
-            header: state.header,
-            dialect: state.flavour.dialect(state.header.dialect),
-            flavour: state.flavour,
-            db: state.db,
-            slot: state.slot,
+            header,
+            dialect,
+            flavour,
+            db,
+            slot,
             prefix: Prefix::default(),
             finished: false,
             detour: false,
@@ -232,14 +236,38 @@ impl<I: Input> Parser<I> {
 
     /// What is known at this point of the file.
     pub fn state(&self) -> State {
-        State { header: self.header, flavour: self.flavour, db: self.db, slot: self.slot }
+        let Self { header, dialect, flavour, db, slot, .. } = *self;
+        State { header, dialect, flavour, db, slot }
     }
 
-    /// Whether the [state](Self::state) is all that matters for what follows: no opcode was read that
-    /// belongs to a key yet to come, no hash template, no piece of a value that goes on, and no part of
-    /// a compressed blob. Only then can another parser [go on](Parser::resume) here.
+    /// Whether another parser can [go on](Parser::resume) here: the [state](Self::state) says all that
+    /// matters for the records to come, no prefix opcode of the next key was read, every event
+    /// of what was read was given, and the file has not ended.
     pub fn is_between_keys(&self) -> bool {
-        self.prefix.start.is_none() && self.rare.is_irrelevant()
+        // Every field, so that a new one is either part of the state or looked at here.
+        let Self {
+            input: _,
+            header: _,
+            dialect: _,
+            flavour: _,
+            db: _,
+            slot: _,
+            prefix,
+            finished,
+            // Says that `rare` is to be looked at, which is done here.
+            detour: _,
+            container_bytes: _,
+            scratch: _,
+            meta: _,
+            rare,
+        } = self;
+        prefix.start.is_none() && !finished && !rare.has_pending_events() && rare.is_irrelevant()
+    }
+
+    /// Whether the [state](Self::state) says all that matters for how later records are read: there is no hash
+    /// template, no chunked value that is not complete, and no compressed blob that is being read.
+    pub fn is_described_by_state(&self) -> bool {
+        self.rare.is_irrelevant()
     }
 
     /// The magic and version of the file.

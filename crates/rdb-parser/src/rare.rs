@@ -49,9 +49,15 @@ pub(crate) struct Rare {
 }
 
 impl Rare {
-    /// Whether nothing of it matters for the records to come.
+    /// Whether nothing of it matters for how the records to come are read.
     pub(crate) fn is_irrelevant(&self) -> bool {
-        self.templates.is_empty() && self.chunks.is_irrelevant() && self.blob.is_none()
+        let Self { templates, chunks, blob, spare: _, surroundings, end: _, notices: _ } = self;
+        templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && surroundings.is_none()
+    }
+
+    /// Whether events of records that were read are still to be given.
+    pub(crate) fn has_pending_events(&self) -> bool {
+        self.end.is_some() || !self.notices.is_empty()
     }
 
     /// Takes over the warnings of the parser of the blob at `offset`.
@@ -109,9 +115,14 @@ impl<I: Input> Parser<I> {
     /// Reads a record of which the opcode, at `start`, was read.
     #[cold]
     pub(crate) fn read_rare_record(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Record> {
-        if rare.is_dragonflys() {
-            self.infer_dragonfly(start);
-        }
+        let is_inferred = rare.is_dragonflys() && self.infer_dragonfly(start);
+        let record = self.read_rare_body(rare, byte, start)?;
+        // The warning that Dragonfly was inferred comes before the key whose prefix opcode shows it: a caller learns
+        // what a record tells of the file before the keys to which it applies.
+        Ok(if is_inferred && matches!(record, Record::Prefix) { Record::Detour } else { record })
+    }
+
+    fn read_rare_body(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Record> {
         match rare {
             RareRecord::HashTemplate => self.read_template(start)?,
             RareRecord::KeyMetadata => return self.read_key_metadata(start),
@@ -131,13 +142,16 @@ impl<I: Input> Parser<I> {
         Ok(Record::Other { opcode: byte })
     }
 
-    /// A record that only Dragonfly writes tells who wrote the file, if nothing else did.
-    fn infer_dragonfly(&mut self, start: u64) {
-        if self.dialect != Dialect::Dragonfly {
+    /// Learns from a record that only Dragonfly writes who wrote the file, if nothing has told before. Gives whether
+    /// that is news.
+    fn infer_dragonfly(&mut self, start: u64) -> bool {
+        let is_news = self.dialect != Dialect::Dragonfly;
+        if is_news {
             self.dialect = Dialect::Dragonfly;
             self.flavour = Flavour::Dragonfly;
             self.note(Warning::InferredDragonfly, start);
         }
+        is_news
     }
 
     fn read_template(&mut self, start: u64) -> Result<()> {

@@ -1,20 +1,26 @@
 //! Sums by database, type, encoding and time to expiry.
 //!
-//! One table of cells per database, indexed by type, encoding and whether there is an expiry, holds everything
-//! but the time to expiry; the groupings of a report are its margins. So a key costs one addition per number,
-//! or two if it has an expiry, not one for each grouping.
+//! One table of cells, indexed by type, encoding and whether there is an expiry, takes the keys of a run
+//! without a change of database. Where the database changes, the cells that were touched are added to the sums
+//! of the database and to those over all. So a key costs one addition per number, or two if it has an expiry, and
+//! not one for each grouping; and a change of database costs no more than the keys before it did.
 
 use std::collections::BTreeMap;
 
 use rdb_parser::ModuleId;
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{Add, Bounded};
 use crate::encoding::Encoding;
 use crate::measure::{DataType, Measure};
 
-/// Databases and module types that are told apart. Real files have a handful of each; a hostile one must
-/// not grow the tables, so the rest is summed under "other".
-const MAX_TOLD_APART: usize = 1024;
+/// Databases with sums of their own: the smallest numbers. Real files have a handful; a hostile one must not
+/// grow the table, so all others are summed together.
+const MAX_DATABASES: usize = 1024;
+
+/// Types, besides those that every server has, with sums and lists of their own: the first in their order. The others
+/// are reported as one type, [`OTHER_MODULES`].
+pub(crate) const MAX_OTHER_TYPES: usize = 64;
 
 const MILLISECONDS: [(ExpiryBucket, i64); 5] = [
     (ExpiryBucket::WithinHour, 3_600_000),
@@ -117,24 +123,15 @@ impl Group {
     }
 }
 
-/// A database, or what [`MAX_TOLD_APART`] left over, which sorts last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Db {
-    Number(u64),
-    Other,
-}
-
-impl Db {
-    fn number(self) -> Option<u64> {
-        match self {
-            Self::Number(db) => Some(db),
-            Self::Other => None,
-        }
+impl Add for Group {
+    fn add_all(&mut self, other: Self) {
+        self.merge(&other);
     }
 }
 
 const BUILT_IN: usize = DataType::BUILT_IN.len();
 const ENCODINGS: usize = Encoding::ALL.len();
+const CELLS: usize = BUILT_IN * ENCODINGS * 2;
 
 /// What the keys of a cell have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,58 +147,114 @@ impl CellId {
         let Measure { data_type, encoding, expires_at_ms, .. } = *measure;
         Self { data_type, encoding, expires: expires_at_ms.is_some() }
     }
+
+    /// The index of a cell of a type that every server has.
+    #[inline(always)]
+    fn built_in_index(self) -> Option<usize> {
+        let row = self.data_type.built_in_index()?;
+        Some((row * ENCODINGS + self.encoding as usize) * 2 + usize::from(self.expires))
+    }
+
+    /// The cell with this index.
+    fn of_index(index: usize) -> Self {
+        Self {
+            data_type: DataType::BUILT_IN[index / 2 / ENCODINGS],
+            encoding: Encoding::ALL[index / 2 % ENCODINGS],
+            expires: index % 2 == 1,
+        }
+    }
 }
 
-/// The cells of one database.
+/// Stands for the module types without sums of their own: all bits set but the version.
+pub(crate) const OTHER_MODULES: DataType = DataType::Module(ModuleId(!1023));
+
+/// Cells of one type.
+#[derive(Clone, Debug, Default)]
+struct TypeCells(BTreeMap<(Encoding, bool), Group>);
+
+impl Add for TypeCells {
+    fn add_all(&mut self, other: Self) {
+        for (id, group) in other.0 {
+            self.0.entry(id).or_default().merge(&group);
+        }
+    }
+}
+
+/// Sums by type, encoding and whether there is an expiry.
 #[derive(Debug, Default)]
-struct DbCells {
-    /// By type, encoding, and whether the keys expire.
-    built_in: [[[Group; 2]; ENCODINGS]; BUILT_IN],
-    /// Types that only some servers have.
-    others: BTreeMap<CellId, Group>,
+struct Cells {
+    /// Of the types that every server has; made with the first key.
+    built_in: Option<Box<[Group; CELLS]>>,
+    /// Indices of those with keys in them.
+    touched: Vec<u8>,
+    /// Of the types that only some servers have.
+    others: Bounded<DataType, TypeCells, MAX_OTHER_TYPES>,
 }
 
-impl DbCells {
+const _: () = assert!(CELLS <= 1 << u8::BITS, "an index of a cell fits in a byte");
+
+impl Cells {
     #[inline(always)]
     fn cell(&mut self, id: CellId) -> &mut Group {
-        match id.data_type.built_in_index() {
-            Some(row) => &mut self.built_in[row][id.encoding as usize][usize::from(id.expires)],
+        match id.built_in_index() {
+            Some(index) => {
+                let cells = self.built_in.get_or_insert_with(|| Box::new([Group::default(); CELLS]));
+                let cell = &mut cells[index];
+                if cell.keys == 0 {
+                    #[allow(clippy::cast_possible_truncation, reason = "asserted above")]
+                    self.touched.push(index as u8);
+                }
+                cell
+            }
             None => self.other(id),
         }
     }
 
     #[cold]
     fn other(&mut self, id: CellId) -> &mut Group {
-        let id = if self.others.len() < MAX_TOLD_APART || self.others.contains_key(&id) {
-            id
-        } else {
-            CellId { data_type: DataType::Module(OTHER_MODULES), encoding: Encoding::Raw, ..id }
+        let cells = match id.data_type {
+            OTHER_MODULES => self.others.rest(),
+            data_type => self.others.value(data_type),
         };
-        self.others.entry(id).or_default()
+        cells.0.entry((id.encoding, id.expires)).or_default()
     }
 
-    fn cells(&self) -> impl Iterator<Item = (CellId, &Group)> {
-        let built_in = DataType::BUILT_IN.into_iter().zip(&self.built_in).flat_map(|(data_type, row)| {
-            Encoding::ALL.into_iter().zip(row).flat_map(move |(encoding, cells)| {
-                let id = move |expires| CellId { data_type, encoding, expires };
-                [false, true].map(id).into_iter().zip(cells)
-            })
+    /// The sums that have keys in them.
+    fn iter(&self) -> impl Iterator<Item = (CellId, &Group)> {
+        let built_in = self.built_in.iter().flat_map(|cells| cells.iter().enumerate());
+        let built_in = built_in.map(|(index, group)| (CellId::of_index(index), group));
+        let others = self.others.iter().flat_map(|(data_type, cells)| {
+            let data_type = data_type.unwrap_or(OTHER_MODULES);
+            let id = move |&(encoding, expires): &_| CellId { data_type, encoding, expires };
+            cells.0.iter().map(move |(rest, group)| (id(rest), group))
         });
-        let others = self.others.iter().map(|(&id, cell)| (id, cell));
-        built_in.chain(others).filter(|(_, cell)| cell.keys > 0)
+        built_in.chain(others).filter(|(_, group)| group.keys > 0)
+    }
+
+    /// Takes all sums out, giving each to `take`.
+    fn drain(&mut self, mut take: impl FnMut(CellId, &Group)) {
+        if let Some(cells) = &mut self.built_in {
+            for index in self.touched.drain(..) {
+                let group = std::mem::take(&mut cells[usize::from(index)]);
+                take(CellId::of_index(usize::from(index)), &group);
+            }
+        }
+        let others = Self { others: std::mem::take(&mut self.others), ..Self::default() };
+        others.iter().for_each(|(id, group)| take(id, group));
     }
 }
-
-/// Stands for the module types that were not told apart: all bits set but the version, which no real
-/// name gives.
-const OTHER_MODULES: ModuleId = ModuleId(!1023);
 
 /// The sums of a report.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    dbs: Vec<(Db, DbCells)>,
-    /// Index of the database of the last key.
-    current: usize,
+    /// The database of the last key.
+    db: u64,
+    /// Sums over the keys since the database has changed, which are in none of the others.
+    recent: Cells,
+    /// Sums over all other keys.
+    cells: Cells,
+    /// Sums over them by database.
+    dbs: Bounded<u64, Group, MAX_DATABASES>,
     /// Keys with an expiry by the time to it.
     expiry: [Group; ExpiryBucket::ALL.len()],
 }
@@ -212,46 +265,97 @@ impl Groups {
         if let Some(at_ms) = measure.expires_at_ms {
             self.expiry[ExpiryBucket::of(now_ms, at_ms) as usize].add(measure);
         }
-        self.db(Db::Number(measure.db)).cell(CellId::of(measure)).add(measure);
-    }
-
-    #[inline(always)]
-    fn db(&mut self, db: Db) -> &mut DbCells {
-        if self.dbs.get(self.current).is_none_or(|(current, _)| *current != db) {
-            self.select(db);
+        if measure.db != self.db {
+            self.select(measure.db);
         }
-        &mut self.dbs[self.current].1
+        self.recent.cell(CellId::of(measure)).add(measure);
     }
 
     #[cold]
-    fn select(&mut self, db: Db) {
-        let known = |dbs: &[(Db, DbCells)], db| dbs.iter().position(|(known, _)| *known == db);
-        let full = self.dbs.len() >= MAX_TOLD_APART;
-        let db = if full && known(&self.dbs, db).is_none() { Db::Other } else { db };
-        self.current = known(&self.dbs, db).unwrap_or_else(|| {
-            self.dbs.push((db, DbCells::default()));
-            self.dbs.len() - 1
+    fn select(&mut self, db: u64) {
+        self.settle_recent();
+        self.db = db;
+    }
+
+    /// Adds the sums over recent keys to the others.
+    fn settle_recent(&mut self) {
+        let Self { db, recent, cells, dbs, expiry: _ } = self;
+        let mut all = Group::default();
+        recent.drain(|id, group| {
+            cells.cell(id).merge(group);
+            all.merge(group);
         });
-    }
-
-    pub(crate) fn merge(mut self, other: &Self) -> Self {
-        for (db, cells) in &other.dbs {
-            for (id, cell) in cells.cells() {
-                self.db(*db).cell(id).merge(cell);
-            }
+        if all.keys > 0 {
+            dbs.value(*db).merge(&all);
         }
-        self.add_expiry(&other.expiry);
-        self
     }
 
-    /// The cells of all databases, in the order in which they are to be [added](Self::add_cell) elsewhere;
-    /// `None` for databases that were not told apart.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (Option<u64>, CellId, &Group)> {
-        self.dbs.iter().flat_map(|(db, cells)| cells.cells().map(|(id, group)| (db.number(), id, group)))
+    /// Adds the sums over other keys.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.settle_recent();
+        other.settle_recent();
+        let Self { db: _, recent: _, mut cells, dbs, expiry } = other;
+        cells.drain(|id, group| self.cells.cell(id).merge(group));
+        self.dbs.merge(dbs);
+        self.add_expiry(&expiry);
     }
 
-    pub(crate) fn add_cell(&mut self, db: Option<u64>, id: CellId, group: &Group) {
-        self.db(db.map_or(Db::Other, Db::Number)).cell(id).merge(group);
+    /// Makes all keys, which are of one database, keys of `db`.
+    pub(crate) fn correct_db(&mut self, db: u64) {
+        debug_assert_eq!(self.dbs.iter().count(), 0, "all keys are recent");
+        self.db = db;
+    }
+
+    pub(crate) fn totals(&self) -> Group {
+        self.sums(|_| ()).into_values().next().unwrap_or_default()
+    }
+
+    pub(crate) fn by_type(&self) -> BTreeMap<DataType, Group> {
+        self.sums(|id| id.data_type)
+    }
+
+    pub(crate) fn by_encoding(&self) -> BTreeMap<(DataType, Encoding), Group> {
+        self.sums(|id| (id.data_type, id.encoding))
+    }
+
+    /// By database in ascending order; last, without a number, those that have no sums of their own.
+    pub(crate) fn by_db(&self) -> Vec<(Option<u64>, Group)> {
+        let mut dbs = self.dbs.clone();
+        let recent = self.recent.iter().fold(Group::default(), |mut sum, (_, group)| {
+            sum.merge(group);
+            sum
+        });
+        if recent.keys > 0 {
+            dbs.value(self.db).merge(&recent);
+        }
+        dbs.into_values().collect()
+    }
+
+    pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {
+        let lasting = self.sums(|id| id.expires).remove(&false).unwrap_or_default();
+        ExpiryBucket::ALL.into_iter().zip(self.expiry).map(move |(bucket, group)| match bucket {
+            ExpiryBucket::Never => (bucket, lasting),
+            _ => (bucket, group),
+        })
+    }
+
+    /// The sums that all others but those by database and by time to expiry are made of, to be
+    /// [added](Self::add_cell) elsewhere.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (CellId, &Group)> {
+        self.cells.iter().chain(self.recent.iter())
+    }
+
+    /// Adds such a sum.
+    pub(crate) fn add_cell(&mut self, id: CellId, group: &Group) {
+        self.cells.cell(id).merge(group);
+    }
+
+    /// Adds the sum of a [database](Self::by_db).
+    pub(crate) fn add_db(&mut self, db: Option<u64>, group: &Group) {
+        match db {
+            Some(db) => self.dbs.value(db).merge(group),
+            None => self.dbs.rest().merge(group),
+        }
     }
 
     /// Sums over the keys with an expiry by the time to it.
@@ -266,44 +370,10 @@ impl Groups {
         }
     }
 
-    /// Moves all keys, which are of one database, to `db`.
-    pub(crate) fn settle(&mut self, db: u64) {
-        for (known, _) in &mut self.dbs {
-            *known = Db::Number(db);
-        }
-    }
-
-    pub(crate) fn totals(&self) -> Group {
-        self.sums(|_, _| ()).into_values().next().unwrap_or_default()
-    }
-
-    pub(crate) fn by_type(&self) -> BTreeMap<DataType, Group> {
-        self.sums(|_, id| id.data_type)
-    }
-
-    pub(crate) fn by_encoding(&self) -> BTreeMap<(DataType, Encoding), Group> {
-        self.sums(|_, id| (id.data_type, id.encoding))
-    }
-
-    /// By database in ascending order; `None` for those that were not told apart.
-    pub(crate) fn by_db(&self) -> Vec<(Option<u64>, Group)> {
-        self.sums(|db, _| db).into_iter().map(|(db, group)| (db.number(), group)).collect()
-    }
-
-    pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {
-        let lasting = self.sums(|_, id| id.expires).remove(&false).unwrap_or_default();
-        ExpiryBucket::ALL.into_iter().zip(self.expiry).map(move |(bucket, group)| match bucket {
-            ExpiryBucket::Never => (bucket, lasting),
-            _ => (bucket, group),
-        })
-    }
-
-    fn sums<K: Ord>(&self, key: impl Fn(Db, CellId) -> K) -> BTreeMap<K, Group> {
+    fn sums<K: Ord>(&self, key: impl Fn(CellId) -> K) -> BTreeMap<K, Group> {
         let mut sums = BTreeMap::<K, Group>::new();
-        for (db, cells) in &self.dbs {
-            for (id, cell) in cells.cells() {
-                sums.entry(key(*db, id)).or_default().merge(cell);
-            }
+        for (id, group) in self.cells() {
+            sums.entry(key(id)).or_default().merge(group);
         }
         sums
     }

@@ -1,5 +1,6 @@
 //! Aggregates that grow by one key at a time and merge in any order.
 
+mod bounded;
 mod groups;
 mod top;
 
@@ -15,6 +16,11 @@ pub(crate) use groups::{CellId, Groups};
 pub use groups::{ExpiryBucket, Group};
 pub use top::Rank;
 pub(crate) use top::TopKeys;
+
+/// Bytes of listed names that a part of a file may hold: so many, and so many more for each key of the lists. Many
+/// parts wait at a time until it is their turn.
+const MAX_NAME_BYTES_IN_PART: usize = 512 << 10;
+const ORDINARY_NAME_BYTES: usize = 512;
 
 /// The aggregates of a report.
 #[derive(Debug)]
@@ -33,28 +39,25 @@ impl Summary {
         Self { groups, top }
     }
 
-    /// Makes its keys those of the source with the given index. Until then they are of the first.
-    pub(crate) fn belong_to(&mut self, source: usize) {
-        self.top.belong_to(source);
+    /// Changes the source of every listed key, in such a way that their order stays.
+    pub(crate) fn change_sources(&mut self, change: impl Fn(usize) -> usize) {
+        self.top.change_sources(change);
     }
 
     fn new_like(&self) -> Self {
         Self { groups: Groups::default(), top: self.top.new_like() }
     }
 
-    /// The aggregates over the keys of both. Associative and commutative.
-    pub(crate) fn merge(self, other: Self) -> Self {
-        Self { groups: self.groups.merge(&other.groups), top: self.top.merge(other.top) }
+    /// Adds the aggregates over other keys. Associative and commutative.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.groups.merge(other.groups);
+        self.top.merge(other.top);
     }
 
-    fn add(&mut self, other: Self) {
-        let so_far = std::mem::replace(self, other.new_like());
-        *self = so_far.merge(other);
-    }
-
-    fn settle(&mut self, inherited: Inherited) {
-        self.groups.settle(inherited.db);
-        self.top.settle(inherited);
+    /// Corrects the database and slot of keys, which are all of one database.
+    fn correct(&mut self, inherited: Inherited) {
+        self.groups.correct_db(inherited.db);
+        self.top.correct(inherited);
     }
 }
 
@@ -74,14 +77,14 @@ impl Collector for Summary {
     type Part = SummaryPart;
 
     fn new_part(&self, _: Inherited) -> SummaryPart {
-        SummaryPart { inherited: self.new_like(), own: None }
+        SummaryPart { inherited: self.new_like(), own: None, is_full: false }
     }
 
     fn absorb(&mut self, mut part: SummaryPart, inherited: Inherited) -> Absorbed {
-        part.inherited.settle(inherited);
-        self.add(part.inherited);
+        part.inherited.correct(inherited);
+        self.merge(part.inherited);
         if let Some(own) = part.own {
-            self.add(own);
+            self.merge(own);
         }
         Absorbed::Taken
     }
@@ -94,12 +97,26 @@ pub(crate) struct SummaryPart {
     inherited: Summary,
     /// Of the others.
     own: Option<Summary>,
+    is_full: bool,
+}
+
+impl SummaryPart {
+    /// The aggregates that the next key belongs to.
+    #[inline(always)]
+    fn current(&mut self) -> &mut Summary {
+        self.own.as_mut().unwrap_or(&mut self.inherited)
+    }
 }
 
 impl Sink for SummaryPart {
     #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        self.own.as_mut().unwrap_or(&mut self.inherited).key(now_ms, key)
+        let current = self.current();
+        if current.top.name_bytes() > MAX_NAME_BYTES_IN_PART + current.top.limit() * ORDINARY_NAME_BYTES {
+            self.is_full = true;
+            return ControlFlow::Break(());
+        }
+        current.key(now_ms, key)
     }
 
     fn select_db(&mut self) {
@@ -110,7 +127,11 @@ impl Sink for SummaryPart {
 impl Part for SummaryPart {
     const CAN_BE_CORRECTED: bool = true;
 
+    fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     fn clear(&mut self) {
-        *self = Self { inherited: self.inherited.new_like(), own: None };
+        *self = Self { inherited: self.inherited.new_like(), own: None, is_full: false };
     }
 }

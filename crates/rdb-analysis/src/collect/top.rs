@@ -1,18 +1,19 @@
 //! The largest keys of each type.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use rdb_parser::ErrorKind;
 
+use super::bounded::{Add, Bounded};
+use super::groups::{MAX_OTHER_TYPES, OTHER_MODULES};
 use crate::measure::{DataType, KeyView, Measure};
 use crate::split::Inherited;
 
-/// Types, besides those that every server has, for which a list is kept; see the groups for why there is a limit.
-const MAX_OTHER_TYPES: usize = 64;
-
-/// Bytes of a key's name that are kept. Names may be as long as values.
-pub(crate) const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
+/// Bytes of a key's name that are kept, of a type that every server has and of another one. Names may be as long as
+/// values, and there may be [`MAX_OTHER_TYPES`] lists of other types.
+const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
+const MAX_KEPT_OTHER_KEY_BYTES: usize = 4 << 10;
 
 /// The measure that makes a key big. A key of which it is not known comes after all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,23 +70,42 @@ pub(crate) struct TopKey {
     pub(crate) source: usize,
 }
 
-/// What decides the order of a list; less is better. By rank, and where that is equal by database, name,
-/// source and place, so that no two keys are equal and the order of arrival does not matter.
+/// What decides the order of a list; less is better. Where keys rank alike, what people would look for next
+/// decides: the payload, the number of elements, the name. Database, source and place come last, so that no two
+/// keys are equal and the order of arrival does not matter.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Standing<'a> {
-    rank: Reverse<Option<u64>>,
-    db: u64,
+    sizes: Reverse<Sizes>,
     key: &'a [u8],
+    db: u64,
     source: usize,
     offset: u64,
 }
 
+/// The numbers in a [`Standing`]; more is better, and not known is worst.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Sizes {
+    rank: Option<u64>,
+    value_bytes: Option<u64>,
+    elements: Option<u64>,
+}
+
+impl Sizes {
+    fn new(rank: Option<u64>, measure: &Measure) -> Self {
+        Self { rank, value_bytes: measure.value_bytes, elements: measure.elements }
+    }
+}
+
 impl TopKey {
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.rank, &self.measure)
+    }
+
     fn standing(&self) -> Standing<'_> {
         Standing {
-            rank: Reverse(self.rank),
-            db: self.measure.db,
+            sizes: Reverse(self.sizes()),
             key: &self.key,
+            db: self.measure.db,
             source: self.source,
             offset: self.measure.offset,
         }
@@ -109,17 +129,37 @@ impl PartialOrd for TopKey {
 #[derive(Debug)]
 pub(crate) struct TopKeys {
     rank: Rank,
-    limit: usize,
-    built_in: [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
+    built_in: [List; DataType::BUILT_IN.len()],
     /// Types that only some servers have.
-    others: BTreeMap<DataType, BinaryHeap<TopKey>>,
-    /// Where names are decoded.
+    others: Bounded<DataType, List, MAX_OTHER_TYPES>,
+    limit: usize,
+    names: Names,
+}
+
+/// Where names are decoded, and the bytes allocated for those that were kept.
+#[derive(Debug, Default)]
+struct Names {
     scratch: Vec<u8>,
+    kept_bytes: usize,
+}
+
+/// The largest keys of a type.
+#[derive(Clone, Debug, Default)]
+struct List {
+    keys: BinaryHeap<TopKey>,
+    /// Keys it has at most; 0 before the first.
+    limit: usize,
 }
 
 impl TopKeys {
     pub(crate) fn new(rank: Rank, limit: usize) -> Self {
-        Self { rank, limit, built_in: Default::default(), others: BTreeMap::new(), scratch: Vec::new() }
+        Self {
+            rank,
+            built_in: Default::default(),
+            others: Bounded::default(),
+            limit,
+            names: Names::default(),
+        }
     }
 
     /// Empty lists of the same kind.
@@ -136,117 +176,153 @@ impl TopKeys {
     pub(crate) fn observe(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
-        let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
-            return Ok(());
-        };
-        if list.len() == limit && list.peek().is_none_or(|worst| rank < worst.rank) {
+        let list = list_of(&mut self.built_in, &mut self.others, key.measure.data_type);
+        if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
             return Ok(());
         }
         // A copy, so that the key itself need not be in memory to be passed over.
         let key = *key;
-        insert(list, limit, &mut self.scratch, rank, &key)
+        list.insert(limit, &mut self.names, rank, &key)
+    }
+
+    /// Keys of each list at most.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Bytes allocated for the names of keys.
+    pub(crate) fn name_bytes(&self) -> usize {
+        self.names.kept_bytes
     }
 
     /// Corrects the database and slot of keys, which are all of one database: that does not change their
     /// order.
-    pub(crate) fn settle(&mut self, inherited: Inherited) {
+    pub(crate) fn correct(&mut self, inherited: Inherited) {
+        self.change_keys(|key| {
+            key.measure.db = inherited.db;
+            key.measure.slot = inherited.slot(key.measure.slot);
+        });
+    }
+
+    /// Changes the source of every key, in such a way that their order stays.
+    pub(crate) fn change_sources(&mut self, change: impl Fn(usize) -> usize) {
+        self.change_keys(|key| key.source = change(key.source));
+    }
+
+    fn change_keys(&mut self, mut change: impl FnMut(&mut TopKey)) {
         for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
-            let mut keys = std::mem::take(list).into_vec();
-            for key in &mut keys {
-                key.measure.db = inherited.db;
-                key.measure.slot = inherited.slot(key.measure.slot);
-            }
-            *list = keys.into();
+            let mut keys = std::mem::take(&mut list.keys).into_vec();
+            keys.iter_mut().for_each(&mut change);
+            list.keys = keys.into();
         }
     }
 
-    pub(crate) fn merge(mut self, other: Self) -> Self {
-        let others = other.others.into_values();
-        for key in other.built_in.into_iter().chain(others).flatten() {
-            self.push(key);
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.built_in.iter_mut().zip(other.built_in) {
+            mine.add_all(theirs);
         }
-        self
+        self.others.merge(other.others);
     }
 
     /// Offers a key that another list of this rank kept.
     pub(crate) fn insert(&mut self, measure: Measure, key: Vec<u8>, key_bytes: u64) {
-        self.push(TopKey { rank: self.rank.of(&measure), measure, key, key_bytes, source: 0 });
-    }
-
-    fn push(&mut self, key: TopKey) {
-        let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
-            return;
-        };
-        list.push(key);
-        if list.len() > self.limit {
-            list.pop();
-        }
-    }
-
-    /// Makes all keys those of a source, which does not change their order.
-    pub(crate) fn belong_to(&mut self, source: usize) {
-        for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
-            let mut keys = std::mem::take(list).into_vec();
-            for key in &mut keys {
-                key.source = source;
-            }
-            *list = keys.into();
-        }
+        let limit = self.limit;
+        let list = list_of(&mut self.built_in, &mut self.others, measure.data_type);
+        list.push(limit, TopKey { rank: self.rank.of(&measure), measure, key, key_bytes, source: 0 });
     }
 
     /// All keys, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &TopKey> {
-        self.built_in.iter().chain(self.others.values()).flatten()
+        let others = self.others.iter().map(|(_, list)| list);
+        self.built_in.iter().chain(others).flat_map(|list| &list.keys)
     }
 
     /// The lists that are not empty, best key first.
     pub(crate) fn into_lists(self) -> impl Iterator<Item = (DataType, Vec<TopKey>)> {
         let built_in = DataType::BUILT_IN.into_iter().zip(self.built_in);
+        let others = self.others.into_values();
+        let others = others.map(|(data_type, list)| (data_type.unwrap_or(OTHER_MODULES), list));
         built_in
-            .chain(self.others)
-            .map(|(data_type, list)| (data_type, list.into_sorted_vec()))
+            .chain(others)
+            .map(|(data_type, list)| (data_type, list.keys.into_sorted_vec()))
             .filter(|(_, list)| !list.is_empty())
     }
 }
 
 #[inline(always)]
 fn list_of<'a>(
-    built_in: &'a mut [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
-    others: &'a mut BTreeMap<DataType, BinaryHeap<TopKey>>,
+    built_in: &'a mut [List; DataType::BUILT_IN.len()],
+    others: &'a mut Bounded<DataType, List, MAX_OTHER_TYPES>,
     data_type: DataType,
-) -> Option<&'a mut BinaryHeap<TopKey>> {
+) -> &'a mut List {
     match data_type.built_in_index() {
-        Some(index) => built_in.get_mut(index),
-        None if others.len() >= MAX_OTHER_TYPES => others.get_mut(&data_type),
-        None => Some(others.entry(data_type).or_default()),
+        Some(index) => &mut built_in[index],
+        None if data_type == OTHER_MODULES => others.rest(),
+        None => others.value(data_type),
     }
 }
 
-/// Puts a key into a list that it may belong to. A key that is replaced gives its allocation to the
-/// new one, so that a long ascending file does not allocate for each of its keys.
-#[inline(never)]
-fn insert(
-    list: &mut BinaryHeap<TopKey>,
-    limit: usize,
-    scratch: &mut Vec<u8>,
-    rank: Option<u64>,
-    key: &KeyView<'_>,
-) -> Result<(), ErrorKind> {
-    let measure = key.measure;
-    let name = key.key.decode_prefix(MAX_KEPT_KEY_BYTES, scratch)?;
-    let key_bytes = key.key.decoded_len();
-    if list.len() < limit {
-        list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source: 0 });
-        return Ok(());
+impl List {
+    fn push(&mut self, limit: usize, key: TopKey) {
+        self.limit = limit;
+        self.keys.push(key);
+        if self.keys.len() > limit {
+            self.keys.pop();
+        }
     }
-    let Some(mut worst) = list.peek_mut() else { return Ok(()) };
-    let standing =
-        Standing { rank: Reverse(rank), db: measure.db, key: name, source: 0, offset: measure.offset };
-    if standing < worst.standing() {
-        let mut kept = std::mem::take(&mut worst.key);
-        kept.clear();
-        kept.extend_from_slice(name);
-        *worst = TopKey { rank, measure, key: kept, key_bytes, source: 0 };
+
+    /// Offers a key that may belong to the list. A key that is replaced gives its allocation to the
+    /// new one, so that a long ascending file does not allocate for each of its keys.
+    #[inline(never)]
+    fn insert(
+        &mut self,
+        limit: usize,
+        names: &mut Names,
+        rank: Option<u64>,
+        key: &KeyView<'_>,
+    ) -> Result<(), ErrorKind> {
+        let measure = key.measure;
+        let key_bytes = key.key.decoded_len();
+        let sizes = Sizes::new(rank, &measure);
+        let is_full = self.keys.len() >= limit;
+        if is_full && self.keys.peek().is_none_or(|worst| sizes < worst.sizes()) {
+            return Ok(());
+        }
+        let kept_bytes = match measure.data_type.built_in_index() {
+            Some(_) => MAX_KEPT_KEY_BYTES,
+            None => MAX_KEPT_OTHER_KEY_BYTES,
+        };
+        let name = key.key.decode_prefix(kept_bytes, &mut names.scratch)?;
+        if !is_full {
+            names.kept_bytes += name.len();
+            self.push(limit, TopKey { rank, measure, key: name.to_vec(), key_bytes, source: 0 });
+            return Ok(());
+        }
+        let Some(mut worst) = self.keys.peek_mut() else { return Ok(()) };
+        let standing = Standing {
+            sizes: Reverse(sizes),
+            key: name,
+            db: measure.db,
+            source: 0,
+            offset: measure.offset,
+        };
+        if standing < worst.standing() {
+            let mut kept = std::mem::take(&mut worst.key);
+            let capacity = kept.capacity();
+            kept.clear();
+            kept.extend_from_slice(name);
+            names.kept_bytes += kept.capacity() - capacity;
+            *worst = TopKey { rank, measure, key: kept, key_bytes, source: 0 };
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+impl Add for List {
+    fn add_all(&mut self, other: Self) {
+        let limit = self.limit.max(other.limit);
+        for key in other.keys {
+            self.push(limit, key);
+        }
+    }
 }

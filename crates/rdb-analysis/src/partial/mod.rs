@@ -61,8 +61,9 @@ impl Partial {
         let mut sources = Vec::new();
         let mut total = Summary::new(options.rank, options.top);
         for mut partial in partials {
-            partial.summary.belong_to(sources.len());
-            total = total.merge(partial.summary);
+            let source = sources.len();
+            partial.summary.change_sources(|_| source);
+            total.merge(partial.summary);
             sources.push(partial.report);
         }
         Report::new(sources, options.rank, total)

@@ -19,7 +19,7 @@ use crate::trailing::TrailingKind;
 use crate::warnings::{WarningExample, WarningGroup, WarningLog};
 
 /// Raised with every change of what is carried or means.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,7 @@ struct PartialWire {
     shard: Option<String>,
     facts: FactsWire,
     cells: Vec<CellWire>,
+    dbs: Vec<DbWire>,
     expiry: Vec<Group>,
     top: Vec<TopWire>,
 }
@@ -130,14 +131,20 @@ struct CoverageWire {
     interrupted: bool,
 }
 
-/// The sums over the keys of a database, type and encoding that have an expiry, or have none.
+/// The sums over the keys of a type and encoding that have an expiry, or have none.
 #[derive(Serialize, Deserialize)]
 struct CellWire {
-    /// `None` for those that were not told apart.
-    db: Option<u64>,
     data_type: TypeWire,
     encoding: u8,
     expires: bool,
+    group: Group,
+}
+
+/// The sums over the keys of a database.
+#[derive(Serialize, Deserialize)]
+struct DbWire {
+    /// `None` for those without sums of their own.
+    db: Option<u64>,
     group: Group,
 }
 
@@ -249,14 +256,14 @@ impl From<&Partial> for PartialWire {
             facts: FactsWire::from(&partial.report.facts),
             cells: groups
                 .cells()
-                .map(|(db, id, group)| CellWire {
-                    db,
+                .map(|(id, group)| CellWire {
                     data_type: id.data_type.into(),
                     encoding: number(&Encoding::ALL, &id.encoding),
                     expires: id.expires,
                     group: *group,
                 })
                 .collect(),
+            dbs: groups.by_db().into_iter().map(|(db, group)| DbWire { db, group }).collect(),
             expiry: groups.expiry().to_vec(),
             top: top.iter().map(|key| TopWire::new(&key.measure, &key.key, key.key_bytes)).collect(),
         }
@@ -273,7 +280,10 @@ impl PartialWire {
                 encoding: item(&Encoding::ALL, cell.encoding, "encoding")?,
                 expires: cell.expires,
             };
-            groups.add_cell(cell.db, id, &cell.group);
+            groups.add_cell(id, &cell.group);
+        }
+        for DbWire { db, group } in self.dbs {
+            groups.add_db(db, &group);
         }
         groups.add_expiry(&self.expiry);
         let mut top = TopKeys::new(options.rank, options.top);

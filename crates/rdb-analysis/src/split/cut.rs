@@ -1,6 +1,6 @@
 //! How a file is cut into ranges, and whether it is.
 
-use crate::facts::SourceFacts;
+use crate::facts::Counts;
 
 /// Bytes read before the rest is split: enough to know who wrote the file.
 pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
@@ -12,8 +12,8 @@ const MAX_PRELUDE_BYTES: u64 = 64 << 20;
 /// Smallest range of a whole file that is worth the search for its start.
 const MIN_RANGE_BYTES: u64 = 8 << 20;
 
-/// Length of the ranges of what is held in a buffer: of a stream, or of what is made of keys until it is its turn.
-const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
+/// Length of the ranges of a stream, of which a buffer holds some at a time.
+pub(crate) const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
 
 /// Such ranges that are scanned at a time, for each thread.
 const BUFFERED_RANGES_PER_THREAD: usize = 4;
@@ -52,13 +52,13 @@ impl Cut {
         Self::Evenly { range_bytes: range_bytes.max(1), at_a_time, is_forced: true }
     }
 
-    /// Into ranges that a buffer holds some of, of so many bytes if the user says so. `None` for one thread.
-    pub(crate) fn buffered(range_bytes: Option<u64>, threads: usize) -> Option<Self> {
+    /// Into ranges that a buffer holds some of, of `range_bytes` or what the user `forces`. `None` for one thread.
+    pub(crate) fn buffered(forced: Option<u64>, range_bytes: u64, threads: usize) -> Option<Self> {
         let at_a_time = BUFFERED_RANGES_PER_THREAD * threads;
-        match range_bytes {
+        match forced {
             Some(range_bytes) => Some(Self::forced(range_bytes, at_a_time)),
             None if threads == 1 => None,
-            None => Some(Self::Evenly { range_bytes: BUFFERED_RANGE_BYTES, at_a_time, is_forced: false }),
+            None => Some(Self::Evenly { range_bytes, at_a_time, is_forced: false }),
         }
     }
 
@@ -108,9 +108,9 @@ impl Cut {
         (ranges.len() >= worthwhile).then_some(ranges)
     }
 
-    /// Whether values are so long that ranges begin and end inside of one, as far as `facts` tell.
-    pub(super) fn is_too_fine(self, facts: &SourceFacts) -> bool {
-        let key_bytes = facts.key_bytes.checked_div(facts.keys).unwrap_or(0);
+    /// Whether values are so long that ranges begin and end inside of one, as far as the keys so far tell.
+    pub(super) fn is_too_fine(self, counts: &Counts) -> bool {
+        let key_bytes = counts.key_bytes.checked_div(counts.keys).unwrap_or(0);
         self.is_adaptive() && self.step_bytes() < key_bytes.saturating_mul(KEYS_IN_A_RANGE)
     }
 
@@ -146,16 +146,16 @@ mod tests {
             assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 100 << 20));
             assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
         }
-        let buffered = Cut::buffered(None, 2).expect("of two threads");
+        let buffered = Cut::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
         let ranges = buffered.ranges(0, 1 << 40).expect("worth it");
         assert_eq!(ranges[ranges.len() - 1].1, buffered.ahead_bytes() as u64);
         assert!(buffered.ranges(0, BUFFERED_RANGE_BYTES * 3).is_none());
-        assert!(Cut::buffered(None, 1).is_none());
+        assert!(Cut::buffered(None, BUFFERED_RANGE_BYTES, 1).is_none());
     }
 
     #[test]
     fn the_pause_grows_while_ranges_are_scanned_in_vain() {
-        let cut = Cut::buffered(None, 2).expect("of two threads");
+        let cut = Cut::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
         let mut pause = Pause::default();
         let pauses: Vec<u64> = (0..6).map(|_| pause.after(100, 49, cut)).collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 1600]);

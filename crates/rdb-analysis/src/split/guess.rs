@@ -4,14 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_parser::{
-    Crc64, ErrorKind, Event, Flavour, Parser, Piece, RdbString, State, Stretch, guess_blob, guess_key,
+    Crc64, Dialect, Entry, ErrorKind, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch, guess_blob,
+    guess_key,
 };
 
 use super::Part;
-use crate::facts::SourceFacts;
+use crate::facts::Counts;
 use crate::measure::KeyView;
 use crate::memory::MemoryGauge;
-use crate::scan::{Context, Halt, Pass, Reported, Sink};
+use crate::scan::{Carried, Context, Halt, Pass, Reported, Sink};
 
 /// Names after which it is known what names look like.
 pub(super) const WATCHED_NAMES: u64 = 16;
@@ -34,17 +35,27 @@ const INITIALS: usize = 3;
 /// Stands for the slot of the records before, until it is known. No slot has this number.
 pub(super) const INHERITED_SLOT: u16 = u16::MAX;
 
+/// What an attempt to read records from a guessed start costs besides the bytes that it reads, in bytes that a scan
+/// reads in the same time: a parser is made for each, and for a compressed blob a decompressor, which fills its
+/// window.
+const ATTEMPT_BYTES: u64 = 512;
+const BLOB_ATTEMPT_BYTES: u64 = 256 << 10;
+
+/// The same for the measurer and the aggregates that scanning a range takes.
+const SCAN_BYTES: u64 = 32 << 10;
+
 /// A range that was scanned from a start that may be wrong.
 pub(super) struct RangeScan<P> {
     pub(super) part: P,
     pub(super) start: u64,
     /// Where its last whole record ends.
     pub(super) end: u64,
-    /// What its parser knew there, apart from what the range had to guess.
-    pub(super) state: State,
+    /// The database and slot there, apart from what the range had to guess.
+    pub(super) db: u64,
+    pub(super) slot: Option<u16>,
     /// Whether one of its records names a database.
     pub(super) names_db: bool,
-    pub(super) facts: SourceFacts,
+    pub(super) counts: Counts,
     pub(super) checksum: Option<Crc64>,
     /// Whether it was told to stop.
     pub(super) stopped: bool,
@@ -55,8 +66,8 @@ pub(super) struct RangeScan<P> {
 impl RangeScan<()> {
     /// The scan with the part that took its keys.
     pub(super) fn of<P>(self, part: P) -> RangeScan<P> {
-        let Self { start, end, state, names_db, facts, checksum, stopped, reported, part: () } = self;
-        RangeScan { part, start, end, state, names_db, facts, checksum, stopped, reported }
+        let Self { start, end, db, slot, names_db, counts, checksum, stopped, reported, part: () } = self;
+        RangeScan { part, start, end, db, slot, names_db, counts, checksum, stopped, reported }
     }
 }
 
@@ -64,7 +75,8 @@ impl RangeScan<()> {
 pub(super) struct Guess<'a, M> {
     /// What there is of the file, from the last place that is known for certain on.
     pub(super) piece: Piece<'a>,
-    pub(super) state: State,
+    /// What is carried at that place. A range ends where a record changes more of it than database and slot.
+    pub(super) carried: &'a Carried,
     pub(super) pass: &'a Pass<M>,
     pub(super) context: &'a Context<'a>,
     pub(super) shape: NameShape,
@@ -72,56 +84,81 @@ pub(super) struct Guess<'a, M> {
 
 impl<M: MemoryGauge> Guess<'_, M> {
     /// Looks for a start at or behind `from`, and scans from there to the first record boundary at or
-    /// behind `to`.
+    /// behind `to`. Costs at most what scanning as many bytes costs, besides the scan that is kept.
     pub(super) fn find_and_scan<P: Part>(&self, from: u64, to: u64, mut part: P) -> Option<RangeScan<P>> {
         let limit = to.min(from.saturating_add(SEARCH_BYTES));
-        let mut in_vain = 0;
+        let budget = limit - from;
+        let mut spent = 0;
         for at in from..limit {
-            if let Some(start) = self.start_at(at, &mut in_vain) {
+            if !self.may_begin_at(at) {
+                continue;
+            }
+            if let Some(start) = self.start_of_chain(at, to, &mut spent) {
                 match self.scan_from(start, to, &mut part) {
                     Ok(scan) => return Some(scan.of(part)),
-                    Err(Broken { bytes }) => in_vain += bytes,
+                    Err(Broken { bytes }) => spent += SCAN_BYTES + bytes,
                 }
                 part.clear();
             }
-            if in_vain > SEARCH_BYTES.max(to - from) || self.context.stop.load(Ordering::Relaxed) {
+            if spent > budget || self.context.stop.load(Ordering::Relaxed) {
                 return None;
             }
         }
         None
     }
 
-    /// Where a range begins if a record seems to begin at `at`. Adds bytes that were walked over to `in_vain`.
-    fn start_at(&self, at: u64, in_vain: &mut u64) -> Option<u64> {
-        let rest = self.piece.from(at)?;
+    /// Whether a record seems to begin at `at`.
+    #[inline(always)]
+    fn may_begin_at(&self, at: u64) -> bool {
+        let Some(rest) = self.piece.from(at) else { return false };
+        let header = self.carried.parser.header;
         // Of Dragonfly's records only blobs tell what they are, and hold most of a file.
-        if self.state.flavour == Flavour::Dragonfly {
-            return guess_blob(rest, self.state.header).then_some(at);
+        if self.carried.parser.dialect == Dialect::Dragonfly {
+            return guess_blob(rest, header);
         }
-        let name = guess_key(rest, self.state.header)?;
-        if self.shape.fits(name) { self.start_at_key(at, in_vain) } else { None }
+        guess_key(rest, header).is_some_and(|name| self.shape.fits(name))
     }
 
-    /// Where a range begins if a key's record does at `at`: there, or behind that record if bytes before it
-    /// may be prefix opcodes of its.
+    /// Where a range begins if a chain of records does at `at`: there, or behind the first key if bytes before `at`
+    /// may be prefix opcodes of it. Reads the records with nothing but a parser, and adds what that costs to `spent`
+    /// unless it finds a chain.
     #[cold]
-    fn start_at_key(&self, at: u64, in_vain: &mut u64) -> Option<u64> {
-        let before = self.piece.get(at.saturating_sub(9).max(self.piece.offset), at)?;
-        let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
-        let has_prefix = may_be_prefix.iter().any(|&(distance, opcode)| {
-            before.len().checked_sub(distance).and_then(|i| before.get(i)) == Some(&opcode)
-        });
-        if !has_prefix {
-            return Some(at);
-        }
-        let mut parser = Parser::resume(self.piece, at, self.state);
-        let behind = match parser.next_event() {
-            Ok(Some(Event::Entry(entry))) => Some(entry.span.end),
-            _ => None,
+    fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
+        let mut parser = Parser::resume(self.piece, at, self.carried.parser);
+        let mut chain = Chain { keys: 0, first_end: None, visitor: () };
+        let is_chain = loop {
+            match parser.read_keys(to, &mut chain) {
+                Ok(Stretch::Broken(())) => break true,
+                Ok(Stretch::Event(Event::Entry(entry))) => {
+                    if chain.key(&entry).is_break() {
+                        break true;
+                    }
+                }
+                Ok(Stretch::Bound) => {}
+                Ok(Stretch::Event(event)) if is_followed(&event) => {}
+                // A chain that is too short to show itself may end with what there is.
+                _ => break parser.position() == self.piece.end(),
+            }
+            if parser.position() >= to {
+                // Nor may such a chain jump far over the range's end: what looks like a length can be any number.
+                break parser.position() <= to.saturating_add(SEARCH_BYTES);
+            }
         };
-        // It may be the same bytes again and again.
-        *in_vain += parser.position() - at;
-        behind
+        if is_chain {
+            return if self.may_follow_prefix(at) { chain.first_end } else { Some(at) };
+        }
+        let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
+        *spent += if is_blob { BLOB_ATTEMPT_BYTES } else { ATTEMPT_BYTES } + (parser.position() - at);
+        None
+    }
+
+    /// Whether bytes before `at` may be prefix opcodes of a key there.
+    fn may_follow_prefix(&self, at: u64) -> bool {
+        let Some(before) = self.piece.get(at.saturating_sub(9).max(self.piece.offset), at) else { return false };
+        let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
+        may_be_prefix.iter().any(|&(distance, opcode)| {
+            before.len().checked_sub(distance).and_then(|i| before.get(i)) == Some(&opcode)
+        })
     }
 
     /// Scans from `start`, and gives up if what is there is no chain of records.
@@ -131,7 +168,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
         to: u64,
         part: &mut P,
     ) -> Result<RangeScan<()>, Broken> {
-        let mut state = self.state;
+        let mut state = self.carried.parser;
         if P::CAN_BE_CORRECTED {
             state.slot = Some(INHERITED_SLOT);
         }
@@ -141,99 +178,80 @@ impl<M: MemoryGauge> Guess<'_, M> {
         let mut summed = start;
         let mut names_db = false;
         let mut stopped = false;
-        // As of the last place between keys.
-        let (mut end, mut end_state, mut container_bytes) = (start, state, 0);
-        // Keys and other records that were taken, and how many of them up to there.
+        // Other records that were taken.
         let mut records = 0;
-        let mut settled = (0, 0);
-        // The same as of the last key that came from the loop over keys.
-        let mut behind_key = (start, state, 0, settled);
+        // The last place between keys.
+        let mut settled = Mark { end: start, db: state.db, slot: state.slot, container_bytes: 0, taken: (0, 0) };
         loop {
-            if parser.is_between_keys() {
-                (end, end_state, container_bytes) =
-                    (parser.position(), parser.state(), parser.container_bytes());
-                settled = (pass.taken(), records);
-                if end - summed >= CHECKSUM_STEP_BYTES {
-                    self.sum(&mut sums, summed, end);
-                    summed = end;
+            let is_settled = parser.is_between_keys();
+            if is_settled {
+                settled = Mark::of(&parser, parser.position(), (pass.counts.keys_read(), records));
+                if settled.end - summed >= CHECKSUM_STEP_BYTES {
+                    self.sum(&mut sums, summed, settled.end);
+                    summed = settled.end;
                 }
-                if end >= to {
+                if settled.end >= to {
                     break;
                 }
             }
             if stopped {
                 break;
             }
-            // While keys are read, none of this changes.
-            let (taken, here, container) = (pass.taken(), parser.state(), parser.container_bytes());
             let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
-            let stretch = parser.read_keys(step, &mut pass.keys(self.context, part));
-            if pass.facts.coverage.damaged_keys > 0 {
-                return Err(Broken { bytes: end - start });
+            let read = parser.read_keys(step, &mut pass.keys(self.context, part));
+            if pass.coverage.damaged_keys > 0 {
+                return Err(Broken { bytes: settled.end - start });
             }
-            if pass.taken() > taken {
-                behind_key = (pass.end_of_last_key, here, container, (pass.taken(), records));
-            }
-            match stretch {
-                Ok(Stretch::Bound) => {}
-                Ok(Stretch::Broken(Halt::Stopped)) => stopped = true,
+            let goes_on = match read {
+                Ok(Stretch::Bound) => true,
+                Ok(Stretch::Broken(Halt::Stopped)) => {
+                    stopped = true;
+                    false
+                }
                 Ok(Stretch::Event(Event::Entry(entry))) => {
                     stopped = pass.keys(self.context, part).key_in_pieces(&entry).is_break();
+                    !part.is_full()
                 }
-                Ok(Stretch::Event(
-                    event @ (Event::Aux { .. }
-                    | Event::SelectDb { .. }
-                    | Event::ResizeDb { .. }
-                    | Event::SlotInfo { .. }
-                    | Event::Function { .. }
-                    | Event::ModuleAux { .. }),
-                )) => {
-                    records += u64::from(!matches!(event, Event::Aux { .. }));
+                Ok(Stretch::Event(event)) if is_followed(&event) => {
                     if matches!(event, Event::SelectDb { .. }) {
                         names_db = true;
                         part.select_db();
                     }
-                    pass.record(&event);
-                    pass.facts.flavour = parser.flavour();
-                    if !pass.facts.agrees_with(&self.pass.facts) {
-                        // The keys so far were measured without knowing this, and must not pass for keys that
-                        // were, should the stitch know it when it comes here.
-                        pass.facts.know_as(&self.pass.facts);
-                        break;
-                    }
+                    // An AUX field counts nothing.
+                    records += u64::from(!pass.record(&event));
+                    pass.learned.flavour = parser.flavour();
+                    // What this record changes applies to no key so far; the stitch reads it itself.
+                    pass.carried(&parser).reads_like(self.carried)
                 }
-                _ => break,
+                _ => false,
+            };
+            if !goes_on {
+                // Keys that came before what ends the chain are whole. In the call that read them nothing else changed:
+                // any other record would have ended it.
+                let keys_read = pass.counts.keys_read();
+                if is_settled && keys_read > settled.taken.0 && parser.is_described_by_state() {
+                    settled = Mark { end: pass.end_of_last_key, taken: (keys_read, settled.taken.1), ..settled };
+                }
+                break;
             }
         }
-        // Keys before what broke the chain are whole, unless they are from a blob of which more follows.
-        let is_whole = state.flavour != Flavour::Dragonfly || parser.is_between_keys();
-        if is_whole && behind_key.3 > settled {
-            (end, end_state, container_bytes, settled) = behind_key;
-        }
-        // More was taken than up to the end, where the stitch is to go on: it would be counted twice.
-        if settled != (pass.taken(), records) {
+        // What was taken behind the last settled place the stitch would count again.
+        if settled.taken != (pass.counts.keys_read(), records) {
             return Err(Broken { bytes: parser.position() - start });
         }
-        // A chain that has not shown itself must not jump far over the range's end either: what looks like a length
-        // can be any number.
-        let jumps = end > to.saturating_add(SEARCH_BYTES);
-        let broken = (end < to || jumps) && !stopped && pass.taken() < CHAIN_KEYS;
-        if broken && parser.position() != self.piece.end() {
-            return Err(Broken { bytes: parser.position() - start });
-        }
-        self.sum(&mut sums, summed, end);
-        pass.facts.container_bytes += container_bytes;
-        let (facts, reported) = (pass.facts, pass.reported);
+        self.sum(&mut sums, summed, settled.end);
+        pass.counts.container_bytes += settled.container_bytes;
         Ok(RangeScan {
             part: (),
             start,
-            end,
-            state: end_state,
+            end: settled.end,
+            db: settled.db,
+            slot: settled.slot,
             names_db,
-            facts,
+            counts: pass.counts,
             checksum: sums,
-            stopped,
-            reported,
+            stopped: stopped && !part.is_full(),
+            reported: pass.reported,
         })
     }
 
@@ -241,6 +259,60 @@ impl<M: MemoryGauge> Guess<'_, M> {
         if let (Some(sums), Some(bytes)) = (sums, self.piece.get(from, to)) {
             sums.update(bytes);
         }
+    }
+}
+
+/// Whether a chain of records goes on behind this one, which is no key. Anything else is for the stitch to read.
+fn is_followed(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Aux { .. }
+            | Event::SelectDb { .. }
+            | Event::ResizeDb { .. }
+            | Event::SlotInfo { .. }
+            | Event::Function { .. }
+            | Event::ModuleAux { .. }
+    )
+}
+
+/// A place in a range at which another parser can go on, and what the range holds up to there.
+#[derive(Clone, Copy)]
+struct Mark {
+    end: u64,
+    db: u64,
+    slot: Option<u16>,
+    container_bytes: u64,
+    /// Keys, and other records.
+    taken: (u64, u64),
+}
+
+impl Mark {
+    fn of<I: Input>(parser: &Parser<I>, end: u64, taken: (u64, u64)) -> Self {
+        let State { db, slot, .. } = parser.state();
+        Self { end, db, slot, container_bytes: parser.container_bytes(), taken }
+    }
+}
+
+/// Counts the keys of what may be a chain, until there are enough.
+struct Chain {
+    keys: u64,
+    /// Where the first of them ends.
+    first_end: Option<u64>,
+    visitor: (),
+}
+
+impl KeySink for Chain {
+    type Visitor = ();
+    type Break = ();
+
+    fn visitor(&mut self) -> &mut () {
+        &mut self.visitor
+    }
+
+    fn key(&mut self, entry: &Entry<'_>) -> ControlFlow<()> {
+        self.first_end.get_or_insert(entry.span.end);
+        self.keys += 1;
+        if self.keys < CHAIN_KEYS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 

@@ -6,10 +6,25 @@
 //! or they do not. If not, they are read on from here until they do, or until the range's start is passed
 //! and the range is thrown away. So a wrong guess costs time and never a number.
 //!
-//! What a range cannot know is settled at the stitch: the database and slot of its records before the
-//! first that names one, and the checksum, which is put together from those of the parts. A record that
-//! a range cannot understand without those before it (it uses a template, it changes how keys are measured),
-//! or that is damaged, ends the range before it; the stitch reads that record itself, knowing all.
+//! # State
+//!
+//! The result is that of one thread because the complete state that a sequential pass carries from one record to the
+//! next is compared or handed over at the stitch:
+//!
+//! * [`Carried`]: what the parser and the pass have learned of the file. All of it must be equal to what the
+//!   range was scanned with, but for the database and the slot. These are handed over: a range does not know them before
+//!   its first record that names them, and the [`Collector`] corrects the keys up to there.
+//! * What only some records leave behind (a prefix opcode, a pending event, a hash template, an open chunked value, a blob):
+//!   no range begins or ends where there is any, see [`Parser::is_between_keys`].
+//! * [`Counts`] and the aggregates of the collector: they add up in any order.
+//! * The checksum: put together from those of the parts.
+//! * Damage, and a record that changes what is carried: it ends the range before it, and the stitch reads it.
+//!
+//! # Cost
+//!
+//! The search for the start of a range costs at most what scanning as many bytes costs, whatever the bytes are, and each
+//! byte is scanned at most twice: by a range, and by the stitch if that range is not used. Ranges that wait for
+//! the stitch hold a bounded part each ([`Part::is_full`]).
 
 mod cut;
 mod guess;
@@ -20,11 +35,11 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 use rdb_parser::{Ahead, Error, Parser, State};
 
-pub(crate) use cut::Cut;
+pub(crate) use cut::{BUFFERED_RANGE_BYTES, Cut};
 
-use crate::facts::SourceFacts;
+use crate::facts::{Counts, SourceFacts};
 use crate::memory::MemoryGauge;
-use crate::scan::{Context, Halt, Pass, Sink};
+use crate::scan::{Carried, Context, Halt, Pass, Sink};
 use cut::{PRELUDE_BYTES, Pause};
 use guess::{Guess, INHERITED_SLOT, NameShape, RangeScan, WATCHED_NAMES, Watching};
 
@@ -37,8 +52,8 @@ pub(crate) trait Collector: Sink {
     fn new_part(&self, here: Inherited) -> Self::Part;
 
     /// Whether it pays to scan what follows in parts, given what was read so far.
-    fn wants_parts(&self, facts: &SourceFacts, here: Inherited) -> bool {
-        let _ = (facts, here);
+    fn wants_parts(&self, counts: &Counts, here: Inherited) -> bool {
+        let _ = (counts, here);
         true
     }
 
@@ -51,6 +66,9 @@ pub(crate) trait Part: Sink + Send {
     /// Whether [`Collector::absorb`] can correct what a record took over. Otherwise the database and slot
     /// at the last stitch are assumed.
     const CAN_BE_CORRECTED: bool;
+
+    /// Whether it holds as much as it may: it has refused a key, and its range ends before that key.
+    fn is_full(&self) -> bool;
 
     /// Forgets all keys.
     fn clear(&mut self);
@@ -150,8 +168,8 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
 
     /// The next ranges to be scanned side by side, unless it is better to read on in order.
     fn next_ranges<C: Collector>(&mut self, cut: Cut, collector: &C) -> Option<Vec<(u64, u64)>> {
-        let facts = &self.pass.facts;
-        if cut.is_too_fine(facts) || !collector.wants_parts(facts, self.inherited()) {
+        let counts = &self.pass.counts;
+        if cut.is_too_fine(counts) || !collector.wants_parts(counts, self.inherited()) {
             return None;
         }
         let mut bytes = cut.ahead_bytes();
@@ -169,8 +187,9 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
     fn scan_ranges<C: Collector>(&mut self, ranges: &[(u64, u64)], collector: &mut C) -> (Halt, u64) {
         let here = self.parser.position();
         let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part(self.inherited())).collect();
+        let carried = self.pass.carried(&self.parser);
         let guess = Guess {
-            state: self.parser.state(),
+            carried: &carried,
             // Nothing is read for that, it was shown before.
             piece: self.parser.ahead(0),
             pass: &self.pass,
@@ -191,7 +210,7 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
         let mut taken_in = 0;
         for scan in scans.into_iter().flatten() {
             let bytes = scan.end - scan.start;
-            match self.take_in(scan, collector) {
+            match self.take_in(scan, &carried, collector) {
                 ControlFlow::Continue(is_taken) => taken_in += if is_taken { bytes } else { 0 },
                 ControlFlow::Break(halt) => return (halt, taken_in),
             }
@@ -199,17 +218,21 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
         (Halt::Bound, taken_in)
     }
 
-    /// Adds a range if it starts where the records up to it end. Gives whether it does.
+    /// Adds a range that was scanned with what was `carried` where ranges began, if it starts where the records up to
+    /// it end and these carry the same. Gives whether they do.
     fn take_in<C: Collector>(
         &mut self,
         scan: RangeScan<C::Part>,
+        carried: &Carried,
         collector: &mut C,
     ) -> ControlFlow<Halt, bool> {
         if self.parser.position() < scan.start {
             self.read_over(scan.start, collector)?;
         }
-        // What decides how keys are measured may have changed since the range was scanned.
-        if self.parser.position() != scan.start || !self.pass.facts.agrees_with(&scan.facts) {
+        if self.parser.position() != scan.start
+            || !self.parser.is_between_keys()
+            || !self.pass.carried(&self.parser).reads_like(carried)
+        {
             return ControlFlow::Continue(false);
         }
         let inherited = self.inherited();
@@ -225,12 +248,12 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
             }
             _ => None,
         };
-        let db = if scan.names_db { scan.state.db } else { inherited.db };
-        self.parser.jump(scan.end, db, inherited.slot(scan.state.slot), sum);
-        self.pass.reported = self.pass.reported.behind_part(scan.reported, scan.start, self.pass.facts.keys);
-        self.pass.facts.add_counts(scan.facts);
+        let db = if scan.names_db { scan.db } else { inherited.db };
+        self.parser.jump(scan.end, db, inherited.slot(scan.slot), sum);
+        self.pass.reported = self.pass.reported.behind_part(scan.reported, scan.start, self.pass.counts.keys);
+        self.pass.counts.add(scan.counts);
         if absorbed == Absorbed::Enough || scan.stopped {
-            self.pass.facts.coverage.stop(scan.end);
+            self.pass.coverage.stop(scan.end);
             return ControlFlow::Break(Halt::Stopped);
         }
         ControlFlow::Continue(true)
