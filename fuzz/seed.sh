@@ -11,6 +11,7 @@ for target in fuzz_targets/*.rs; do
         case "$name" in
             whole_file) cp "$file" "$seed" ;;
             window) { printf '\007'; cat "$file"; } > "$seed" ;;
+            split) { printf '\000\100'; cat "$file"; } > "$seed" ;;
             dragonfly)
                 { printf '\000'; tail -c +10 "$file"; } > "$seed"
                 { printf '\003'; tail -c +10 "$file"; } > "$seed.blob" ;;

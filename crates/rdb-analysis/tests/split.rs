@@ -171,9 +171,17 @@ enum Record {
     Hash(Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>),
     Expiry(i64),
     Freq(u8),
-    SelectDb(u8),
+    SelectDb(u64),
     Slot(u8),
     Aux(&'static [u8], &'static [u8]),
+    /// A value of the module with this number.
+    Module(Vec<u8>, u32),
+    /// Bytes as they are: prefix opcodes, and records of other servers.
+    Raw(&'static [u8]),
+    /// As many databases with a key each, from this number on.
+    Databases(u64, u16),
+    /// As many values of different modules, from this number on.
+    Modules(u32, u8),
     Function,
     /// A hash in a listpack without its terminator: damage to one key.
     Damaged(Vec<u8>),
@@ -229,7 +237,29 @@ impl Writer {
                 self.0.extend(ms.to_le_bytes());
             }
             Record::Freq(freq) => self.0.extend([0xf9, *freq]),
-            Record::SelectDb(db) => self.0.extend([0xfe, db & 63]),
+            Record::SelectDb(db) => {
+                self.0.extend([0xfe, 0x81]);
+                self.0.extend(db.to_be_bytes());
+            }
+            Record::Module(key, id) => {
+                self.0.push(7);
+                self.string(key);
+                self.0.push(0x81);
+                self.0.extend((u64::from(*id) << 10 | 1).to_be_bytes());
+                self.0.push(0);
+            }
+            Record::Raw(bytes) => self.0.extend(*bytes),
+            Record::Databases(first, count) => {
+                for db in (*first..).take(usize::from(*count)) {
+                    self.record(&Record::SelectDb(db));
+                    self.record(&Record::String(b"key".to_vec(), vec![b'v'; (db % 7) as usize]));
+                }
+            }
+            Record::Modules(first, count) => {
+                for id in (*first..).take(usize::from(*count)) {
+                    self.record(&Record::Module(format!("module:{id}").into_bytes(), id));
+                }
+            }
             Record::Slot(slot) => self.0.extend([0xf4, slot & 63, 1, 0]),
             Record::Aux(name, value) => {
                 self.0.push(0xfa);
@@ -312,16 +342,60 @@ fn record() -> impl Strategy<Value = Record> {
         3 => (key(), proptest::collection::vec((text(), text()), 0..10)).prop_map(|(key, pairs)| Record::Hash(key, pairs)),
         4 => (1_700_000_000_000..1_900_000_000_000i64).prop_map(Record::Expiry),
         1 => any::<u8>().prop_map(Record::Freq),
-        1 => any::<u8>().prop_map(Record::SelectDb),
+        1 => prop_oneof![(0..4u64).boxed(), any::<u64>().boxed()].prop_map(Record::SelectDb),
+        1 => (key(), 0..100u32).prop_map(|(key, id)| Record::Module(key, id)),
         1 => any::<u8>().prop_map(Record::Slot),
         1 => prop_oneof![
             Just(Record::Aux(b"mvcc-tstamp", b"12345")),
             Just(Record::Aux(b"lua", b"return 1")),
             Just(Record::Aux(b"redis-ver", b"6.2.5")),
+            Just(Record::Aux(b"ctime", b"1750000000")),
+            Just(Record::Aux(b"ctime", b"soon")),
+            Just(Record::Aux(b"used-mem", b"123456")),
             Just(Record::Aux(b"slot-info", b"77,1,0")),
         ],
         1 => Just(Record::Function),
         1 => key().prop_map(Record::Damaged),
+    ]
+}
+
+/// A record that contradicts what others tell of the file, stands where servers write none, or is one of more than a
+/// report tells apart.
+fn odd_record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        20 => record(),
+        2 => prop_oneof![
+            Just(Record::Aux(b"df-ver", b"1.30.0")),
+            Just(Record::Aux(b"valkey-ver", b"8.1.8")),
+            Just(Record::Aux(b"valkey-ver", b"9.1.2")),
+            Just(Record::Aux(b"redis-ver", b"7.0.15")),
+            Just(Record::Aux(b"redis-ver", b"8.2.3")),
+            Just(Record::Aux(b"redis-ver", b"no version")),
+            Just(Record::Aux(b"ctime", b"-1")),
+            Just(Record::Aux(b"ctime", b"9223372036854775807")),
+            Just(Record::Aux(b"used-mem", b"none")),
+        ],
+        2 => prop_oneof![
+            // Flags of a key, the end of a synchronisation, a place in the journal: all of Dragonfly.
+            Just(Record::Raw(b"\xdc\x00\x00\x00\x00")),
+            Just(Record::Raw(b"\xc8\x00\x00\x00\x00\x00\x00\x00\x00")),
+            Just(Record::Raw(b"\xd3\x00\x00\x00\x00\x00\x00\x00\x00")),
+            // An idle time, an expiry in seconds, a slot of Redis Enterprise.
+            Just(Record::Raw(b"\xf8\x05")),
+            Just(Record::Raw(b"\xfd\x01\x02\x03\x04")),
+            Just(Record::Raw(b"\x79\x05")),
+        ],
+        1 => (0..2000u64, 0..1100u16).prop_map(|(first, count)| Record::Databases(first, count)),
+        1 => (0..200u32, 0..90u8).prop_map(|(first, count)| Record::Modules(first, count)),
+    ]
+}
+
+/// Bytes behind the end of a file.
+fn trailing() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        2 => Just(Vec::new()),
+        2 => fake_records(),
+        1 => proptest::collection::vec(record(), 0..40).prop_map(|records| write(&records)),
     ]
 }
 
@@ -350,6 +424,14 @@ proptest! {
     }
 
     #[test]
+    fn nor_does_that_of_a_file_that_contradicts_itself_or_goes_on_behind_its_end(
+        records in proptest::collection::vec(odd_record(), 0..80),
+        trailing in trailing(),
+    ) {
+        check(&[write(&records), trailing].concat());
+    }
+
+    #[test]
     fn nor_does_that_of_a_file_that_is_cut_off_or_damaged(
         records in proptest::collection::vec(record(), 1..80),
         cut in any::<prop::sample::Index>(),
@@ -363,6 +445,111 @@ proptest! {
         flipped[at] = to;
         check(&flipped);
     }
+}
+
+/// The numbers of a report, as they stand in its JSON.
+fn numbers(report: &str, name: &str) -> Vec<u64> {
+    let report: serde_json::Value = serde_json::from_str(report).expect("JSON");
+    report.pointer(name).map(|value| value.as_u64().expect("a number")).into_iter().collect()
+}
+
+/// Strings with names in a row.
+fn strings(count: usize) -> Vec<Record> {
+    (0..count).map(|i| Record::String(format!("key:{i}").into_bytes(), vec![b'v'; i % 50])).collect()
+}
+
+#[test]
+fn a_prefix_before_the_end_does_not_make_keys_of_what_follows_it() {
+    for prefix in [&b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08"[..], b"\xf9\x05", b"\xf8\x05"] {
+        let mut records = strings(200);
+        records.push(Record::Raw(prefix));
+        let file = [write(&records), write(&strings(2000))].concat();
+        assert_eq!(numbers(&report(&file, 1, None), "/totals/keys"), [200]);
+        check(&file);
+    }
+}
+
+#[test]
+fn a_dialect_that_a_record_shows_holds_from_that_record_on_in_every_range() {
+    for aux in [None, Some(Record::Aux(b"valkey-ver", b"9.1.2"))] {
+        let mut records = strings(100);
+        records.extend(aux);
+        records.extend(strings(100));
+        // The flags of a key, then types whose numbers another server uses otherwise.
+        records.push(Record::Raw(b"\xdc\x00\x00\x00\x00\x00\x01f\x01v"));
+        records.extend((0..300).map(|_| Record::Raw(b"\x1e\x01j\x02[]")));
+        records.extend(strings(100));
+        let file = write(&records);
+        assert_eq!(numbers(&report(&file, 1, None), "/totals/keys"), [601]);
+        check(&file);
+    }
+}
+
+#[test]
+fn a_creation_time_that_is_no_number_changes_nothing() {
+    let mut records = vec![Record::Aux(b"ctime", b"1800000000"), Record::Aux(b"ctime", b"soon")];
+    for i in 0..400 {
+        records.push(Record::Expiry(1_790_000_000_000 + i * 100_000_000));
+        records.push(Record::String(format!("key:{i}").into_bytes(), b"v".to_vec()));
+    }
+    let file = write(&records);
+    let report = report(&file, 1, None);
+    assert!(report.contains("\"created_at\": \"2027-01-15T08:00:00Z\""), "{report}");
+    assert_eq!(numbers(&report, "/expiry/1/keys"), [101]);
+    check(&file);
+}
+
+#[test]
+fn the_first_databases_keep_their_sums_however_many_there_are() {
+    let mut records = vec![Record::Databases(0, 1100), Record::SelectDb(0)];
+    records.extend(strings(50));
+    records.extend([Record::Databases(500, 1000), Record::SelectDb(1)]);
+    records.extend(strings(50));
+    let file = write(&records);
+    let report = report(&file, 1, None);
+    assert_eq!(numbers(&report, "/by_db/0/keys"), [51]);
+    assert_eq!(numbers(&report, "/by_db/1/keys"), [51]);
+    assert_eq!(numbers(&report, "/by_db/1023/keys"), [2]);
+    let others: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(others["by_db"][1024]["db"], serde_json::Value::Null);
+    assert_eq!(others["by_db"][1024]["keys"], 76 + 476);
+    check(&file);
+}
+
+#[test]
+fn the_largest_key_is_listed_however_many_module_types_there_are() {
+    let mut records = vec![Record::Modules(1000, 200)];
+    records.push(Record::Module(b"the largest of all, as its name says itself".to_vec(), 5000));
+    records.push(Record::Modules(0, 100));
+    records.push(Record::Module(b"second, with a shorter name than that".to_vec(), 900));
+    let file = write(&records);
+    let report = report(&file, 1, None);
+    assert!(report.contains(&to_base64(b"the largest of all, as its name says itself")), "{report}");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["by_type"].as_array().expect("groups").len(), 65);
+    check(&file);
+}
+
+#[test]
+fn keys_of_one_size_are_listed_by_payload_then_elements_then_name() {
+    // A string of 41 to 44 bytes is one allocation of the same size.
+    let mut records: Vec<Record> =
+        (0..40).map(|i| Record::String(format!("k{i:02}").into_bytes(), vec![b'v'; 33 + i % 3])).collect();
+    records.push(Record::String(b"kzz".to_vec(), vec![b'v'; 36]));
+    let file = write(&records);
+    let mut options = Options::default();
+    options.top = 3;
+    let outcome = analyze(vec![source(SourceData::Bytes(&file))], &options, &(), &false.into()).expect("threads");
+    let strings = outcome.report.top.values().next().expect("strings");
+    let memory: Vec<_> = strings.iter().map(|key| key.measure.memory_bytes).collect();
+    assert!(memory.iter().all(|bytes| *bytes == memory[0]), "{memory:?}");
+    let names: Vec<_> = strings.iter().map(|key| String::from_utf8_lossy(&key.key)).collect();
+    assert_eq!(names, ["kzz", "k02", "k05"]);
+}
+
+fn to_base64(name: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(name)
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Add for TypeCells {
 }
 
 /// Sums by type, encoding and whether there is an expiry.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Cells {
     /// Of the types that every server has; made with the first key.
     built_in: Option<Box<[Group; CELLS]>>,
@@ -245,7 +245,7 @@ impl Cells {
 }
 
 /// The sums of a report.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     /// The database of the last key.
     db: u64,
@@ -320,15 +320,7 @@ impl Groups {
 
     /// By database in ascending order; last, without a number, those that have no sums of their own.
     pub(crate) fn by_db(&self) -> Vec<(Option<u64>, Group)> {
-        let mut dbs = self.dbs.clone();
-        let recent = self.recent.iter().fold(Group::default(), |mut sum, (_, group)| {
-            sum.merge(group);
-            sum
-        });
-        if recent.keys > 0 {
-            dbs.value(self.db).merge(&recent);
-        }
-        dbs.into_values().collect()
+        self.settled().dbs.into_values().collect()
     }
 
     pub(crate) fn by_expiry(&self) -> impl Iterator<Item = (ExpiryBucket, Group)> {
@@ -341,8 +333,15 @@ impl Groups {
 
     /// The sums that all others but those by database and by time to expiry are made of, to be
     /// [added](Self::add_cell) elsewhere.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (CellId, &Group)> {
-        self.cells.iter().chain(self.recent.iter())
+    pub(crate) fn cells(&self) -> Vec<(CellId, Group)> {
+        self.settled().cells.iter().map(|(id, group)| (id, *group)).collect()
+    }
+
+    /// The same sums, none of them over recent keys.
+    fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        settled.settle_recent();
+        settled
     }
 
     /// Adds such a sum.
@@ -373,7 +372,7 @@ impl Groups {
     fn sums<K: Ord>(&self, key: impl Fn(CellId) -> K) -> BTreeMap<K, Group> {
         let mut sums = BTreeMap::<K, Group>::new();
         for (id, group) in self.cells() {
-            sums.entry(key(id)).or_default().merge(group);
+            sums.entry(key(id)).or_default().merge(&group);
         }
         sums
     }

@@ -256,11 +256,12 @@ impl From<&Partial> for PartialWire {
             facts: FactsWire::from(&partial.report.facts),
             cells: groups
                 .cells()
+                .into_iter()
                 .map(|(id, group)| CellWire {
                     data_type: id.data_type.into(),
                     encoding: number(&Encoding::ALL, &id.encoding),
                     expires: id.expires,
-                    group: *group,
+                    group,
                 })
                 .collect(),
             dbs: groups.by_db().into_iter().map(|(db, group)| DbWire { db, group }).collect(),

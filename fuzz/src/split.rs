@@ -1,0 +1,133 @@
+//! The target that holds a scan in ranges against one from front to back.
+
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+
+use rdb_analysis::json::{self, KeysAs};
+use rdb_analysis::{KeyView, Options, Origin, Partial, Rank, ScanOptions, Source, SourceData, render_keys};
+use rdb_parser::ErrorKind;
+
+/// Records, of which the input names some, one byte each. Placeholders are filled with the byte behind.
+const RECORDS: [&[u8]; 32] = [
+    b"\x00\x05key:?\x03abc",
+    b"\x00\x05key:?\x0ca long value",
+    b"\x00\x00\x00",
+    b"\x02\x05set:?\x03\x01a\xc0\x07\x01b",
+    b"\x04\x06hash:?\x01\x05field\x05value",
+    b"\x05\x06zset:?\x01\x01a\x00\x00\x00\x00\x00\x00\xf0?",
+    b"\x07\x05mod:?\x81\x01\x02\x03\x04\x05\x06?\x01\x00",
+    b"\xfc?\x02\x03\x04\x8f\x01\x00\x00",
+    b"\xfd?\x02\x03\x64",
+    b"\xf8\x05",
+    b"\xf9?",
+    b"\xfe?",
+    b"\xfe\x81\x00\x00\x00\x00\x00\x00??",
+    b"\xfb\x05\x01",
+    b"\xf4\x07\x01\x00",
+    b"\xf5\x03lib",
+    b"\xfa\x09redis-ver\x056.2.5",
+    b"\xfa\x09redis-ver\x068.10.2",
+    b"\xfa\x0avalkey-ver\x059.1.2",
+    b"\xfa\x06df-ver\x061.30.0",
+    b"\xfa\x05ctime\x0a17?0000000",
+    b"\xfa\x05ctime\x04soon",
+    b"\xfa\x08used-mem\x031?5",
+    b"\xfa\x09slot-info\x057?,1,0",
+    b"\xfa\x0bmvcc-tstamp\x01?",
+    b"\xdc\x00\x00\x00\x00",
+    b"\xc8\x00\x00\x00\x00\x00\x00\x00\x00",
+    b"\xe0\x01\x00\x00\x00\x07\x00\x00\x00\x02\x01p\x02\x01a?",
+    b"\x10\x01h\x07\x07\x00\x00\x00\x00\x00\x00",
+    b"\x1e\x05fmt:?\x02[]",
+    b"\xff\x00\x00\x00\x00\x00\x00\x00\x00",
+    b"REDIS0011\xfa\x09redis-ver\x057.2.4\xfe\x01",
+];
+
+/// The first byte says how to make a file of the rest, the second how to cut it.
+pub fn split(data: &[u8]) {
+    let Some((&[kind, cut], data)) = data.split_first_chunk() else { return };
+    let file = match kind % 4 {
+        0 => data.to_vec(),
+        1 => [b"REDIS0011", data].concat(),
+        version => records(if version == 2 { b"REDIS0011" } else { b"VALKEY080" }, data),
+    };
+    // A window finds the same; a reader that fails would be another file.
+    let is_stream = kind & 4 != 0;
+    let ranged = options(Some(1 + u64::from(cut)));
+    let whole = options(None);
+    assert_eq!(report(&file, &whole, is_stream, 1), report(&file, &ranged, is_stream, 1), "report");
+    if kind & 8 != 0 {
+        assert_eq!(report(&file, &whole, is_stream, 1), report(&file, &ranged, is_stream, 2), "report");
+    }
+    assert_eq!(rows(&file, &whole.scan, is_stream), rows(&file, &ranged.scan, is_stream), "keys");
+}
+
+/// A file of the records that `choices` name: pairs of a number and what fills its placeholders.
+fn records(header: &[u8], choices: &[u8]) -> Vec<u8> {
+    let mut file = header.to_vec();
+    for choice in choices.chunks(2) {
+        let (record, filler) = (RECORDS[usize::from(choice[0] % 32)], choice.get(1).copied().unwrap_or(b'0'));
+        // The same record again and again, as real files have it.
+        for repeated in 0..=choice[0] / 32 {
+            file.extend(record.iter().map(|&byte| if byte == b'?' { filler.wrapping_add(repeated) } else { byte }));
+        }
+    }
+    file
+}
+
+fn options(range_bytes: Option<u64>) -> Options {
+    let mut options = Options::default();
+    options.top = 3;
+    options.rank = Rank::RdbBytes;
+    options.scan.range_bytes = range_bytes;
+    options
+}
+
+fn source(file: &[u8], is_stream: bool) -> Source<'_> {
+    let data = if is_stream {
+        SourceData::Reader { reader: Box::new(file), length: None, ready_bytes: None }
+    } else {
+        SourceData::Bytes(file)
+    };
+    Source {
+        path: "f".to_owned(),
+        shard: None,
+        fallback_time_ms: 1_700_000_000_000,
+        data,
+        origin: Origin::default(),
+    }
+}
+
+fn pool(threads: usize) -> &'static rayon::ThreadPool {
+    static POOLS: OnceLock<[rayon::ThreadPool; 2]> = OnceLock::new();
+    let pool = |threads| rdb_analysis::thread_pool(Some(threads)).expect("threads");
+    &POOLS.get_or_init(|| [pool(1), pool(2)])[threads - 1]
+}
+
+/// The report as JSON: all that anybody sees of it.
+fn report(file: &[u8], options: &Options, is_stream: bool, threads: usize) -> Option<String> {
+    let source = source(file, is_stream);
+    let partial = pool(threads).install(|| Partial::scan(source, options, &(), &false.into())).ok()?;
+    let mut shown = Vec::new();
+    json::write_pretty(&mut shown, &json::report(&Partial::join([partial], options), KeysAs::Base64))
+        .expect("in memory");
+    String::from_utf8(shown).ok()
+}
+
+/// Every key with its measures.
+fn rows(file: &[u8], options: &ScanOptions, is_stream: bool) -> Option<Vec<u8>> {
+    let source = source(file, is_stream);
+    let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
+        let mut scratch = Vec::new();
+        let name = key.key.decode(&mut scratch)?;
+        json::write_compact(block, &json::key_record(name, 0, &key.measure, None, KeysAs::Base64))
+            .map_err(ErrorKind::Io)
+    };
+    let mut all = Vec::new();
+    let emit = |block: &[u8]| {
+        all.extend_from_slice(block);
+        ControlFlow::Continue(())
+    };
+    pool(1).install(|| render_keys(source, options, &(), &false.into(), render, emit)).ok()?;
+    Some(all)
+}
