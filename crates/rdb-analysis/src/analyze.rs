@@ -1,19 +1,19 @@
 //! Entry points: a report over many sources, and a walk over the keys of one.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
 use rdb_parser::{ErrorKind, SliceInput, Window};
 
 use crate::collect::{Rank, Summary};
 use crate::facts::SourceFacts;
 use crate::measure::KeyView;
 use crate::memory::{Gauge, MemoryGauge, reconcile};
-use crate::partial::Partial;
 use crate::report::{Report, SourceReport};
 use crate::scan::{Context, EachKey, ScanOptions, scan_source};
-use crate::source::{Origin, Progress, Source, SourceData, SourceError};
+use crate::source::{OpenSource, Origin, Progress, Source, SourceData, SourceError};
 use crate::split::{BUFFERED_RANGE_BYTES, Collector, Cut, scan_split};
 
 /// Ranges of a length that the user sets that are scanned before they are put together.
@@ -39,14 +39,18 @@ impl Default for Options {
     }
 }
 
-/// What [`analyze()`] gives.
+/// What [`analyze()`] gives. `E` says why a source cannot be opened.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct Outcome<E = Infallible> {
     /// Over all sources that begin as an RDB file, damaged ones included.
     pub report: Report,
-    /// The other sources.
+    /// Sources that could not be opened.
+    pub unopened: Vec<E>,
+    /// Sources that are no RDB files.
     pub failures: Vec<SourceError>,
+    /// Sources that were not opened any more when `stop` was set.
+    pub skipped_sources: usize,
 }
 
 /// Scans sources, several at a time, into one report.
@@ -57,25 +61,101 @@ pub struct Outcome {
 /// # Errors
 ///
 /// If the threads cannot be started.
-pub fn analyze(
-    sources: Vec<Source<'_>>,
+pub fn analyze<S: OpenSource>(
+    sources: Vec<S>,
     options: &Options,
     progress: &dyn Progress,
     stop: &AtomicBool,
-) -> Result<Outcome, rayon::ThreadPoolBuildError> {
+) -> Result<Outcome<S::Error>, rayon::ThreadPoolBuildError> {
     let pool = thread_pool(options.threads)?;
-    let among = sources.len();
-    let scan = |source| Partial::scan_among(among, source, options, progress, stop);
-    let scans: Vec<_> = pool.install(|| sources.into_par_iter().map(scan).collect());
-    let mut partials = Vec::new();
-    let mut failures = Vec::new();
-    for scan in scans {
-        match scan {
-            Ok(partial) => partials.push(partial),
-            Err(failure) => failures.push(failure),
+    let concurrent_sources = pool.current_num_threads().min(sources.len());
+    let scan = |source: Source<'_>| {
+        pool.install(|| summarize(source, concurrent_sources, options, progress, stop))
+    };
+    let queue = Mutex::new(sources.into_iter().enumerate());
+    let work = || Gathered::from_queue(&queue, options, stop, scan);
+    let gathered = std::thread::scope(|scope| {
+        // This thread is one of those that open sources and wait for their scans.
+        let others: Vec<_> = (1..concurrent_sources).map(|_| scope.spawn(work)).collect();
+        others.into_iter().fold(work(), |mut gathered, other| {
+            match other.join() {
+                Ok(more) => gathered.add(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+            gathered
+        })
+    });
+    let skipped_sources = queue.into_inner().unwrap_or_else(PoisonError::into_inner).count();
+    Ok(gathered.into_outcome(options, skipped_sources))
+}
+
+/// What some of the sources come to. Names in the summary refer to sources by their place among all.
+struct Gathered<E> {
+    summary: Summary,
+    sources: Vec<(usize, Result<SourceReport, Failure<E>>)>,
+}
+
+/// Why a source is in no report.
+enum Failure<E> {
+    Unopened(E),
+    NoRdb(SourceError),
+}
+
+impl<E> Gathered<E> {
+    /// Takes source after source from `queue` and scans it, until there are no more or `stop` is set.
+    fn from_queue<S: OpenSource<Error = E>>(
+        queue: &Mutex<impl Iterator<Item = (usize, S)>>,
+        options: &Options,
+        stop: &AtomicBool,
+        scan: impl Fn(Source<'_>) -> Result<(SourceReport, Summary), SourceError>,
+    ) -> Self {
+        let mut gathered = Self { summary: Summary::new(options.rank, options.top), sources: Vec::new() };
+        loop {
+            // The first is scanned in any case: the report of it says that it was interrupted.
+            if stop.load(Ordering::Relaxed) && !gathered.sources.is_empty() {
+                return gathered;
+            }
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((index, source)) = next else { return gathered };
+            let scanned = match source.open(&scan) {
+                Ok(Ok((report, mut summary))) => {
+                    summary.change_sources(|_| index);
+                    gathered.summary.merge(summary);
+                    Ok(report)
+                }
+                Ok(Err(error)) => Err(Failure::NoRdb(error)),
+                Err(error) => Err(Failure::Unopened(error)),
+            };
+            gathered.sources.push((index, scanned));
         }
     }
-    Ok(Outcome { report: Partial::join(partials, options), failures })
+
+    fn add(&mut self, other: Self) {
+        self.summary.merge(other.summary);
+        self.sources.extend(other.sources);
+    }
+
+    fn into_outcome(mut self, options: &Options, skipped_sources: usize) -> Outcome<E> {
+        self.sources.sort_unstable_by_key(|&(index, _)| index);
+        let mut reports = Vec::new();
+        let mut indices = Vec::new();
+        let mut unopened = Vec::new();
+        let mut failures = Vec::new();
+        for (index, source) in self.sources {
+            match source {
+                Ok(report) => {
+                    indices.push(index);
+                    reports.push(report);
+                }
+                Err(Failure::Unopened(error)) => unopened.push(error),
+                Err(Failure::NoRdb(error)) => failures.push(error),
+            }
+        }
+        // A report numbers only the sources that are in it.
+        self.summary.change_sources(|index| indices.partition_point(|&before| before < index));
+        let report = Report::new(reports, options.rank, self.summary);
+        Outcome { report, unopened, failures, skipped_sources }
+    }
 }
 
 /// Threads to scan on: so many, or one per core.
@@ -87,10 +167,10 @@ pub fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, rayon::T
     rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build()
 }
 
-/// Scans one source into aggregates, one `among` so many that are scanned side by side.
+/// Scans one source into aggregates, one of `concurrent_sources` that are scanned at the same time.
 pub(crate) fn summarize(
     source: Source<'_>,
-    among: usize,
+    concurrent_sources: usize,
     options: &Options,
     progress: &dyn Progress,
     stop: &AtomicBool,
@@ -102,9 +182,8 @@ pub(crate) fn summarize(
     let cut = match (&source.data, options.scan.range_bytes) {
         (SourceData::Bytes(_), Some(range_bytes)) => Some(Cut::forced(range_bytes, RANGES_AT_A_TIME)),
         (SourceData::Bytes(_), None) => (threads > 1).then_some(Cut::ForThreads(threads as u64)),
-        // A thread that waits for its ranges may take up another source meanwhile, and so on. Each holds a
-        // buffer, so there must not be many.
-        (SourceData::Reader { .. }, None) if among >= threads => None,
+        // Every thread has a source of its own to read.
+        (SourceData::Reader { .. }, None) if concurrent_sources >= threads => None,
         (SourceData::Reader { .. }, range_bytes) => Cut::buffered(range_bytes, BUFFERED_RANGE_BYTES, threads),
     };
     let facts = scan_on_all_threads(source, &options.scan, cut, progress, stop, &mut summary);

@@ -1,5 +1,6 @@
 //! What is analysed, and who watches.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -23,6 +24,29 @@ pub struct Source<'a> {
     pub data: SourceData<'a>,
     /// How it came here; the default for a plain file.
     pub origin: Origin<'a>,
+}
+
+/// Something that is opened when it is its turn to be scanned, and closed when it was. Of thousands, only as many are
+/// open at a time as there are threads.
+pub trait OpenSource: Send {
+    /// Why it cannot be opened.
+    type Error: Send;
+
+    /// Opens it, gives it to `scan`, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened.
+    fn open<T>(self, scan: impl FnOnce(Source<'_>) -> T) -> Result<T, Self::Error>;
+}
+
+/// A source that is open already.
+impl OpenSource for Source<'_> {
+    type Error = Infallible;
+
+    fn open<T>(self, scan: impl FnOnce(Source<'_>) -> T) -> Result<T, Infallible> {
+        Ok(scan(self))
+    }
 }
 
 /// What is known of where RDB data was found.

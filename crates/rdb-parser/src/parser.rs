@@ -2,6 +2,7 @@
 
 use crate::container::MetaString;
 use crate::crc64::Crc64;
+use crate::dragonfly::BlobLimits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Event, Flavour, Header, KeyMeta};
 use crate::format::{
@@ -134,7 +135,9 @@ impl<'a> Parser<SliceInput<'a>> {
     /// A parser that starts in the middle of a file, at `offset`, where a record begins, knowing `state`. It
     /// reads what `piece` has of the file, and compares no checksum.
     pub fn resume(piece: Piece<'a>, offset: u64, state: State) -> Self {
-        Self::with_state(SliceInput::in_piece(piece, offset), state)
+        let mut parser = Self::with_state(SliceInput::in_piece(piece, offset), state);
+        parser.rare.blob_limits = BlobLimits::RESUMED;
+        parser
     }
 
     /// A parser of a file in memory or mapped, with default options.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::dragonfly::{Blob, Chunks, Spare, Surroundings};
+use crate::dragonfly::{Blob, BlobLimits, Chunks, Spare, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Event, Flavour};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION_WITH_ENVELOPE, RareRecord, ValueType};
@@ -38,6 +38,8 @@ pub(crate) struct Rare {
     pub(crate) chunks: Chunks,
     /// The compressed blob whose records are being read.
     pub(crate) blob: Option<Box<Blob>>,
+    /// What blobs may take.
+    pub(crate) blob_limits: BlobLimits,
     /// For the next blob.
     pub(crate) spare: Spare,
     /// In the parser of a blob's records: what is around it.
@@ -51,7 +53,7 @@ pub(crate) struct Rare {
 impl Rare {
     /// Whether nothing of it matters for how the records to come are read.
     pub(crate) fn is_irrelevant(&self) -> bool {
-        let Self { templates, chunks, blob, spare: _, surroundings, end: _, notices: _ } = self;
+        let Self { templates, chunks, blob, blob_limits: _, spare: _, surroundings, end: _, notices: _ } = self;
         templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && surroundings.is_none()
     }
 

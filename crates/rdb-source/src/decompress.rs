@@ -100,6 +100,29 @@ type Source = Head<Box<dyn Read + Send>>;
 pub(crate) struct Decompress {
     format: Compression,
     state: State,
+    /// The decoder of the last LZ4 frame, for the next of the same kind.
+    lz4: Option<Lz4>,
+}
+
+/// A decoder of LZ4 frames of one kind.
+///
+/// It allocates two blocks of up to 4 MiB, as a frame announces. A file may have a million frames of a few bytes, so
+/// frames that announce the same share a decoder.
+struct Lz4 {
+    decoder: Box<FrameDecoder<Slot>>,
+    kind: [u8; LZ4_KIND_BYTES],
+}
+
+/// The magic of an LZ4 frame, its flags and the size of its blocks.
+const LZ4_KIND_BYTES: usize = 6;
+
+/// Where the source of a decoder is while the decoder is used.
+struct Slot(Option<Source>);
+
+impl Read for Slot {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |source| source.read(out))
+    }
 }
 
 enum State {
@@ -110,10 +133,7 @@ enum State {
     Between(Source),
     Gzip(Box<GzDecoder<Source>>),
     Zstd(Box<ZstdDecoder<'static, Source>>),
-    Lz4 {
-        decoder: Box<FrameDecoder<Source>>,
-        has_end_mark: bool,
-    },
+    Lz4(Lz4),
     Done,
 }
 
@@ -121,21 +141,21 @@ impl Decompress {
     pub(crate) fn new(format: Compression, source: impl Read + Send + 'static) -> Self {
         let source: Source = Head::new(Box::new(source));
         let state = if format.enveloped().is_some() { State::Envelope } else { State::Between };
-        Self { format, state: state(source) }
+        Self { format, state: state(source), lz4: None }
     }
 
     /// Starts on the frame in an envelope.
-    fn unwrap(&self, mut source: Source) -> io::Result<State> {
+    fn unwrap(&mut self, mut source: Source) -> io::Result<State> {
         source.peek(envelope::BYTES);
         source.consume(envelope::BYTES);
-        match begin_frame(source)? {
+        match self.begin_frame(source)? {
             Ok(state) if state.format() == self.format.enveloped() => Ok(state),
             _ => Err(envelope::not_a_frame()),
         }
     }
 
     /// Starts on the next member or frame, if there is one.
-    fn begin(&self, mut source: Source) -> io::Result<State> {
+    fn begin(&mut self, mut source: Source) -> io::Result<State> {
         while let Some(n) = skippable_bytes(source.peek(SKIPPABLE_HEADER_BYTES)) {
             if io::copy(&mut Read::by_ref(&mut source).take(n), &mut io::sink())? < n {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -145,11 +165,55 @@ impl Decompress {
         if magic.is_empty() {
             return source.take_failure_at_start().map_or(Ok(State::Done), Err);
         }
-        match begin_frame(source)? {
+        match self.begin_frame(source)? {
             Ok(state) if state.format() == Some(self.format) => Ok(state),
             Ok(_) => Err(other_data()),
             Err(source) => skip_padding(source).map(|()| State::Done),
         }
+    }
+
+    /// Starts on the member or frame that `source` begins with; gives `source` back if there is none.
+    fn begin_frame(&mut self, mut source: Source) -> io::Result<Result<State, Source>> {
+        Ok(Ok(match Compression::of(source.peek(MAGIC_BYTES)) {
+            Some(Compression::Gzip) => State::Gzip(Box::new(GzDecoder::new(source))),
+            Some(Compression::Zstd) => {
+                let mut decoder = ZstdDecoder::with_buffer(source)?.single_frame();
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                State::Zstd(Box::new(decoder))
+            }
+            Some(Compression::Lz4) => State::Lz4(Lz4::begin(self.lz4.take(), source)),
+            _ => return Ok(Err(source)),
+        }))
+    }
+}
+
+impl Lz4 {
+    /// Starts on the frame that `source` begins with, in the decoder of an `earlier` frame if it can be used again.
+    fn begin(earlier: Option<Self>, mut source: Source) -> Self {
+        let kind = source.peek(LZ4_KIND_BYTES).first_chunk().copied().unwrap_or_default();
+        source.ran_out = false;
+        match earlier {
+            Some(mut earlier) if earlier.kind == kind => {
+                earlier.decoder.get_mut().0 = Some(source);
+                earlier
+            }
+            _ => Self { decoder: Box::new(FrameDecoder::new(Slot(Some(source)))), kind },
+        }
+    }
+
+    /// Whether its frames have a mark at their end.
+    fn has_end_mark(&self) -> bool {
+        !self.kind.starts_with(LZ4_LEGACY_MAGIC)
+    }
+
+    /// The source, behind a frame that was read to its end.
+    fn end(&mut self) -> io::Result<Source> {
+        let source = self.decoder.get_mut().0.take().ok_or(io::ErrorKind::UnexpectedEof)?;
+        // The decoder takes the end of the data for the end of the frame.
+        if self.has_end_mark() && source.ran_out {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(source)
     }
 }
 
@@ -159,29 +223,10 @@ impl State {
         match self {
             Self::Gzip(_) => Some(Compression::Gzip),
             Self::Zstd(_) => Some(Compression::Zstd),
-            Self::Lz4 { .. } => Some(Compression::Lz4),
+            Self::Lz4(_) => Some(Compression::Lz4),
             Self::Envelope(_) | Self::Behind(_) | Self::Between(_) | Self::Done => None,
         }
     }
-}
-
-/// Starts on the member or frame that `source` begins with; gives `source` back if there is none.
-fn begin_frame(mut source: Source) -> io::Result<Result<State, Source>> {
-    let magic = source.peek(MAGIC_BYTES);
-    Ok(Ok(match Compression::of(magic) {
-        Some(Compression::Gzip) => State::Gzip(Box::new(GzDecoder::new(source))),
-        Some(Compression::Zstd) => {
-            let mut decoder = ZstdDecoder::with_buffer(source)?.single_frame();
-            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            State::Zstd(Box::new(decoder))
-        }
-        Some(Compression::Lz4) => {
-            let has_end_mark = !magic.starts_with(LZ4_LEGACY_MAGIC);
-            source.ran_out = false;
-            State::Lz4 { decoder: Box::new(FrameDecoder::new(source)), has_end_mark }
-        }
-        _ => return Ok(Err(source)),
-    }))
 }
 
 fn other_data() -> io::Error {
@@ -214,7 +259,7 @@ impl Read for Decompress {
                 State::Behind(source) => return source.read(out),
                 State::Gzip(decoder) => decoder.read(out),
                 State::Zstd(decoder) => decoder.read(out),
-                State::Lz4 { decoder, .. } => decoder.read(out),
+                State::Lz4(lz4) => lz4.decoder.read(out),
                 State::Done => return Ok(0),
             };
             match outcome {
@@ -233,11 +278,12 @@ impl Read for Decompress {
                 State::Between(source) => self.begin(source),
                 State::Gzip(decoder) => Ok(after(decoder.into_inner())),
                 State::Zstd(decoder) => Ok(after(decoder.finish())),
-                // The decoder takes the end of the data for the end of the frame.
-                State::Lz4 { decoder, has_end_mark: true } if decoder.get_ref().ran_out => {
-                    Err(io::ErrorKind::UnexpectedEof.into())
+                State::Lz4(mut lz4) => {
+                    let source = lz4.end();
+                    // Nothing marks the end of a legacy frame, so its decoder may have begun on what follows.
+                    self.lz4 = lz4.has_end_mark().then_some(lz4);
+                    source.map(after)
                 }
-                State::Lz4 { decoder, .. } => Ok(after(decoder.into_inner())),
                 State::Behind(_) | State::Done => Ok(State::Done),
             };
             self.state = next.map_err(|error| self.explain(&error))?;

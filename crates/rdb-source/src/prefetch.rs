@@ -19,13 +19,35 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// A reader whose source is read ahead by a thread, and that gives up when told to stop even while
 /// the source says nothing.
 pub(crate) struct Prefetch {
-    filled: Receiver<io::Result<Vec<u8>>>,
-    emptied: Sender<Vec<u8>>,
-    block: Vec<u8>,
+    filled: Receiver<io::Result<Block>>,
+    emptied: Sender<Block>,
+    block: Block,
     consumed: usize,
     ended: bool,
     stop: Arc<AtomicBool>,
     ready_bytes: Arc<AtomicU64>,
+}
+
+/// A buffer and the number of bytes in it. The buffer keeps its length, because to clear it for each of a million
+/// short reads takes longer than to read.
+#[derive(Default)]
+struct Block {
+    buffer: Vec<u8>,
+    len: usize,
+}
+
+impl Block {
+    /// Reads once, into a buffer of [`BLOCK_BYTES`].
+    fn fill(&mut self, source: &mut impl Read) -> io::Result<()> {
+        self.buffer.resize(BLOCK_BYTES, 0);
+        self.len = source.read(&mut self.buffer)?.min(BLOCK_BYTES);
+        Ok(())
+    }
+
+    /// The bytes from `start` on.
+    fn rest(&self, start: usize) -> &[u8] {
+        self.buffer.get(start..self.len).unwrap_or_default()
+    }
 }
 
 impl Prefetch {
@@ -41,30 +63,28 @@ impl Prefetch {
         std::thread::Builder::new()
             .name("read-ahead".to_owned())
             .spawn(move || read_ahead(source, &filled_tx, &emptied_rx, &ready))?;
-        Ok(Self { filled, emptied, block: Vec::new(), consumed: 0, ended: false, stop, ready_bytes })
+        Ok(Self { filled, emptied, block: Block::default(), consumed: 0, ended: false, stop, ready_bytes })
     }
 }
 
 /// Sends blocks until the source ends or nobody wants them any more.
 fn read_ahead(
     mut source: impl Read,
-    filled: &SyncSender<io::Result<Vec<u8>>>,
-    emptied: &Receiver<Vec<u8>>,
+    filled: &SyncSender<io::Result<Block>>,
+    emptied: &Receiver<Block>,
     ready_bytes: &AtomicU64,
 ) {
     loop {
         let mut block = emptied.try_recv().unwrap_or_default();
-        block.resize(BLOCK_BYTES, 0);
-        let outcome = match source.read(&mut block) {
+        let outcome = match block.fill(&mut source) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => Err(error),
-            Ok(n) => {
-                block.truncate(n);
-                ready_bytes.fetch_add(block.len() as u64, Ordering::Relaxed);
+            Ok(()) => {
+                ready_bytes.fetch_add(block.len as u64, Ordering::Relaxed);
                 Ok(block)
             }
         };
-        let last = !matches!(&outcome, Ok(block) if !block.is_empty());
+        let last = !matches!(&outcome, Ok(block) if block.len > 0);
         if filled.send(outcome).is_err() || last {
             return;
         }
@@ -76,14 +96,14 @@ impl Read for Prefetch {
         if self.ended {
             return Ok(0);
         }
-        while self.consumed == self.block.len() {
+        while self.consumed == self.block.len {
             match self.filled.recv_timeout(PATIENCE) {
                 Ok(next) => {
                     let spent = std::mem::replace(&mut self.block, next?);
                     self.consumed = 0;
                     // The thread may be gone; then nobody needs the block.
                     let _ = self.emptied.send(spent);
-                    if self.block.is_empty() {
+                    if self.block.len == 0 {
                         self.ended = true;
                         return Ok(0);
                     }
@@ -97,7 +117,7 @@ impl Read for Prefetch {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        let rest = self.block.get(self.consumed..).unwrap_or_default();
+        let rest = self.block.rest(self.consumed);
         let n = rest.len().min(out.len());
         if let (Some(from), Some(to)) = (rest.get(..n), out.get_mut(..n)) {
             to.copy_from_slice(from);

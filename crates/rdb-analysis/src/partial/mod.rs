@@ -36,18 +36,7 @@ impl Partial {
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Self, SourceError> {
-        Self::scan_among(1, source, options, progress, stop)
-    }
-
-    /// As [`scan`](Self::scan), one `among` so many sources that are scanned side by side.
-    pub(crate) fn scan_among(
-        among: usize,
-        source: Source<'_>,
-        options: &Options,
-        progress: &dyn Progress,
-        stop: &AtomicBool,
-    ) -> Result<Self, SourceError> {
-        let (report, summary) = summarize(source, among, options, progress, stop)?;
+        let (report, summary) = summarize(source, 1, options, progress, stop)?;
         Ok(Self { report, summary })
     }
 

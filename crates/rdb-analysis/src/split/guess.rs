@@ -333,8 +333,20 @@ pub(super) struct NameShape {
     /// Whether all others are printable.
     printable: bool,
     longest: usize,
-    /// The bytes that names have in their first places.
+    /// The kinds of bytes that names have in their first places, by a byte of that kind.
     initials: [[bool; 256]; INITIALS],
+}
+
+/// Stands for all bytes of the same kind. Digits and letters are counted up from name to name, so that those of later
+/// names are not those of the first; other characters stay.
+fn kind(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => b'0',
+        b'a'..=b'z' => b'a',
+        b'A'..=b'Z' => b'A',
+        0x80.. => 0x80,
+        other => other,
+    }
 }
 
 impl NameShape {
@@ -353,7 +365,7 @@ impl NameShape {
                 self.printable &= !name.iter().any(u8::is_ascii_control);
                 self.longest = self.longest.max(name.len());
                 for (seen, &byte) in self.initials.iter_mut().zip(name) {
-                    seen[usize::from(byte)] = true;
+                    seen[usize::from(kind(byte))] = true;
                 }
             }
             RdbString::Int(_) => self.numbers = true,
@@ -367,7 +379,7 @@ impl NameShape {
         }
         let begins_alike = || {
             let places = self.initials.iter().zip(name);
-            self.names < WATCHED_NAMES || places.into_iter().all(|(seen, &byte)| seen[usize::from(byte)])
+            self.names < WATCHED_NAMES || places.into_iter().all(|(seen, &byte)| seen[usize::from(kind(byte))])
         };
         name.len() <= 2 * self.longest
             && (!self.printable || begins_alike() && !name.iter().any(u8::is_ascii_control))

@@ -14,9 +14,10 @@ use crate::event::{Entry, Event};
 use crate::format::RareRecord;
 use crate::input::Input;
 use crate::keys::{Found, Host, KeySink, Run};
-#[cfg(feature = "dragonfly")]
-use crate::limits::MAX_ZSTD_WINDOW_BYTES;
-use crate::limits::{MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES};
+use crate::limits::{
+    MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES, MAX_RESUMED_BLOB_BYTES, MAX_RESUMED_ZSTD_WINDOW_BYTES,
+    MAX_ZSTD_WINDOW_BYTES,
+};
 use crate::parser::{Parser, Record};
 use crate::read::{ReadExt as _, StringForm};
 use crate::visitor::Visitor;
@@ -30,6 +31,25 @@ pub(crate) struct Blob {
     counted_container_bytes: u64,
     /// Bytes of the file that the last entry takes.
     rdb_bytes: u64,
+}
+
+/// What a blob may take. By default what limits a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlobLimits {
+    stored_bytes: u64,
+    zstd_window_bytes: u64,
+}
+
+impl BlobLimits {
+    /// In a parser that resumes in the middle of a file.
+    pub(crate) const RESUMED: Self =
+        Self { stored_bytes: MAX_RESUMED_BLOB_BYTES, zstd_window_bytes: MAX_RESUMED_ZSTD_WINDOW_BYTES };
+}
+
+impl Default for BlobLimits {
+    fn default() -> Self {
+        Self { stored_bytes: MAX_DRAGONFLY_BLOB_BYTES, zstd_window_bytes: MAX_ZSTD_WINDOW_BYTES }
+    }
 }
 
 /// Where the blob is in which a parser is, known to that parser.
@@ -83,15 +103,13 @@ impl<I: Input> Parser<I> {
             return Err(Error::new(ErrorKind::BadString("a compressed blob that is not raw"), start));
         }
         let payload_start = self.input.position();
-        let opened = if header.payload_len > MAX_DRAGONFLY_BLOB_BYTES {
+        let limits = self.rare.blob_limits;
+        let opened = if header.payload_len > limits.stored_bytes {
             self.input.skip(header.payload_len, "a compressed blob")?;
             Err(ErrorKind::Limit("a compressed blob"))
         } else {
             self.input.pin(header.payload_len, "a compressed blob")?;
-            let mut payload = std::mem::take(&mut self.rare.spare.payload);
-            payload.clear();
-            payload.extend_from_slice(self.input.pinned());
-            FrameReader::open(record, payload)
+            FrameReader::open(record, self.input.pinned(), &mut self.rare.spare, limits)
         };
         let span = start..self.input.position();
         let reader = match opened {
@@ -187,10 +205,18 @@ impl<S: KeySink> Host for PushShare<'_, S> {
 }
 
 /// Buffers of a blob that was read, for the next.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Spare {
     payload: Vec<u8>,
     window: Vec<u8>,
+    /// Kept if it has read its frame to the end.
+    lz4: Option<Lz4>,
+}
+
+impl fmt::Debug for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spare").finish_non_exhaustive()
+    }
 }
 
 impl Blob {
@@ -261,7 +287,8 @@ impl Blob {
 
     fn into_spare(self) -> Spare {
         let (window, reader) = self.parser.input.into_parts();
-        Spare { payload: reader.decoder.into_payload(), window }
+        let (payload, lz4) = reader.decoder.into_parts(reader.is_checked);
+        Spare { payload, window, lz4 }
     }
 
     /// Those of all that was not read.
@@ -299,13 +326,25 @@ pub(crate) struct FrameReader {
 
 impl FrameReader {
     /// A reader of the frame that is `payload`.
-    fn open(record: RareRecord, payload: Vec<u8>) -> Result<Self, ErrorKind> {
+    fn open(
+        record: RareRecord,
+        payload: &[u8],
+        spare: &mut Spare,
+        limits: BlobLimits,
+    ) -> Result<Self, ErrorKind> {
         let is_zstd = record == RareRecord::ZstdBlob;
-        let content = if is_zstd { zstd_content(&payload) } else { lz4_content(&payload) }?;
+        let content = if is_zstd { zstd_content(payload) } else { lz4_content(payload) }?;
         if content > MAX_DRAGONFLY_CONTENT_BYTES {
             return Err(ErrorKind::Limit("the content of a compressed blob"));
         }
-        let decoder = Decoder::open(is_zstd, payload)?;
+        let mut held = std::mem::take(&mut spare.payload);
+        held.clear();
+        held.extend_from_slice(payload);
+        let decoder = if is_zstd {
+            Decoder::open_zstd(held, limits.zstd_window_bytes)
+        } else {
+            Decoder::open_lz4(held, spare.lz4.take())
+        }?;
         Ok(Self { decoder, content_left: content, is_checked: false })
     }
 }
@@ -314,8 +353,8 @@ impl Read for FrameReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.content_left == 0 {
             if !self.is_checked {
-                self.is_checked = true;
                 self.decoder.check_end()?;
+                self.is_checked = true;
             }
             return Ok(0);
         }
@@ -389,37 +428,62 @@ fn lz4_content(frame: &[u8]) -> Result<u64, ErrorKind> {
     }
 }
 
+/// The flags and block size of an LZ4 frame, behind its magic.
+const LZ4_KIND_BYTES: usize = 2;
+
+/// A decoder of LZ4 frames of one kind. It allocates two blocks of up to 4 MiB, as the frame announces, so small blobs
+/// share one.
+struct Lz4 {
+    #[cfg(feature = "dragonfly")]
+    decoder: Box<lz4_flex::frame::FrameDecoder<Cursor<Vec<u8>>>>,
+    #[cfg(feature = "dragonfly")]
+    kind: [u8; LZ4_KIND_BYTES],
+}
+
 #[cfg(feature = "dragonfly")]
 enum Decoder {
     Zstd(Box<ruzstd::decoding::StreamingDecoder<Cursor<Vec<u8>>, ruzstd::decoding::FrameDecoder>>),
-    Lz4(Box<lz4_flex::frame::FrameDecoder<Cursor<Vec<u8>>>>),
+    Lz4(Lz4),
 }
 
 #[cfg(feature = "dragonfly")]
 impl Decoder {
-    fn open(is_zstd: bool, payload: Vec<u8>) -> Result<Self, ErrorKind> {
-        let source = Cursor::new(payload);
-        if !is_zstd {
-            return Ok(Self::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(source))));
-        }
+    fn open_zstd(payload: Vec<u8>, max_window_bytes: u64) -> Result<Self, ErrorKind> {
         let mut decoder = ruzstd::decoding::FrameDecoder::new();
-        decoder.set_max_window_size(MAX_ZSTD_WINDOW_BYTES);
-        ruzstd::decoding::StreamingDecoder::new_with_decoder(source, decoder)
+        decoder.set_max_window_size(max_window_bytes);
+        ruzstd::decoding::StreamingDecoder::new_with_decoder(Cursor::new(payload), decoder)
             .map(|decoder| Self::Zstd(Box::new(decoder)))
             .map_err(|_| ErrorKind::Corrupt("Dragonfly blob", "the header of its frame is damaged"))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+    fn open_lz4(payload: Vec<u8>, earlier: Option<Lz4>) -> Result<Self, ErrorKind> {
+        let kind = payload.get(LZ4_MAGIC.len()..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+        let source = Cursor::new(payload);
+        Ok(Self::Lz4(match earlier {
+            Some(mut earlier) if earlier.kind == kind => {
+                *earlier.decoder.get_mut() = source;
+                earlier
+            }
+            _ => Lz4 { decoder: Box::new(lz4_flex::frame::FrameDecoder::new(source)), kind },
+        }))
     }
 
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Zstd(decoder) => decoder.read(out),
-            Self::Lz4(decoder) => decoder.read(out),
+            Self::Lz4(lz4) => lz4.decoder.read(out),
         }
     }
 
-    fn into_payload(self) -> Vec<u8> {
+    /// The payload, and the decoder if it can be used again because the frame was read to its end.
+    fn into_parts(self, is_at_end: bool) -> (Vec<u8>, Option<Lz4>) {
         match self {
-            Self::Zstd(decoder) => decoder.into_inner().into_inner(),
-            Self::Lz4(decoder) => decoder.into_inner().into_inner(),
+            Self::Zstd(decoder) => (decoder.into_inner().into_inner(), None),
+            Self::Lz4(mut lz4) => {
+                let payload = std::mem::take(lz4.decoder.get_mut()).into_inner();
+                (payload, is_at_end.then_some(lz4))
+            }
         }
     }
 
@@ -433,7 +497,7 @@ impl Decoder {
                 (decoder.get_ref(), stated.is_none() || stated == computed)
             }
             // It compares them itself.
-            Self::Lz4(decoder) => (decoder.get_ref(), true),
+            Self::Lz4(lz4) => (lz4.decoder.get_ref(), true),
         };
         let is_used_up = source.position() == source.get_ref().len() as u64;
         if more == 0 && is_used_up && sums_agree { Ok(()) } else { Err(damaged()) }
@@ -446,17 +510,21 @@ enum Decoder {}
 
 #[cfg(not(feature = "dragonfly"))]
 impl Decoder {
-    fn open(_: bool, _: Vec<u8>) -> Result<Self, ErrorKind> {
+    fn open_zstd(_: Vec<u8>, _: u64) -> Result<Self, ErrorKind> {
         Err(ErrorKind::Unsupported(
             "a compressed blob of Dragonfly: this program was built without the feature `dragonfly`",
         ))
+    }
+
+    fn open_lz4(payload: Vec<u8>, _: Option<Lz4>) -> Result<Self, ErrorKind> {
+        Self::open_zstd(payload, 0)
     }
 
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }
 
-    fn into_payload(self) -> Vec<u8> {
+    fn into_parts(self, _: bool) -> (Vec<u8>, Option<Lz4>) {
         match self {}
     }
 

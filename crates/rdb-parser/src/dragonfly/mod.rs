@@ -14,7 +14,7 @@ use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::warning::Warning;
 
-pub(crate) use blob::{Blob, Spare, Surroundings, frame_magic};
+pub(crate) use blob::{Blob, BlobLimits, Spare, Surroundings, frame_magic};
 pub(crate) use chunk::Chunks;
 
 /// Bit of a key's flags that says that those of memcached follow.
