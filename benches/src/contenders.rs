@@ -34,6 +34,8 @@ pub(crate) const FLOOR: &str = "floor: map, walk the length prefixes, CRC-64";
 /// Those whose instructions are counted. The checksum is left out: how many its sum takes depends on the processor.
 pub(crate) const COUNTED: [&str; 2] = [LEAN_SCAN, UNSUMMED_SCAN];
 
+pub(crate) const ON_ONE_THREAD: &str = "scan, 1 thread";
+pub(crate) const ON_ALL_CORES: &str = "scan, all cores";
 const LEAN_SCAN: &str = "scan --no-checksum --no-memory, 1 thread";
 const UNSUMMED_SCAN: &str = "scan --no-checksum, 1 thread";
 
@@ -44,11 +46,11 @@ pub(crate) const ALL: [Contender; 11] = [
     ours("map and touch every cache line, all cores", |path| {
         touch(path, std::thread::available_parallelism()?.get())
     }),
-    ours("scan, 1 thread", |path| scan(path, Some(1), true, true)),
+    ours(ON_ONE_THREAD, |path| scan(path, Some(1), true, true)),
     ours("scan --no-memory, 1 thread", |path| scan(path, Some(1), true, false)),
     ours(UNSUMMED_SCAN, |path| scan(path, Some(1), false, true)),
     ours(LEAN_SCAN, |path| scan(path, Some(1), false, false)),
-    ours("scan, all cores", |path| scan(path, None, true, true)),
+    ours(ON_ALL_CORES, |path| scan(path, None, true, true)),
     ours("rdb crate 0.4, skipping every value", rdb_skip),
     ours("rdb crate 0.4, nil formatter", rdb_nil),
     Contender { name: "redis-check-rdb", way: Way::Program("redis-check-rdb") },
@@ -77,13 +79,19 @@ fn scan(
     verify_checksum: bool,
     memory: bool,
 ) -> anyhow::Result<Option<u64>> {
-    let opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
-    let Data::Mapped(mapping) = &opened.data else { anyhow::bail!("not a regular file") };
+    let mut opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
     let source = Source {
         path: path.display().to_string(),
         shard: None,
         fallback_time_ms: 0,
-        data: SourceData::Bytes(mapping),
+        data: match &mut opened.data {
+            Data::Mapped(mapping) => SourceData::Bytes(mapping),
+            Data::Stream { reader, length, ready_bytes } => SourceData::Reader {
+                reader: Box::new(reader),
+                length: *length,
+                ready_bytes: ready_bytes.clone(),
+            },
+        },
         origin: Origin::default(),
     };
     let mut options = Options::default();

@@ -11,6 +11,9 @@
 mod contenders;
 mod floor;
 mod generate;
+mod hostile;
+#[allow(unreachable_pub, reason = "also a part of the tests of `bigkeys`")]
+mod hostile_files;
 mod instructions;
 mod lzf;
 mod runs;
@@ -52,6 +55,12 @@ enum Command {
         #[arg(long)]
         save: Option<PathBuf>,
     },
+    /// Times files that are made to cost much, and prints what a byte of each costs.
+    Hostile {
+        /// Fail if a byte costs more nanoseconds of CPU time than this.
+        #[arg(long, value_name = "NS")]
+        check: Option<f64>,
+    },
     /// Times the LZF decoder and a plain byte loop on the compressed strings of files.
     Lzf {
         files: Vec<PathBuf>,
@@ -90,6 +99,7 @@ fn main() -> anyhow::Result<()> {
             files.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))
         }
         Command::Instructions { check, save } => instructions::run(check.as_deref(), save.as_deref()),
+        Command::Hostile { check } => hostile::run(check),
         Command::Lzf { files, rounds } => files.iter().try_for_each(|file| lzf::print(file, rounds)),
         Command::Run { contender, file } => {
             println!("{}", runs::run_here(&contender, &file)?);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use rdb_parser::{Entry, Event, Input, KeySink, Options, Parser, SliceInput, Stretch, Window};
+use rdb_parser::{Dialect, Entry, Event, Input, KeySink, Options, Parser, SliceInput, Stretch, Window};
 
 /// Damaged copies made of each file.
 const COPIES: u64 = 60;
@@ -125,4 +125,31 @@ fn a_sink_is_given_what_is_pulled() {
         }
     }
     assert!(keys > 10_000, "{keys}");
+}
+
+#[test]
+fn a_parser_is_between_keys_only_when_every_event_was_given() {
+    // An expiry without a key makes a warning of the end, which is given before the end itself.
+    let file = b"REDIS0003\x00\x01k\x01v\xfc\x01\x02\x03\x04\x05\x06\x07\x08\xff";
+    let mut parser = Parser::from_slice(file).expect("a header");
+    assert!(parser.is_between_keys());
+    assert!(matches!(parser.next_event(), Ok(Some(Event::Entry(_)))));
+    assert!(parser.is_between_keys());
+    assert!(matches!(parser.next_event(), Ok(Some(Event::Warning { .. }))));
+    assert_eq!(parser.position(), file.len() as u64);
+    assert!(!parser.is_between_keys(), "the end is still to come");
+    assert!(matches!(parser.next_event(), Ok(Some(Event::End { .. }))));
+    assert!(!parser.is_between_keys(), "nothing follows");
+}
+
+#[test]
+fn that_a_file_is_dragonflys_is_said_before_the_key_that_shows_it() {
+    let file = b"REDIS0003\x00\x01k\x01v\xdc\x00\x00\x00\x00\x00\x01f\x01v\xff";
+    let mut parser = Parser::from_slice(file).expect("a header");
+    assert!(matches!(parser.next_event(), Ok(Some(Event::Entry(_)))));
+    assert_eq!(parser.state().dialect, Dialect::Redis);
+    assert!(matches!(parser.next_event(), Ok(Some(Event::Warning { .. }))));
+    assert_eq!(parser.state().dialect, Dialect::Dragonfly);
+    let Ok(Some(Event::Entry(entry))) = parser.next_event() else { panic!("no key") };
+    assert_eq!(entry.span, 14..24);
 }

@@ -1,0 +1,198 @@
+//! Files that are made to cost a reader more than their length justifies, in time or in memory. Each once did.
+//!
+//! Also used by the tests of `bigkeys`.
+
+use std::io::Write as _;
+
+/// A file: what it is called, how to make it of about so many bytes, and how many are enough to show what it costs.
+pub struct Hostile {
+    /// What it is.
+    pub name: &'static str,
+    /// Its length, roughly.
+    pub bytes: usize,
+    /// Makes it.
+    pub make: fn(usize) -> Vec<u8>,
+}
+
+/// All of them.
+pub const ALL: [Hostile; 12] = [
+    Hostile { name: "zeros, which are keys without a name", bytes: 16 << 20, make: zeros },
+    Hostile { name: "strings of small integers", bytes: 64 << 20, make: small_integers },
+    Hostile { name: "strings of seven zeros and a length", bytes: 64 << 20, make: zeros_and_lengths },
+    Hostile { name: "a long version, then databases", bytes: 465_000, make: long_version },
+    Hostile { name: "versions in turns", bytes: 3_600_000, make: alternating_versions },
+    Hostile { name: "databases in turns", bytes: 8 << 20, make: alternating_databases },
+    Hostile { name: "module types in every database", bytes: 24 << 20, make: module_types },
+    Hostile { name: "Dragonfly blobs of one key", bytes: 1 << 20, make: small_blobs },
+    Hostile { name: "LZ4 frames of a few bytes", bytes: 620_000, make: small_frames },
+    Hostile { name: "compressed names of 1 MiB", bytes: 4 << 20, make: compressed_names },
+    Hostile { name: "keys with empty names, compressed values", bytes: 8 << 20, make: compressed_values },
+    Hostile { name: "keys of 13 bytes, names counted up", bytes: 128 << 20, make: counted_names },
+];
+
+const HEADER: &[u8] = b"REDIS0011";
+const END: &[u8] = b"\xff\0\0\0\0\0\0\0\0";
+
+/// A file whose records `write` adds one group after the other, until it is as long as it is to be.
+fn file(bytes: usize, mut write: impl FnMut(&mut Vec<u8>, u32)) -> Vec<u8> {
+    let mut file = HEADER.to_vec();
+    let mut i = 0;
+    while file.len() < bytes {
+        write(&mut file, i);
+        i += 1;
+    }
+    file.extend(END);
+    file
+}
+
+fn long_length(file: &mut Vec<u8>, length: usize) {
+    file.push(0x80);
+    file.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+fn string(file: &mut Vec<u8>, bytes: &[u8]) {
+    match u8::try_from(bytes.len()) {
+        Ok(length @ 0..64) => file.push(length),
+        _ => long_length(file, bytes.len()),
+    }
+    file.extend(bytes);
+}
+
+fn zeros(bytes: usize) -> Vec<u8> {
+    [HEADER, &vec![0; bytes / 3 * 3], END].concat()
+}
+
+/// Values of 1 MiB, each of the bytes that `value` repeats.
+fn large_values(bytes: usize, value: &[u8]) -> Vec<u8> {
+    let value = value.repeat((1 << 20) / value.len());
+    file(bytes, |file, i| {
+        file.push(0);
+        string(file, format!("vector:{i}").as_bytes());
+        string(file, &value);
+    })
+}
+
+fn small_integers(bytes: usize) -> Vec<u8> {
+    let numbers: Vec<u8> = (0..4096u32).flat_map(|i| (i * i % 23).to_le_bytes()).collect();
+    large_values(bytes, &numbers)
+}
+
+fn zeros_and_lengths(bytes: usize) -> Vec<u8> {
+    large_values(bytes, b"\0\0\0\0\0\0\0\x80\0\0\x40\0")
+}
+
+fn long_version(bytes: usize) -> Vec<u8> {
+    let version = "7".repeat(60_000);
+    let mut is_first = true;
+    file(bytes, |file, i| {
+        if std::mem::take(&mut is_first) {
+            file.push(0xfa);
+            string(file, b"redis-ver");
+            string(file, version.as_bytes());
+        }
+        file.extend([0xfe, u8::try_from(i % 16).unwrap_or(0)]);
+    })
+}
+
+fn alternating_versions(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        file.push(0xfa);
+        string(file, b"valkey-ver");
+        string(file, [&b"8.1.8"[..], b"9.1.2"][(i % 2) as usize]);
+    })
+}
+
+fn alternating_databases(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        file.push(0xfe);
+        long_length(file, (i.wrapping_mul(2_654_435_761) >> 8) as usize);
+        file.extend(b"\0\x01k\x01v");
+    })
+}
+
+fn module_types(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        if i % 1024 == 0 {
+            file.push(0xfe);
+            long_length(file, (i / 1024) as usize);
+        }
+        file.push(7);
+        string(file, b"key");
+        file.push(0x81);
+        file.extend((u64::from(i % 1024) << 10 | 1).to_be_bytes());
+        file.push(0);
+    })
+}
+
+fn lz4(content: &[u8], info: lz4_flex::frame::FrameInfo) -> Vec<u8> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    // Into memory, which does not fail.
+    let written = encoder.write_all(content).is_ok();
+    encoder.finish().ok().filter(|_| written).unwrap_or_default()
+}
+
+fn large_blocks() -> lz4_flex::frame::FrameInfo {
+    lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB)
+}
+
+fn small_blobs(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        let key = format!("\0\x0akey:{i:06}\x01v");
+        let blob = lz4(key.as_bytes(), large_blocks().content_size(Some(key.len() as u64)));
+        file.push(202);
+        string(file, &blob);
+    })
+}
+
+fn small_frames(bytes: usize) -> Vec<u8> {
+    let mut frames = lz4(HEADER, large_blocks());
+    let frame = lz4(b"\0\x01k\x01v", large_blocks());
+    while frames.len() < bytes {
+        frames.extend(&frame);
+    }
+    frames.extend(lz4(END, large_blocks()));
+    frames
+}
+
+/// `length` bytes, the same one again and again, as LZF data: a string of 32 bytes and copies of the byte before.
+fn compressed(file: &mut Vec<u8>, byte: u8, length: usize) {
+    let mut data = vec![31];
+    data.extend([byte; 32]);
+    let mut left = length - 32;
+    while left >= 3 {
+        let copied = left.min(264);
+        match u8::try_from(copied - 2) {
+            Ok(short @ 0..7) => data.extend([short << 5, 0]),
+            _ => data.extend([7 << 5, u8::try_from(copied - 9).unwrap_or(255), 0]),
+        }
+        left -= copied;
+    }
+    file.push(0xc3);
+    long_length(file, data.len());
+    long_length(file, length - left);
+    file.extend(data);
+}
+
+fn compressed_names(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        file.push(0);
+        // Longer and longer, up to 1 MiB, so that each is the largest so far.
+        compressed(file, b'a' + u8::try_from(i % 26).unwrap_or(0), (1 << 20) - 2000 + (i as usize).min(1990));
+        file.extend(b"\x01v");
+    })
+}
+
+fn compressed_values(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, _| {
+        file.extend([2, 0, 1]);
+        compressed(file, b'v', 40_000);
+    })
+}
+
+fn counted_names(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        file.push(0);
+        string(file, format!("{i:08}").as_bytes());
+        file.extend(b"\x02xy");
+    })
+}
