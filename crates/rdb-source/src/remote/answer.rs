@@ -232,7 +232,9 @@ impl Client {
         let asked = range.and_then(|text| bounds(text.trim().strip_prefix("bytes=")?));
         // The URL of the input shows the host of a web server only.
         let is_shown = self.connector.is_web && tracked.is_some();
-        let host = if is_shown { None } else { request.uri().authority().map(ToString::to_string) };
+        let authority = if is_shown { None } else { request.uri().authority() };
+        // Without a password.
+        let host = authority.map(|host| host.as_str().rsplit('@').next().unwrap_or_default().to_owned());
         let failed = |cause: Cause| cause.into_http(host.clone(), HttpErrorKind::Unknown);
 
         let is_whole = tracked.as_ref().is_some_and(|tracked| tracked.is_whole);

@@ -97,14 +97,19 @@ impl Cause {
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
-        match error {
-            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Self::Certificate(
+        use rustls::CertificateError as Bad;
+        let rustls::Error::InvalidCertificate(error) = error else {
+            return Self::Tls(one_line(&error.to_string()));
+        };
+        Self::Certificate(match error {
+            Bad::UnknownIssuer => {
                 "unknown issuer: set SSL_CERT_FILE to a PEM file with the certificate of the issuer"
-                    .to_owned(),
-            ),
-            rustls::Error::InvalidCertificate(error) => Self::Certificate(one_line(&error.to_string())),
-            error => Self::Tls(one_line(&error.to_string())),
-        }
+                    .to_owned()
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } => "expired".to_owned(),
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => "not valid yet: check the clock".to_owned(),
+            error => one_line(&error.to_string()),
+        })
     }
 
     /// Whether the same request can succeed when it is sent again; `None` if the kind of the
@@ -144,8 +149,8 @@ pub(super) fn cause_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Cause
     chain(error).find_map(|link| link.downcast_ref::<Fault>()).map(|fault| &fault.cause)
 }
 
-/// Describes a failed request in one line. `offset` is the offset of the first byte that was requested,
-/// `waited` the time since the request began.
+/// Describes a failed request in one line. `offset` is the offset of the first byte that is missing, or of
+/// the chunk that is; `waited` is the time since the request began.
 pub(super) fn explain(error: &(dyn Error + 'static), offset: u64, waited: Duration) -> String {
     if let Some(fault) = chain(error).find_map(|link| link.downcast_ref::<Fault>()) {
         return fault.to_string();

@@ -41,6 +41,10 @@ const FIRST_LOOK_BYTES: u64 = 64 << 10;
 /// How long an answer is waited for before the stop flag is looked at again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Pause before a chunk is requested again, doubled each time, and the time after which it is not.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const MAX_PAUSES: Duration = Duration::from_secs(2);
+
 /// An object that is there.
 #[derive(Clone)]
 pub(crate) struct Object {
@@ -147,14 +151,32 @@ impl Source {
     /// The bytes from `start` up to `end`.
     async fn chunk(self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let started = Instant::now();
-        let chunk = async { self.request(Some((start, end))).await?.bytes().await };
-        let chunk = chunk.await.map_err(|error| self.explain(&error, start, started))?;
+        let mut pause = FIRST_PAUSE;
+        let chunk = loop {
+            let chunk = async { self.request(Some((start, end))).await?.bytes().await };
+            let error = match chunk.await {
+                Ok(chunk) => break chunk,
+                Err(error) => error,
+            };
+            if !self.may_repeat(&error) || started.elapsed() > MAX_PAUSES {
+                return Err(self.explain(&error, start, started));
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        };
         // Nothing in front of an answer without a length says how many bytes it has.
         if chunk.len() as u64 == end - start {
             Ok(chunk.to_vec())
         } else {
             Err(self.wrong_size(start, end, chunk.len()))
         }
+    }
+
+    /// Whether to request a chunk again because its body broke off. `object_store` does so, and continues
+    /// in the middle, if the object has an `ETag`.
+    fn may_repeat(&self, error: &object_store::Error) -> bool {
+        let has_e_tag = self.tracked.version().is_some_and(|version| version.e_tag.is_some());
+        !has_e_tag && error::cause_in(error).is_none() && Cause::of(error, Duration::ZERO).is_some()
     }
 
     /// All bytes, as they come.
