@@ -402,24 +402,31 @@ fn open_with_settings(url: &str, settings: &[(&str, &str)]) -> Result<Opened, Op
 
 #[test]
 fn a_slow_reader_does_not_run_into_a_timeout() {
-    let data = medium();
+    let data = large();
     for has_ranges in [true, false] {
         let sent = data.clone();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
         let address = web_server(move |head, connection| {
+            counted.fetch_add(1, Ordering::SeqCst);
             if has_ranges {
+                // So that requests are under way while the reader pauses.
+                std::thread::sleep(Duration::from_millis(300));
                 send_range(head, connection, &sent, "");
             } else {
                 send_chunks(connection, "200 OK", "", &sent, true);
             }
         });
-        let settings = [("read_timeout", "1 second"), ("timeout", "1 second")];
+        let settings = [("read_timeout", "2 seconds"), ("timeout", "2 seconds")];
         let opened = open_with_settings(&format!("http://{address}/dump.rdb"), &settings).expect("opens");
         let Data::Stream { mut reader, .. } = opened.data else { panic!("mapped") };
         let mut read = vec![0];
         reader.read_exact(&mut read).expect("reads");
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(2500));
         reader.read_to_end(&mut read).expect("reads");
         assert!(read == data);
+        // None was sent again: the beginning and seven chunks, or the beginning twice and all.
+        assert_eq!(requests.load(Ordering::SeqCst), if has_ranges { 8 } else { 3 });
     }
 }
 
