@@ -2,7 +2,7 @@
 //!
 //! `object_store` neither compares the answers to several requests with each other nor accepts an answer
 //! without `Content-Length`, and it retries connections that are refused. A client of our own in
-//! between does the first two and decides the last.
+//! between compares answers, accepts an unknown length, and marks which errors to retry.
 
 use std::io;
 use std::ops::Range;
@@ -88,7 +88,7 @@ impl Tracked {
         let end = length.map_or(asked.end, |length| length.min(asked.end));
         let wrong = |got| Cause::WrongRange { start: asked.start, end, got };
         let Some(part) = part else { return Err(wrong("a part without a Content-Range".to_owned())) };
-        if part.range != (asked.start..end) {
+        if part.range.is_empty() || part.range != (asked.start..end) {
             return Err(wrong(format!("bytes {}-{}", part.range.start, part.range.end.saturating_sub(1))));
         }
         match head.content_length {
@@ -97,7 +97,8 @@ impl Tracked {
         }
     }
 
-    /// The cause of an error that is no success: of a later request, it may be that the object was replaced.
+    /// The cause of an answer with an error status. After the first answer, 412 and 416 mean that the object
+    /// was replaced.
     fn refusal(
         &self,
         head: &Head,

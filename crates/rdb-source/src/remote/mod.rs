@@ -119,7 +119,7 @@ impl Source {
         let e_tag = self.tracked.version().and_then(|version| version.e_tag.clone());
         let mut options = GetOptions {
             range: range.map(|(start, end)| GetRange::Bounded(start..end)),
-            // A weak tag cannot be asked for.
+            // `If-Match` never matches a weak tag.
             if_match: e_tag.filter(|tag| !tag.starts_with("W/")),
             ..GetOptions::default()
         };
@@ -164,7 +164,7 @@ impl Source {
             tokio::time::sleep(pause).await;
             pause *= 2;
         };
-        // Nothing in front of an answer without a length says how many bytes it has.
+        // The headers of an answer without `Content-Length` do not show the size of its body.
         if chunk.len() as u64 == end - start {
             Ok(chunk.to_vec())
         } else {
@@ -252,7 +252,7 @@ impl Object {
 
 type Bytes = Cursor<Vec<u8>>;
 
-/// Sends the object, chunk after chunk, until nobody wants them any more.
+/// Sends the object, chunk after chunk, until the receiver is dropped.
 async fn download(object: Object, filled: mpsc::Sender<io::Result<Vec<u8>>>) {
     let source = object.source.clone();
     let mut chunks: BoxStream<'_, io::Result<Vec<u8>>> = match object.length {
@@ -279,7 +279,7 @@ async fn download(object: Object, filled: mpsc::Sender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// A task that ends when nobody waits for it any more.
+/// A task that is aborted when it is dropped.
 struct Task<T>(JoinHandle<io::Result<T>>);
 
 impl<T> Task<T> {
@@ -313,9 +313,9 @@ impl Read for Download {
             let next = wait(&self.object.stop, async { self.chunks.recv().await.transpose() })?;
             match (next, self.object.length) {
                 (Some(chunk), _) => self.chunk = Cursor::new(chunk),
-                (None, Some(length)) if self.read < length => {
+                (None, Some(length)) if self.read != length => {
                     let read = self.read;
-                    return Err(io::Error::other(format!("only {read} of {length} bytes arrived")));
+                    return Err(io::Error::other(format!("{read} of {length} bytes received: run again")));
                 }
                 (None, _) => return Ok(0),
             }
