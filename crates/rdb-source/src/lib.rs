@@ -57,7 +57,7 @@ pub enum IoMode {
 pub struct Opened {
     /// Its bytes.
     pub data: Data,
-    /// When it was last modified, in milliseconds since 1970, if it is a file.
+    /// When it was last modified, in milliseconds since 1970, if it is a file or the object store says it.
     pub modified_ms: Option<i64>,
     /// The compressions that are undone, outermost first.
     pub compression: Vec<Compression>,
@@ -242,8 +242,8 @@ fn open_remote(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Re
     }
     let nature = nature.map_err(failed)?;
     let wrapper = nature.wrapper(&shown)?;
-    let length = nature.layers.is_empty().then_some(object.length);
-    let modified_ms = Some(object.modified_ms);
+    let length = object.length.filter(|_| nature.layers.is_empty());
+    let modified_ms = object.modified_ms;
     let source = move || object.reader();
     let data = lazy(source, nature.layers.clone(), wrapper, stop, length);
     Ok(Opened { data, modified_ms, compression: nature.layers, wrapper })
