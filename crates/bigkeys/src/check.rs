@@ -110,7 +110,7 @@ impl Writer<'_> {
                 (Some(key), KeysAs::Base64) => write!(self.out, ", key {}", STANDARD.encode(key))?,
                 (None, _) => {}
             }
-            return writeln!(self.out, ": {}", Escaped::for_terminal(finding.message.as_bytes()));
+            return writeln!(self.out, ": {}", Escaped::for_message(&finding.message));
         }
         let name = finding.key.as_deref();
         let text =

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
 use rdb_analysis::{Options, Rank, SourceFacts, analyze};
+use rdb_parser::escape::Escaped;
 
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
@@ -91,6 +92,7 @@ fn options(args: &ScanArgs) -> anyhow::Result<Options> {
 
 /// Warns about a source that is not clean.
 pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
+    let path = Escaped::for_terminal(path.as_bytes());
     if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {
         messages.warning(&format_args!(
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"

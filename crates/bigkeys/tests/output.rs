@@ -260,3 +260,48 @@ fn colours_come_only_when_asked_for() {
     assert!(stdout(&["scan", "--color", "always", text(&file)], 0).contains('\u{1b}'));
     assert!(output(&["scan", text(&file)]).stderr.is_empty(), "no progress bar where there is no terminal");
 }
+
+/// A file with a damaged key of that name.
+fn damaged_key(name: &[u8]) -> (TempDir, PathBuf) {
+    let mut file = b"REDIS0003\xfe\x00\x10".to_vec();
+    file.push(u8::try_from(name.len()).expect("short"));
+    file.extend(name);
+    file.extend(b"\x05short\xff");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("damaged.rdb");
+    std::fs::write(&path, file).expect("written");
+    (dir, path)
+}
+
+#[test]
+fn a_name_in_a_message_is_escaped_once() {
+    for (name, shown, in_json) in [
+        (&b"\x1b[2J"[..], r"\x1b[2J", "\u{1b}[2J"),
+        (b"say \"hi\"", r#"say "hi""#, r#"say "hi""#),
+        (br"a\b", r"a\b", r"a\b"),
+        (br"\x41", r"\x5cx41", r"\x5cx41"),
+        (b"caf\xe9", r"caf\xe9", r"caf\xe9"),
+    ] {
+        let (_dir, path) = damaged_key(name);
+        let quoted = format!("in key \"{shown}\",");
+        let scan = output(&["scan", text(&path)]);
+        let (table, warnings) = (String::from_utf8(scan.stdout), String::from_utf8(scan.stderr));
+        let (table, warnings) = (table.expect("UTF-8"), warnings.expect("UTF-8"));
+        assert!(warnings.contains("the result is partial") && warnings.contains(&quoted), "{warnings}");
+        assert!(table.lines().any(|line| line.contains("PARTIAL") && line.contains(&quoted)), "{table}");
+        let check = stdout(&["check", text(&path)], 3);
+        assert!(check.contains(&format!(", key \"{shown}\": ")), "{check}");
+        let report = json(&stdout(&["scan", "--format", "json", text(&path)], 3));
+        let reason = report["sources"][0]["coverage"]["reason"].as_str().expect("a reason");
+        assert!(reason.contains(&format!("in key \"{in_json}\",")), "{reason}");
+    }
+}
+
+#[test]
+fn a_path_in_a_message_is_escaped_once() {
+    let (dir, path) = damaged_key(b"k");
+    let odd = dir.path().join("a\u{1b}b\\x41.rdb");
+    std::fs::rename(path, &odd).expect("renamed");
+    let warnings = String::from_utf8(output(&["scan", text(&odd)]).stderr).expect("UTF-8");
+    assert!(warnings.contains(r"a\x1bb\x5cx41.rdb: the result is partial"), "{warnings}");
+}

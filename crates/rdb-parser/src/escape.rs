@@ -17,6 +17,7 @@ pub struct Escaped<'a> {
 enum Place {
     Text,
     Terminal,
+    Message,
     Cell,
 }
 
@@ -31,6 +32,13 @@ impl<'a> Escaped<'a> {
     /// and the characters that reorder or hide text are escaped too.
     pub fn for_terminal(bytes: &'a [u8]) -> Self {
         Self { bytes, place: Place::Terminal }
+    }
+
+    /// For a sentence on a terminal or in a log. Only the characters that [`for_terminal`](Self::for_terminal) must not
+    /// show are escaped. A backslash stays as it is, so a name that was escaped when it was put into the sentence is
+    /// not escaped again.
+    pub fn for_message(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), place: Place::Message }
     }
 
     /// For a table cell that a spreadsheet may open: as for a terminal, and a first character that
@@ -48,6 +56,7 @@ impl fmt::Display for Escaped<'_> {
             let mut rest = text.chars();
             while let Some(c) = rest.next() {
                 let escape = match self.place {
+                    Place::Message => is_unprintable(c),
                     _ if c == '\\' => rest.as_str().starts_with('x'),
                     Place::Text => false,
                     Place::Terminal => is_unprintable(c),
@@ -133,6 +142,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_name_in_a_message_is_escaped_once(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            "[a-z\\\\x0-9=\u{9b}\n\"]{0,40}".prop_map(String::into_bytes),
+        ]) {
+            let shown = Escaped::for_terminal(&bytes).to_string();
+            for escaped in [Escaped::for_text(&bytes), Escaped::for_terminal(&bytes)] {
+                let message = escaped.to_string();
+                prop_assert_eq!(Escaped::for_message(&message).to_string(), shown.clone());
+            }
+        }
+
         #[test]
         fn escaping_is_reversible(bytes in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..40),
