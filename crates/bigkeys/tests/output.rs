@@ -305,3 +305,53 @@ fn a_path_in_a_message_is_escaped_once() {
     let warnings = String::from_utf8(output(&["scan", text(&odd)]).stderr).expect("UTF-8");
     assert!(warnings.contains(r"a\x1bb\x5cx41.rdb: the result is partial"), "{warnings}");
 }
+
+/// A name of a module type as the file has it: nine characters of six bits each, and ten bits of version.
+fn module_id(name: &str) -> u64 {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let place = |c| ALPHABET.find(c).and_then(|at| u64::try_from(at).ok()).expect("of the alphabet");
+    name.chars().fold(0, |id, c| id << 6 | place(c)) << 10
+}
+
+#[test]
+fn no_text_cell_of_csv_is_a_formula() {
+    let mut file = b"REDIS0009\xfe\x00".to_vec();
+    for name in ["=1", "\u{ff1d}1", "  @a", "\t=1", "a;=1"] {
+        file.extend([0, u8::try_from(name.len()).expect("short")]);
+        file.extend(name.as_bytes());
+        file.extend(b"\x01v");
+    }
+    // A string that expired before 1970, and a value of a module.
+    file.push(0xfc);
+    file.extend((-5i64).to_le_bytes());
+    file.extend(b"\x00\x01n\x01v\x07\x01m\x81");
+    file.extend(module_id("-cmd-type").to_be_bytes());
+    file.extend(b"\x00\xff\0\0\0\0\0\0\0\0");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("cells.rdb");
+    std::fs::write(&path, file).expect("written");
+    for keys_as in ["auto", "base64"] {
+        let shown = stdout(&["keys", "--format", "csv", "--keys-as", keys_as, text(&path)], 0);
+        let mut reader = csv::Reader::from_reader(shown.as_bytes());
+        let header = reader.headers().expect("a header").clone();
+        let rows: Vec<_> = reader.records().map(|record| record.expect("valid")).collect();
+        assert_eq!(rows.len(), 7, "{shown}");
+        for row in &rows {
+            for (column, cell) in header.iter().zip(row) {
+                let is_number = column == "expires_at_ms" && cell.parse::<i64>().is_ok();
+                let first = cell.trim_start().chars().next();
+                let is_formula = first.is_some_and(|c| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c));
+                assert!(is_number || !is_formula, "{column}: {cell:?}");
+            }
+        }
+        let cell = |row: usize, name: &str| {
+            let column = header.iter().position(|column| column == name).expect("a column");
+            rows[row][column].to_owned()
+        };
+        assert_eq!(cell(5, "expires_at_ms"), "-5", "a number stays a number");
+        assert!(
+            cell(6, "type").contains(r"\x2dcmd-type") || cell(6, "type").starts_with("module"),
+            "{shown}"
+        );
+    }
+}
