@@ -86,6 +86,7 @@ fn options(args: &ScanArgs) -> anyhow::Result<Options> {
     };
     if args.format == ScanFormat::Dcs {
         options.top = options.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
+        options.max_db = dcs_bigkeys::MAX_DB;
     }
     Ok(options)
 }

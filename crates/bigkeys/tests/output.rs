@@ -355,3 +355,27 @@ fn no_text_cell_of_csv_is_a_formula() {
         );
     }
 }
+
+#[test]
+fn dcs_lists_are_filled_with_keys_of_databases_that_the_contract_can_number() {
+    let mut file = b"REDIS0003".to_vec();
+    for (db, value) in [(1u32 << 31, b"\x05large"), (7, b"\x05small")] {
+        file.extend([0xfe, 0x80]);
+        file.extend(db.to_be_bytes());
+        for i in 0..20 {
+            file.extend([0, 1, b'a' + i]);
+            file.extend(value);
+        }
+    }
+    file.push(0xff);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("databases.rdb");
+    std::fs::write(&path, file).expect("written");
+    for by in ["elements", "rdb_bytes"] {
+        let shown = stdout(&["scan", "--format", "dcs", "--by", by, text(&path)], 0);
+        let task: Task = serde_json::from_str(&shown).expect("the contract's");
+        let keys = task.keys.expect("a result");
+        assert_eq!(keys.len(), 20, "{by}");
+        assert!(keys.iter().all(|key| key.db == 7), "{by}");
+    }
+}

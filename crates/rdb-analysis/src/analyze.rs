@@ -29,13 +29,22 @@ pub struct Options {
     pub top: usize,
     /// The measure by which they rank.
     pub rank: Rank,
+    /// The highest logical database whose keys are kept, for readers that cannot name a higher one. The groups have the
+    /// keys of all databases.
+    pub max_db: u64,
     /// Threads to use; `None` for one per core.
     pub threads: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scan: ScanOptions::default(), top: 20, rank: Rank::MemoryBytes, threads: None }
+        Self {
+            scan: ScanOptions::default(),
+            top: 20,
+            rank: Rank::MemoryBytes,
+            max_db: u64::MAX,
+            threads: None,
+        }
     }
 }
 
@@ -97,7 +106,7 @@ pub(crate) fn summarize(
 ) -> Result<(SourceReport, Summary), SourceError> {
     let path = source.path.clone();
     let shard = source.shard.clone();
-    let mut summary = Summary::new(options.rank, options.top);
+    let mut summary = Summary::new(options);
     let threads = rayon::current_num_threads();
     let cut = match (&source.data, options.scan.range_bytes) {
         (SourceData::Bytes(_), Some(range_bytes)) => Some(Cut::forced(range_bytes, RANGES_AT_A_TIME)),

@@ -58,8 +58,14 @@ fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
 
 /// The report as JSON: all that anybody sees of it.
 fn report_of(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
+    report_up_to_db(u64::MAX, data, threads, range_bytes)
+}
+
+/// The same, with no key of a database above `max_db` listed.
+fn report_up_to_db(max_db: u64, data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
     let source = source(data);
     let mut options = Options::default();
+    options.max_db = max_db;
     options.threads = Some(threads);
     options.top = 5;
     options.rank = Rank::RdbBytes;
@@ -458,6 +464,34 @@ fn databases_and_slots_carry_over_into_later_ranges() {
         }
     }
     check(&write(&records));
+}
+
+/// Databases alternate, the biggest keys are in high ones, and most ranges begin inside a database.
+#[test]
+fn keys_of_databases_that_are_too_high_take_no_place_in_top_lists() {
+    let mut records = Vec::new();
+    for run in 0..12u8 {
+        let db = if run % 2 == 0 { 20 + run } else { run };
+        records.push(Record::SelectDb(db));
+        records.extend((0..40).map(|i| {
+            let bytes = if db >= 20 { 200 + i } else { i };
+            Record::String(format!("{db}:{i}").into_bytes(), vec![b'v'; bytes])
+        }));
+    }
+    let file = write(&records);
+    let sequential = report_up_to_db(19, SourceData::Bytes(&file), 1, None);
+    let top = sequential.split_once("\"top\"").expect("top lists").1;
+    assert_eq!(top.matches("\"offset\"").count(), 5, "{top}");
+    for db in 20..32 {
+        assert!(!top.contains(&format!("\"db\": {db},")), "{top}");
+    }
+    assert!(sequential.contains("\"keys\": 480,"), "the groups have all keys");
+    for range_bytes in [100, 1000, 5000] {
+        for threads in [2, 3, 16] {
+            let split = report_up_to_db(19, SourceData::Bytes(&file), threads, Some(range_bytes));
+            assert!(sequential == split, "{threads} threads, ranges of {range_bytes} bytes");
+        }
+    }
 }
 
 #[test]

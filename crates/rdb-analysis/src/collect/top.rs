@@ -110,6 +110,10 @@ impl PartialOrd for TopKey {
 pub(crate) struct TopKeys {
     rank: Rank,
     limit: usize,
+    /// Keys of higher databases are not listed.
+    max_db: u64,
+    /// Whether the databases of the keys are those of the file, and not assumed until they are [settled](Self::settle).
+    is_db_known: bool,
     built_in: [BinaryHeap<TopKey>; DataType::BUILT_IN.len()],
     /// Types that only some servers have.
     others: BTreeMap<DataType, BinaryHeap<TopKey>>,
@@ -118,13 +122,27 @@ pub(crate) struct TopKeys {
 }
 
 impl TopKeys {
-    pub(crate) fn new(rank: Rank, limit: usize) -> Self {
-        Self { rank, limit, built_in: Default::default(), others: BTreeMap::new(), scratch: Vec::new() }
+    pub(crate) fn new(rank: Rank, limit: usize, max_db: u64) -> Self {
+        Self {
+            rank,
+            limit,
+            max_db,
+            is_db_known: true,
+            built_in: Default::default(),
+            others: BTreeMap::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Empty lists of the same kind.
     pub(crate) fn new_like(&self) -> Self {
-        Self::new(self.rank, self.limit)
+        Self::new(self.rank, self.limit, self.max_db)
+    }
+
+    /// Empty lists of keys whose databases are not known yet. Merging them into other lists drops those of higher
+    /// databases: all or none, because all are of the same.
+    pub(crate) fn new_of_any_db(&self) -> Self {
+        Self { is_db_known: false, ..self.new_like() }
     }
 
     /// Offers a key.
@@ -144,7 +162,8 @@ impl TopKeys {
         }
         // A copy, so that the key itself need not be in memory to be passed over.
         let key = *key;
-        insert(list, limit, &mut self.scratch, rank, &key)
+        let max_db = if self.is_db_known { self.max_db } else { u64::MAX };
+        insert(list, limit, max_db, &mut self.scratch, rank, &key)
     }
 
     /// Corrects the database and slot of keys, which are all of one database: that does not change their
@@ -174,6 +193,9 @@ impl TopKeys {
     }
 
     fn push(&mut self, key: TopKey) {
+        if key.measure.db > self.max_db {
+            return;
+        }
         let Some(list) = list_of(&mut self.built_in, &mut self.others, key.measure.data_type) else {
             return;
         };
@@ -228,6 +250,7 @@ fn list_of<'a>(
 fn insert(
     list: &mut BinaryHeap<TopKey>,
     limit: usize,
+    max_db: u64,
     scratch: &mut Vec<u8>,
     rank: Option<u64>,
     key: &KeyView<'_>,
@@ -235,6 +258,9 @@ fn insert(
     let measure = key.measure;
     let name = key.key.decode_prefix(MAX_KEPT_KEY_BYTES, scratch)?;
     let key_bytes = key.key.decoded_len();
+    if measure.db > max_db {
+        return Ok(());
+    }
     if list.len() < limit {
         list.push(TopKey { rank, measure, key: name.to_vec(), key_bytes, source: 0 });
         return Ok(());
