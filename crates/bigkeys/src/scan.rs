@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
+use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Options, Rank, SourceFacts, analyze};
 use rdb_parser::escape::Escaped;
 
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         ending = ending.max(judge(&source.path, &source.facts, messages));
     }
 
-    let keys_as = args.output.keys_as.keys_as();
+    let style = args.output.json_style();
+    let keys_as = style.keys_as;
     let color = args.output.color;
     let top_keys = |format: &dyn render::RowFormat| {
         render::top_keys(format, &report, color)?;
@@ -48,8 +50,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let mut out = render::stdout(color);
     match args.format {
         ScanFormat::Table => render::table::report(&mut out, &report, keys_as)?,
-        ScanFormat::Json => render::json::report(&mut out, &report, keys_as)?,
-        ScanFormat::Jsonl => return top_keys(&render::json::Lines(keys_as)),
+        ScanFormat::Json => render::json::report(&mut out, &report, style)?,
+        ScanFormat::Jsonl => return top_keys(&render::json::Lines(style)),
         ScanFormat::Csv => return top_keys(&render::csv::Rows(keys_as)),
         ScanFormat::Dcs => {
             let info = TaskInfo {
@@ -59,7 +61,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
                 started_at,
                 finished_at: DcsTime(Timestamp::now()),
             };
-            render::json::object(&mut out, &Task::finished(info, &report))?;
+            // The contract says which fields are numbers.
+            render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
         }
     }
     render::flush(out)?;

@@ -379,3 +379,60 @@ fn dcs_lists_are_filled_with_keys_of_databases_that_the_contract_can_number() {
         assert!(keys.iter().all(|key| key.db == 7), "{by}");
     }
 }
+
+/// `value` with every integer as a string.
+fn with_string_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_f64() => Value::String(number.to_string()),
+        Value::Array(items) => items.into_iter().map(with_string_numbers).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, with_string_numbers(value))).collect()
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn integers_are_strings_where_the_user_asks_for_it() {
+    let file = testdata("fixtures/redis-7.4.1.rdb");
+    for args in [
+        &["scan", "--format", "json"][..],
+        &["scan", "--format", "jsonl"],
+        &["keys"],
+        &["keys", "--format", "json"],
+        &["check", "--format", "json"],
+        &["check", "--format", "jsonl"],
+    ] {
+        let parse = |shown: &str| -> Vec<Value> {
+            serde_json::Deserializer::from_str(shown)
+                .into_iter()
+                .map(|value| value.expect("the output is JSON"))
+                .collect()
+        };
+        let plain = parse(&stdout(&[args, &[text(&file)]].concat(), 0));
+        let named = parse(&stdout(&[args, &["--numbers-as", "number", text(&file)]].concat(), 0));
+        let strings = parse(&stdout(&[args, &["--numbers-as", "string", text(&file)]].concat(), 0));
+        assert_eq!(plain, named, "numbers are the default");
+        assert!(!strings.is_empty() && plain != strings, "{args:?}");
+        let expected: Vec<_> = plain.into_iter().map(with_string_numbers).collect();
+        assert_eq!(strings, expected, "{args:?}");
+    }
+    // The contract of DCS says what a number is.
+    let shown = stdout(&["scan", "--format", "dcs", "--numbers-as", "string", text(&file)], 0);
+    assert!(serde_json::from_str::<Task>(&shown).is_ok());
+}
+
+/// The longest expiry that a file can state is no double.
+#[test]
+fn an_integer_beyond_2_to_the_53_is_exact() {
+    let expiry = i64::MAX - 1;
+    let mut file = b"REDIS0003\xfc".to_vec();
+    file.extend(expiry.to_le_bytes());
+    file.extend(b"\x00\x01k\x01v\xff");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("expiry.rdb");
+    std::fs::write(&path, file).expect("written");
+    assert!(stdout(&["keys", text(&path)], 0).contains(&format!("\"expires_at_ms\":{expiry},")));
+    let shown = stdout(&["keys", "--numbers-as", "string", text(&path)], 0);
+    assert!(shown.contains(&format!("\"expires_at_ms\":\"{expiry}\",")), "{shown}");
+}
