@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rdb_analysis::Rank;
-use rdb_analysis::json::KeysAs;
+use rdb_analysis::json::{KeysAs, NumbersAs};
 use rdb_parser::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 use rdb_source::IoMode;
 
 use crate::memory_args::MemoryArgs;
+use crate::render::json::JsonStyle;
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
@@ -250,6 +251,13 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = Names::Auto)]
     pub(crate) keys_as: Names,
 
+    /// How JSON has integers: as numbers, or all of them as strings, for readers that round numbers above 2^53, such as
+    /// JavaScript and jq
+    ///
+    /// Tables, CSV and the DCS task object are the same with both.
+    #[arg(long, value_enum, default_value_t = Numbers::Number)]
+    pub(crate) numbers_as: Numbers,
+
     /// Show no progress bar
     #[arg(long)]
     pub(crate) no_progress: bool,
@@ -331,6 +339,22 @@ impl Names {
             Self::Auto => KeysAs::Auto,
             Self::Base64 => KeysAs::Base64,
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Numbers {
+    Number,
+    String,
+}
+
+impl OutputArgs {
+    pub(crate) fn json_style(&self) -> JsonStyle {
+        let numbers_as = match self.numbers_as {
+            Numbers::Number => NumbersAs::Number,
+            Numbers::String => NumbersAs::String,
+        };
+        JsonStyle { keys_as: self.keys_as.keys_as(), numbers_as }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{Input, open_all};
 use crate::messages;
 use crate::progress::Bar;
-use crate::render;
+use crate::render::{self, json::JsonStyle};
 
 pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> anyhow::Result<Ending> {
     let (mut inputs, unopened) = open_all(&args.input, stop);
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> anyhow::Result<En
 
     let mut out = render::stdout(args.output.color);
     let mut writer =
-        Writer { out: &mut out, format: args.format, keys_as: args.output.keys_as.keys_as(), written: 0 };
+        Writer { out: &mut out, format: args.format, style: args.output.json_style(), written: 0 };
     for input in &mut inputs {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> anyhow::Result<En
 struct Writer<'o> {
     out: &'o mut dyn Write,
     format: CheckFormat,
-    keys_as: KeysAs,
+    style: JsonStyle,
     written: u64,
 }
 
@@ -105,16 +105,16 @@ impl Writer<'_> {
             let path = Escaped::for_terminal(path.as_bytes());
             let severity = finding.severity.name();
             write!(self.out, "{path}: {severity} at offset {0} (0x{0:x})", finding.offset)?;
-            match (&finding.key, self.keys_as) {
+            match (&finding.key, self.style.keys_as) {
                 (Some(key), KeysAs::Auto) => write!(self.out, ", key \"{}\"", Escaped::for_terminal(key))?,
                 (Some(key), KeysAs::Base64) => write!(self.out, ", key {}", STANDARD.encode(key))?,
                 (None, _) => {}
             }
-            return writeln!(self.out, ": {}", Escaped::for_terminal(finding.message.as_bytes()));
+            return writeln!(self.out, ": {}", Escaped::for_message(&finding.message));
         }
         let name = finding.key.as_deref();
         let text =
-            name.filter(|_| self.keys_as == KeysAs::Auto).and_then(|key| std::str::from_utf8(key).ok());
+            name.filter(|_| self.style.keys_as == KeysAs::Auto).and_then(|key| std::str::from_utf8(key).ok());
         self.object(&FindingJson {
             path,
             severity: finding.severity.name(),
@@ -164,7 +164,7 @@ impl Writer<'_> {
             self.out.write_all(if self.written == 0 { b"[\n" } else { b",\n" })?;
         }
         self.written += 1;
-        json::write_compact(&mut *self.out, object)?;
+        json::write_compact_with(&mut *self.out, object, self.style.numbers_as)?;
         if !is_array {
             self.out.write_all(b"\n")?;
         }

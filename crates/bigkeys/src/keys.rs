@@ -24,12 +24,13 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     options.verify_checksum = !args.input.no_checksum;
     let length = inputs.iter().map(Input::length).sum();
     let bar = Bar::new(&args.output, length, !io::stdout().is_terminal());
-    let keys_as = args.output.keys_as.keys_as();
+    let style = args.output.json_style();
+    let keys_as = style.keys_as;
 
     let format: Box<dyn RowFormat> = match args.format {
         KeysFormat::Table => Box::new(render::table::Lines(keys_as)),
-        KeysFormat::Json => Box::new(render::json::Array(keys_as)),
-        KeysFormat::Jsonl => Box::new(render::json::Lines(keys_as)),
+        KeysFormat::Json => Box::new(render::json::Array(style)),
+        KeysFormat::Jsonl => Box::new(render::json::Lines(style)),
         KeysFormat::Csv => Box::new(render::csv::Rows(keys_as)),
     };
     let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;

@@ -1,4 +1,6 @@
 //! What is said on standard error. Nothing that comes from a file or its name gets there raw.
+//!
+//! A message is escaped here, and names in it are not escaped again, see [`Escaped::for_message`].
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -26,5 +28,5 @@ pub(crate) fn error(message: &impl Display) {
 fn say(kind: &str, message: &impl Display) {
     let message = message.to_string();
     // With standard error closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "bigkeys: {kind}: {}", Escaped::for_terminal(message.as_bytes()));
+    let _ = writeln!(std::io::stderr(), "bigkeys: {kind}: {}", Escaped::for_message(&message));
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
+use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Options, Rank, SourceFacts, analyze};
+use rdb_parser::escape::Escaped;
 
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
@@ -38,7 +40,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         ending = ending.max(judge(&source.path, &source.facts, messages));
     }
 
-    let keys_as = args.output.keys_as.keys_as();
+    let style = args.output.json_style();
+    let keys_as = style.keys_as;
     let color = args.output.color;
     let top_keys = |format: &dyn render::RowFormat| {
         render::top_keys(format, &report, color)?;
@@ -47,8 +50,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let mut out = render::stdout(color);
     match args.format {
         ScanFormat::Table => render::table::report(&mut out, &report, keys_as)?,
-        ScanFormat::Json => render::json::report(&mut out, &report, keys_as)?,
-        ScanFormat::Jsonl => return top_keys(&render::json::Lines(keys_as)),
+        ScanFormat::Json => render::json::report(&mut out, &report, style)?,
+        ScanFormat::Jsonl => return top_keys(&render::json::Lines(style)),
         ScanFormat::Csv => return top_keys(&render::csv::Rows(keys_as)),
         ScanFormat::Dcs => {
             let info = TaskInfo {
@@ -58,7 +61,8 @@ pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
                 started_at,
                 finished_at: DcsTime(Timestamp::now()),
             };
-            render::json::object(&mut out, &Task::finished(info, &report))?;
+            // The contract says which fields are numbers.
+            render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
         }
     }
     render::flush(out)?;
@@ -85,12 +89,14 @@ fn options(args: &ScanArgs) -> anyhow::Result<Options> {
     };
     if args.format == ScanFormat::Dcs {
         options.top = options.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
+        options.max_db = dcs_bigkeys::MAX_DB;
     }
     Ok(options)
 }
 
 /// Warns about a source that is not clean.
 pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
+    let path = Escaped::for_terminal(path.as_bytes());
     if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {
         messages.warning(&format_args!(
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"

@@ -260,3 +260,179 @@ fn colours_come_only_when_asked_for() {
     assert!(stdout(&["scan", "--color", "always", text(&file)], 0).contains('\u{1b}'));
     assert!(output(&["scan", text(&file)]).stderr.is_empty(), "no progress bar where there is no terminal");
 }
+
+/// A file with a damaged key of that name.
+fn damaged_key(name: &[u8]) -> (TempDir, PathBuf) {
+    let mut file = b"REDIS0003\xfe\x00\x10".to_vec();
+    file.push(u8::try_from(name.len()).expect("short"));
+    file.extend(name);
+    file.extend(b"\x05short\xff");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("damaged.rdb");
+    std::fs::write(&path, file).expect("written");
+    (dir, path)
+}
+
+#[test]
+fn a_name_in_a_message_is_escaped_once() {
+    for (name, shown, in_json) in [
+        (&b"\x1b[2J"[..], r"\x1b[2J", "\u{1b}[2J"),
+        (b"say \"hi\"", r#"say "hi""#, r#"say "hi""#),
+        (br"a\b", r"a\b", r"a\b"),
+        (br"\x41", r"\x5cx41", r"\x5cx41"),
+        (b"caf\xe9", r"caf\xe9", r"caf\xe9"),
+    ] {
+        let (_dir, path) = damaged_key(name);
+        let quoted = format!("in key \"{shown}\",");
+        let scan = output(&["scan", text(&path)]);
+        let (table, warnings) = (String::from_utf8(scan.stdout), String::from_utf8(scan.stderr));
+        let (table, warnings) = (table.expect("UTF-8"), warnings.expect("UTF-8"));
+        assert!(warnings.contains("the result is partial") && warnings.contains(&quoted), "{warnings}");
+        assert!(table.lines().any(|line| line.contains("PARTIAL") && line.contains(&quoted)), "{table}");
+        let check = stdout(&["check", text(&path)], 3);
+        assert!(check.contains(&format!(", key \"{shown}\": ")), "{check}");
+        let report = json(&stdout(&["scan", "--format", "json", text(&path)], 3));
+        let reason = report["sources"][0]["coverage"]["reason"].as_str().expect("a reason");
+        assert!(reason.contains(&format!("in key \"{in_json}\",")), "{reason}");
+    }
+}
+
+#[test]
+fn a_path_in_a_message_is_escaped_once() {
+    let (dir, path) = damaged_key(b"k");
+    let odd = dir.path().join("a\u{1b}b\\x41.rdb");
+    std::fs::rename(path, &odd).expect("renamed");
+    let warnings = String::from_utf8(output(&["scan", text(&odd)]).stderr).expect("UTF-8");
+    assert!(warnings.contains(r"a\x1bb\x5cx41.rdb: the result is partial"), "{warnings}");
+}
+
+/// A name of a module type as the file has it: nine characters of six bits each, and ten bits of version.
+fn module_id(name: &str) -> u64 {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let place = |c| ALPHABET.find(c).and_then(|at| u64::try_from(at).ok()).expect("of the alphabet");
+    name.chars().fold(0, |id, c| id << 6 | place(c)) << 10
+}
+
+#[test]
+fn no_text_cell_of_csv_is_a_formula() {
+    let mut file = b"REDIS0009\xfe\x00".to_vec();
+    for name in ["=1", "\u{ff1d}1", "  @a", "\t=1", "a;=1"] {
+        file.extend([0, u8::try_from(name.len()).expect("short")]);
+        file.extend(name.as_bytes());
+        file.extend(b"\x01v");
+    }
+    // A string that expired before 1970, and a value of a module.
+    file.push(0xfc);
+    file.extend((-5i64).to_le_bytes());
+    file.extend(b"\x00\x01n\x01v\x07\x01m\x81");
+    file.extend(module_id("-cmd-type").to_be_bytes());
+    file.extend(b"\x00\xff\0\0\0\0\0\0\0\0");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("cells.rdb");
+    std::fs::write(&path, file).expect("written");
+    for keys_as in ["auto", "base64"] {
+        let shown = stdout(&["keys", "--format", "csv", "--keys-as", keys_as, text(&path)], 0);
+        let mut reader = csv::Reader::from_reader(shown.as_bytes());
+        let header = reader.headers().expect("a header").clone();
+        let rows: Vec<_> = reader.records().map(|record| record.expect("valid")).collect();
+        assert_eq!(rows.len(), 7, "{shown}");
+        for row in &rows {
+            for (column, cell) in header.iter().zip(row) {
+                let is_number = column == "expires_at_ms" && cell.parse::<i64>().is_ok();
+                let first = cell.trim_start().chars().next();
+                let is_formula = first.is_some_and(|c| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c));
+                assert!(is_number || !is_formula, "{column}: {cell:?}");
+            }
+        }
+        let cell = |row: usize, name: &str| {
+            let column = header.iter().position(|column| column == name).expect("a column");
+            rows[row][column].to_owned()
+        };
+        assert_eq!(cell(5, "expires_at_ms"), "-5", "a number stays a number");
+        assert!(
+            cell(6, "type").contains(r"\x2dcmd-type") || cell(6, "type").starts_with("module"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn dcs_lists_are_filled_with_keys_of_databases_that_the_contract_can_number() {
+    let mut file = b"REDIS0003".to_vec();
+    for (db, value) in [(1u32 << 31, b"\x05large"), (7, b"\x05small")] {
+        file.extend([0xfe, 0x80]);
+        file.extend(db.to_be_bytes());
+        for i in 0..20 {
+            file.extend([0, 1, b'a' + i]);
+            file.extend(value);
+        }
+    }
+    file.push(0xff);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("databases.rdb");
+    std::fs::write(&path, file).expect("written");
+    for by in ["elements", "rdb_bytes"] {
+        let shown = stdout(&["scan", "--format", "dcs", "--by", by, text(&path)], 0);
+        let task: Task = serde_json::from_str(&shown).expect("the contract's");
+        let keys = task.keys.expect("a result");
+        assert_eq!(keys.len(), 20, "{by}");
+        assert!(keys.iter().all(|key| key.db == 7), "{by}");
+    }
+}
+
+/// `value` with every integer as a string.
+fn with_string_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_f64() => Value::String(number.to_string()),
+        Value::Array(items) => items.into_iter().map(with_string_numbers).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, with_string_numbers(value))).collect()
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn integers_are_strings_where_the_user_asks_for_it() {
+    let file = testdata("fixtures/redis-7.4.1.rdb");
+    for args in [
+        &["scan", "--format", "json"][..],
+        &["scan", "--format", "jsonl"],
+        &["keys"],
+        &["keys", "--format", "json"],
+        &["check", "--format", "json"],
+        &["check", "--format", "jsonl"],
+    ] {
+        let parse = |shown: &str| -> Vec<Value> {
+            serde_json::Deserializer::from_str(shown)
+                .into_iter()
+                .map(|value| value.expect("the output is JSON"))
+                .collect()
+        };
+        let plain = parse(&stdout(&[args, &[text(&file)]].concat(), 0));
+        let named = parse(&stdout(&[args, &["--numbers-as", "number", text(&file)]].concat(), 0));
+        let strings = parse(&stdout(&[args, &["--numbers-as", "string", text(&file)]].concat(), 0));
+        assert_eq!(plain, named, "numbers are the default");
+        assert!(!strings.is_empty() && plain != strings, "{args:?}");
+        let expected: Vec<_> = plain.into_iter().map(with_string_numbers).collect();
+        assert_eq!(strings, expected, "{args:?}");
+    }
+    // The contract of DCS says what a number is.
+    let shown = stdout(&["scan", "--format", "dcs", "--numbers-as", "string", text(&file)], 0);
+    assert!(serde_json::from_str::<Task>(&shown).is_ok());
+}
+
+/// The longest expiry that a file can state is no double.
+#[test]
+fn an_integer_beyond_2_to_the_53_is_exact() {
+    let expiry = i64::MAX - 1;
+    let mut file = b"REDIS0003\xfc".to_vec();
+    file.extend(expiry.to_le_bytes());
+    file.extend(b"\x00\x01k\x01v\xff");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("expiry.rdb");
+    std::fs::write(&path, file).expect("written");
+    assert!(stdout(&["keys", text(&path)], 0).contains(&format!("\"expires_at_ms\":{expiry},")));
+    let shown = stdout(&["keys", "--numbers-as", "string", text(&path)], 0);
+    assert!(shown.contains(&format!("\"expires_at_ms\":\"{expiry}\",")), "{shown}");
+}

@@ -10,6 +10,9 @@ use crate::body::{BigkeysBody, DcsTime, KeyType, ScanType, Status, Task, Unit};
 /// Most keys of a type in a result.
 pub const MAX_KEYS_PER_TYPE: usize = 20;
 
+/// The highest logical database that the contract can number.
+pub const MAX_DB: u64 = i32::MAX as u64;
+
 /// Identity and times of a task.
 #[derive(Clone, Debug)]
 pub struct TaskInfo {
@@ -49,8 +52,9 @@ impl Task {
 /// The big keys of a report: the top lists of the five types that the contract knows, at most
 /// [`MAX_KEYS_PER_TYPE`] of each, by type and then by size, largest first.
 ///
-/// Streams and module types have no name in the contract and are left out, as are keys of databases
-/// whose number does not fit it. A name that is not UTF-8 is escaped as [`Escaped::for_text`] does.
+/// Streams and module types have no name in the contract and are left out, as are keys of databases above
+/// [`MAX_DB`]. Such keys take no place in the lists if the report was made with that
+/// [`max_db`](rdb_analysis::Options::max_db). A name that is not UTF-8 is escaped as [`Escaped::for_text`] does.
 pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
     let mut bodies = Vec::new();
     for (key_type, data_type) in [

@@ -15,7 +15,7 @@ mod offline;
 pub mod server;
 
 pub use body::{BigkeysBody, DcsTime, KeyType, ScanType, Status, Task, Unit};
-pub use convert::{MAX_KEYS_PER_TYPE, TaskInfo, bigkeys};
+pub use convert::{MAX_DB, MAX_KEYS_PER_TYPE, TaskInfo, bigkeys};
 pub use lists::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
 pub use offline::{
     MAX_OFFLINE_KEYS_PER_TYPE, MAX_OFFLINE_PREFIXES_PER_TYPE, OfflineKey, OfflineList, OfflinePrefix,

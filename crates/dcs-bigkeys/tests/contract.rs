@@ -1,6 +1,6 @@
 //! The JSON against the contract's own examples.
 
-use dcs_bigkeys::{DcsTime, KeyType, MAX_KEYS_PER_TYPE, Status, Task, TaskInfo, Unit};
+use dcs_bigkeys::{DcsTime, KeyType, MAX_DB, MAX_KEYS_PER_TYPE, Status, Task, TaskInfo, Unit};
 use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
 use serde_json::{Value, json};
 
@@ -88,6 +88,11 @@ fn file(n: u8) -> Vec<u8> {
 }
 
 fn task(file: &[u8], shard: Option<&str>) -> Task {
+    task_of(file, shard, 50, u64::MAX)
+}
+
+/// The task of a report that lists `top` keys of each type, of databases up to `max_db`.
+fn task_of(file: &[u8], shard: Option<&str>, top: usize, max_db: u64) -> Task {
     let source = Source {
         path: "dump.rdb".to_owned(),
         shard: shard.map(str::to_owned),
@@ -97,7 +102,8 @@ fn task(file: &[u8], shard: Option<&str>) -> Task {
     };
     let mut options = Options::default();
     options.rank = Rank::Natural;
-    options.top = 50;
+    options.top = top;
+    options.max_db = max_db;
     let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
     let time = DcsTime("2026-01-02T03:04:05.006Z".parse().expect("a time"));
     let info = TaskInfo {
@@ -126,6 +132,24 @@ fn a_report_becomes_lists_of_twenty_by_type_and_size() {
         "the hash's database has no number here"
     );
     assert_eq!(keys[40].name, "a\\\\xff\n");
+}
+
+#[test]
+fn keys_of_databases_without_a_number_in_the_contract_take_no_place_in_the_lists() {
+    let mut file = b"REDIS0003".to_vec();
+    // 30 strings of 40 bytes each in database 2^31, then 30 of one byte in 2^31 - 1.
+    for (db, bytes) in [(1u32 << 31, 40u8), ((1 << 31) - 1, 1)] {
+        file.extend([0xfe, 0x80]);
+        file.extend(db.to_be_bytes());
+        for i in 0..30u8 {
+            file.extend([0, 2, b'0' + i / 10, b'0' + i % 10, bytes]);
+            file.extend(vec![b'v'; usize::from(bytes)]);
+        }
+    }
+    file.push(0xff);
+    let keys = task_of(&file, None, MAX_KEYS_PER_TYPE, MAX_DB).keys.expect("a result");
+    assert_eq!(keys.len(), MAX_KEYS_PER_TYPE);
+    assert!(keys.iter().all(|key| key.db == i32::MAX && key.size == 1));
 }
 
 #[test]

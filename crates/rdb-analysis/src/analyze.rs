@@ -29,13 +29,22 @@ pub struct Options {
     pub top: usize,
     /// The measure by which they rank.
     pub rank: Rank,
+    /// The highest logical database whose keys are kept, for readers that cannot name a higher one. The groups have the
+    /// keys of all databases.
+    pub max_db: u64,
     /// Threads to use; `None` for one per core.
     pub threads: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scan: ScanOptions::default(), top: 20, rank: Rank::MemoryBytes, threads: None }
+        Self {
+            scan: ScanOptions::default(),
+            top: 20,
+            rank: Rank::MemoryBytes,
+            max_db: u64::MAX,
+            threads: None,
+        }
     }
 }
 
@@ -109,7 +118,7 @@ impl<E> Gathered<E> {
         stop: &AtomicBool,
         scan: impl Fn(Source<'_>) -> Result<(SourceReport, Summary), SourceError>,
     ) -> Self {
-        let mut gathered = Self { summary: Summary::new(options.rank, options.top), sources: Vec::new() };
+        let mut gathered = Self { summary: Summary::new(options), sources: Vec::new() };
         loop {
             // The first is scanned in any case: the report of it says that it was interrupted.
             if stop.load(Ordering::Relaxed) && !gathered.sources.is_empty() {
@@ -177,7 +186,7 @@ pub(crate) fn summarize(
 ) -> Result<(SourceReport, Summary), SourceError> {
     let path = source.path.clone();
     let shard = source.shard.clone();
-    let mut summary = Summary::new(options.rank, options.top);
+    let mut summary = Summary::new(options);
     let threads = rayon::current_num_threads();
     let cut = match (&source.data, options.scan.range_bytes) {
         (SourceData::Bytes(_), Some(range_bytes)) => Some(Cut::forced(range_bytes, RANGES_AT_A_TIME)),

@@ -66,7 +66,9 @@ pub struct Coverage {
     pub complete: bool,
     /// Absolute offset at which reading ended, if it was not the end.
     pub stopped_at_offset: Option<u64>,
-    /// Why reading ended there, or what was wrong with the first key that was left out.
+    /// Why reading ended there, or what was wrong with the first key that was left out. A key's name in it is as
+    /// [`Escaped::for_text`](rdb_parser::escape::Escaped::for_text) writes it; terminals need
+    /// [`Escaped::for_message`](rdb_parser::escape::Escaped::for_message).
     pub reason: Option<String>,
     /// Keys that were left out because they are damaged inside.
     pub damaged_keys: u64,
@@ -221,12 +223,12 @@ impl Coverage {
     pub(crate) fn note(&mut self, error: &Error, stop: &AtomicBool) {
         if error.is_contained() {
             self.damaged_keys += 1;
-            self.reason.get_or_insert(error.to_string());
+            self.reason.get_or_insert(error.to_text());
         } else if stop.load(Ordering::Relaxed) {
             self.stop(error.offset());
         } else {
             self.stopped_at_offset = Some(error.offset());
-            self.reason = Some(error.to_string());
+            self.reason = Some(error.to_text());
         }
     }
 

@@ -35,13 +35,37 @@ pub enum KeysAs {
     Base64,
 }
 
+/// How integers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumbersAs {
+    /// As JSON numbers. Readers that hold numbers as doubles, such as JavaScript, round those above 2^53.
+    #[default]
+    Number,
+    /// As JSON strings of decimal digits, whatever their size.
+    String,
+}
+
 /// Writes `value` as JSON on one line, without a line feed.
 ///
 /// # Errors
 ///
 /// If `writer` fails.
 pub fn write_compact(writer: impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(writer, Harmless(CompactFormatter));
+    write_compact_with(writer, value, NumbersAs::Number)
+}
+
+/// As [`write_compact`], with integers as `numbers_as` says.
+///
+/// # Errors
+///
+/// If `writer` fails.
+pub fn write_compact_with(
+    writer: impl Write,
+    value: &impl Serialize,
+    numbers_as: NumbersAs,
+) -> io::Result<()> {
+    let formatter = JsonFormatter { inner: CompactFormatter, numbers_as };
+    let mut serializer = serde_json::Serializer::with_formatter(writer, formatter);
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
@@ -51,7 +75,21 @@ pub fn write_compact(writer: impl Write, value: &impl Serialize) -> io::Result<(
 ///
 /// If `writer` fails.
 pub fn write_pretty(writer: impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(writer, Harmless(PrettyFormatter::new()));
+    write_pretty_with(writer, value, NumbersAs::Number)
+}
+
+/// As [`write_pretty`], with integers as `numbers_as` says.
+///
+/// # Errors
+///
+/// If `writer` fails.
+pub fn write_pretty_with(
+    writer: impl Write,
+    value: &impl Serialize,
+    numbers_as: NumbersAs,
+) -> io::Result<()> {
+    let formatter = JsonFormatter { inner: PrettyFormatter::new(), numbers_as };
+    let mut serializer = serde_json::Serializer::with_formatter(writer, formatter);
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
@@ -291,11 +329,71 @@ impl Serialize for TopList<'_> {
     }
 }
 
-/// Escapes, besides what JSON demands, the characters that a terminal may act on.
+/// Escapes, besides what JSON demands, the characters that a terminal may act on, and writes integers as `numbers_as`
+/// says. Keys of objects are strings, never integers.
 #[derive(Debug)]
-struct Harmless<F>(F);
+struct JsonFormatter<F> {
+    inner: F,
+    numbers_as: NumbersAs,
+}
 
-impl<F: Formatter> Formatter for Harmless<F> {
+impl<F: Formatter> JsonFormatter<F> {
+    fn integer<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        write: impl FnOnce(&mut F, &mut W) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.numbers_as {
+            NumbersAs::Number => write(&mut self.inner, writer),
+            NumbersAs::String => {
+                self.inner.begin_string(writer)?;
+                write(&mut self.inner, writer)?;
+                self.inner.end_string(writer)
+            }
+        }
+    }
+}
+
+impl<F: Formatter> Formatter for JsonFormatter<F> {
+    fn write_i8<W: ?Sized + Write>(&mut self, writer: &mut W, value: i8) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_i8(writer, value))
+    }
+
+    fn write_i16<W: ?Sized + Write>(&mut self, writer: &mut W, value: i16) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_i16(writer, value))
+    }
+
+    fn write_i32<W: ?Sized + Write>(&mut self, writer: &mut W, value: i32) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_i32(writer, value))
+    }
+
+    fn write_i64<W: ?Sized + Write>(&mut self, writer: &mut W, value: i64) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_i64(writer, value))
+    }
+
+    fn write_i128<W: ?Sized + Write>(&mut self, writer: &mut W, value: i128) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_i128(writer, value))
+    }
+
+    fn write_u8<W: ?Sized + Write>(&mut self, writer: &mut W, value: u8) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_u8(writer, value))
+    }
+
+    fn write_u16<W: ?Sized + Write>(&mut self, writer: &mut W, value: u16) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_u16(writer, value))
+    }
+
+    fn write_u32<W: ?Sized + Write>(&mut self, writer: &mut W, value: u32) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_u32(writer, value))
+    }
+
+    fn write_u64<W: ?Sized + Write>(&mut self, writer: &mut W, value: u64) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_u64(writer, value))
+    }
+
+    fn write_u128<W: ?Sized + Write>(&mut self, writer: &mut W, value: u128) -> io::Result<()> {
+        self.integer(writer, |inner, writer| inner.write_u128(writer, value))
+    }
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_unprintable(c)) {
@@ -311,46 +409,81 @@ impl<F: Formatter> Formatter for Harmless<F> {
     }
 
     fn write_char_escape<W: ?Sized + Write>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
-        self.0.write_char_escape(writer, escape)
+        self.inner.write_char_escape(writer, escape)
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_array(writer)
+        self.inner.begin_array(writer)
     }
 
     fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array(writer)
+        self.inner.end_array(writer)
     }
 
     fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(writer, first)
+        self.inner.begin_array_value(writer, first)
     }
 
     fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array_value(writer)
+        self.inner.end_array_value(writer)
     }
 
     fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
+        self.inner.begin_object(writer)
     }
 
     fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
+        self.inner.end_object(writer)
     }
 
     fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
+        self.inner.begin_object_key(writer, first)
     }
 
     fn end_object_key<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_key(writer)
+        self.inner.end_object_key(writer)
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
+        self.inner.begin_object_value(writer)
     }
 
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
+        self.inner.end_object_value(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Sample {
+        large: u64,
+        negative: i64,
+        small: u8,
+        fraction: f64,
+        text: &'static str,
+        none: Option<u64>,
+    }
+
+    const SAMPLE: Sample =
+        Sample { large: u64::MAX, negative: i64::MIN, small: 7, fraction: 0.5, text: "7", none: None };
+
+    #[test]
+    fn integers_are_numbers_or_strings() {
+        let written = |numbers_as| {
+            let mut out = Vec::new();
+            write_compact_with(&mut out, &SAMPLE, numbers_as).expect("in memory");
+            String::from_utf8(out).expect("UTF-8")
+        };
+        assert_eq!(
+            written(NumbersAs::Number),
+            r#"{"large":18446744073709551615,"negative":-9223372036854775808,"small":7,"fraction":0.5,"text":"7","none":null}"#
+        );
+        assert_eq!(
+            written(NumbersAs::String),
+            r#"{"large":"18446744073709551615","negative":"-9223372036854775808","small":"7","fraction":0.5,"text":"7","none":null}"#
+        );
     }
 }

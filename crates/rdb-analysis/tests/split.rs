@@ -58,8 +58,14 @@ fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
 
 /// The report as JSON: all that anybody sees of it.
 fn report_of(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
+    report_up_to_db(u64::MAX, data, threads, range_bytes)
+}
+
+/// The same, with no key of a database above `max_db` listed.
+fn report_up_to_db(max_db: u64, data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
     let source = source(data);
     let mut options = Options::default();
+    options.max_db = max_db;
     options.threads = Some(threads);
     options.top = 5;
     options.rank = Rank::RdbBytes;
@@ -410,6 +416,72 @@ fn dragonfly_record() -> impl Strategy<Value = Record> {
     ]
 }
 
+/// A record of a file of Dragonfly with chunked values: blobs hold pieces too, and one blob in four is damaged.
+fn chunked_record() -> impl Strategy<Value = Record> {
+    let piece = || (1..4u8, any::<bool>()).prop_map(|(id, is_first)| Record::Piece(id, is_first));
+    let small = || (text(), text()).prop_map(|(key, value)| Record::String(key, value));
+    let damaged = || "[a-z]{1,8}".prop_map(|key| Record::Damaged(key.into_bytes()));
+    let inside = prop_oneof![6 => small(), 3 => piece(), 1 => damaged(), 1 => Just(Record::Set(Vec::new(), Vec::new()))];
+    let blob = (proptest::collection::vec(inside, 0..6), any::<bool>(), proptest::bool::weighted(0.25))
+        .prop_map(|(records, is_zstd, is_damaged)| Record::Blob { records, is_zstd, is_damaged });
+    prop_oneof![6 => blob, 2 => small(), 1 => damaged(), 1 => (1..4u8).prop_map(|id| Record::Piece(id, true))]
+}
+
+/// Checks that the bytes of keys, of no key and behind the end are the length of the file, if its end was reached, and
+/// that no byte is counted twice if not. Gives whether the end was reached.
+fn check_bytes(file: &[u8]) -> bool {
+    let mut options = Options::default();
+    let mut at_end = false;
+    for (threads, range_bytes) in [(1, None), (2, Some(100))] {
+        options.threads = Some(threads);
+        options.scan.range_bytes = range_bytes;
+        for data in [SourceData::Bytes(file), streamed(file, 1777, None, false)] {
+            let outcome = analyze(vec![source(data)], &options, &(), &false.into()).expect("threads");
+            let facts = &outcome.report.sources[0].facts;
+            let counted = facts.key_bytes + facts.container_bytes + facts.trailing_bytes;
+            at_end = facts.checksum.is_some();
+            if at_end {
+                assert_eq!(counted, facts.bytes, "{:?}", facts.coverage);
+            } else {
+                assert!(counted <= facts.bytes, "{counted} of {}, {:?}", facts.bytes, facts.coverage);
+            }
+        }
+    }
+    at_end
+}
+
+/// A damaged blob between two pieces of a value, a later blob with the second piece, and bytes behind the end.
+#[test]
+fn bytes_add_up_to_the_length_of_a_file_with_a_damaged_blob_in_a_chunked_value() {
+    let blob = |records, is_damaged| Record::Blob { records, is_zstd: false, is_damaged };
+    let value = || Record::String(b"key".to_vec(), b"value".to_vec());
+    let mut file = write(&[
+        Record::Piece(1, true),
+        blob(vec![value()], true),
+        blob(vec![value(), Record::Piece(1, false), value()], false),
+        value(),
+    ]);
+    file.extend([0; 5]);
+    assert!(check_bytes(&file), "the end is reached");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn bytes_add_up_to_the_length_of_the_file_however_it_is_damaged(
+        records in proptest::collection::vec(chunked_record(), 0..20),
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+    ) {
+        let mut file = write(&records);
+        for (at, to) in flips {
+            let at = 9 + at.index(file.len() - 9);
+            file[at] = to;
+        }
+        check_bytes(&file);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -579,6 +651,34 @@ fn databases_and_slots_carry_over_into_later_ranges() {
         }
     }
     check(&write(&records));
+}
+
+/// Databases alternate, the biggest keys are in high ones, and most ranges begin inside a database.
+#[test]
+fn keys_of_databases_that_are_too_high_take_no_place_in_top_lists() {
+    let mut records = Vec::new();
+    for run in 0..12u64 {
+        let db = if run % 2 == 0 { 20 + run } else { run };
+        records.push(Record::SelectDb(db));
+        records.extend((0..40).map(|i| {
+            let bytes = if db >= 20 { 200 + i } else { i };
+            Record::String(format!("{db}:{i}").into_bytes(), vec![b'v'; bytes])
+        }));
+    }
+    let file = write(&records);
+    let sequential = report_up_to_db(19, SourceData::Bytes(&file), 1, None);
+    let top = sequential.split_once("\"top\"").expect("top lists").1;
+    assert_eq!(top.matches("\"offset\"").count(), 5, "{top}");
+    for db in 20..32 {
+        assert!(!top.contains(&format!("\"db\": {db},")), "{top}");
+    }
+    assert!(sequential.contains("\"keys\": 480,"), "the groups have all keys");
+    for range_bytes in [100, 1000, 5000] {
+        for threads in [2, 3, 16] {
+            let split = report_up_to_db(19, SourceData::Bytes(&file), threads, Some(range_bytes));
+            assert!(sequential == split, "{threads} threads, ranges of {range_bytes} bytes");
+        }
+    }
 }
 
 #[test]

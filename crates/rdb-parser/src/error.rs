@@ -143,6 +143,21 @@ impl Error {
         self.0.key.as_deref()
     }
 
+    /// The text of the failure, its key and its offset, for a carrier with an escape of its own for control
+    /// characters, such as JSON: the key is written as [`Escaped::for_text`] does. The [`Display`](fmt::Display)
+    /// form is for terminals.
+    pub fn to_text(&self) -> String {
+        self.sentence(Escaped::for_text)
+    }
+
+    fn sentence<'a>(&'a self, escape: fn(&'a [u8]) -> Escaped<'a>) -> String {
+        let Inner { kind, offset, key, .. } = &*self.0;
+        match key {
+            Some(key) => format!("{kind}, in key \"{}\", at offset {offset} (0x{offset:x})", escape(key)),
+            None => format!("{kind}, at offset {offset} (0x{offset:x})"),
+        }
+    }
+
     /// The text of the failure without its key and offset.
     pub fn message(&self) -> String {
         self.0.kind.to_string()
@@ -172,11 +187,7 @@ impl fmt::Display for ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.kind)?;
-        if let Some(key) = &self.0.key {
-            write!(f, ", in key \"{}\"", Escaped::for_terminal(key))?;
-        }
-        write!(f, ", at offset {0} (0x{0:x})", self.0.offset)
+        f.write_str(&self.sentence(Escaped::for_terminal))
     }
 }
 

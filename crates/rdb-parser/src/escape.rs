@@ -17,6 +17,7 @@ pub struct Escaped<'a> {
 enum Place {
     Text,
     Terminal,
+    Message,
     Cell,
 }
 
@@ -33,8 +34,17 @@ impl<'a> Escaped<'a> {
         Self { bytes, place: Place::Terminal }
     }
 
-    /// For a table cell that a spreadsheet may open: as for a terminal, and a first character that
-    /// would make the cell a formula (`=`, `+`, `-`, `@`) is escaped.
+    /// For a sentence on a terminal or in a log. Only the characters that [`for_terminal`](Self::for_terminal) must not
+    /// show are escaped. A backslash stays as it is, so a name that was escaped when it was put into the sentence is
+    /// not escaped again.
+    pub fn for_message(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), place: Place::Message }
+    }
+
+    /// For a table cell that a spreadsheet may open: as for a terminal, and a character that would make the cell a
+    /// formula (`=`, `+`, `-`, `@`, also in full width) is escaped where a cell may begin, as OWASP's page on *CSV
+    /// injection* advises: at the start, behind white space at the start, and behind a separator or a quote, which
+    /// some spreadsheets take for the start of another cell.
     pub fn for_cell(bytes: &'a [u8]) -> Self {
         Self { bytes, place: Place::Cell }
     }
@@ -42,16 +52,17 @@ impl<'a> Escaped<'a> {
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut at_start = true;
+        let mut may_start_cell = true;
         for chunk in self.bytes.utf8_chunks() {
             let text = chunk.valid();
             let mut rest = text.chars();
             while let Some(c) = rest.next() {
                 let escape = match self.place {
+                    Place::Message => is_unprintable(c),
                     _ if c == '\\' => rest.as_str().starts_with('x'),
                     Place::Text => false,
                     Place::Terminal => is_unprintable(c),
-                    Place::Cell => is_unprintable(c) || (at_start && matches!(c, '=' | '+' | '-' | '@')),
+                    Place::Cell => is_unprintable(c) || (may_start_cell && starts_formula(c)),
                 };
                 if escape {
                     let mut utf8 = [0; 4];
@@ -59,10 +70,11 @@ impl fmt::Display for Escaped<'_> {
                 } else {
                     f.write_char(c)?;
                 }
-                at_start = false;
+                may_start_cell = !escape
+                    && (matches!(c, ',' | ';' | '"' | '\'' | '|') || (may_start_cell && c.is_whitespace()));
             }
             write_bytes(f, chunk.invalid())?;
-            at_start = false;
+            may_start_cell &= chunk.invalid().is_empty();
         }
         Ok(())
     }
@@ -74,6 +86,23 @@ pub fn is_unprintable(c: char) -> bool {
         || matches!(c,
             '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a spreadsheet may take a cell that begins with `c` for a formula. The second line has the full-width and small
+/// forms, which some spreadsheets read as the first.
+fn starts_formula(c: char) -> bool {
+    matches!(c, '=' | '+' | '-' | '@')
+        || matches!(
+            c,
+            '\u{ff1d}'
+                | '\u{ff0b}'
+                | '\u{ff0d}'
+                | '\u{ff20}'
+                | '\u{fe66}'
+                | '\u{fe62}'
+                | '\u{fe63}'
+                | '\u{fe6b}'
+        )
 }
 
 fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -130,9 +159,43 @@ mod tests {
     fn a_cell_is_never_a_formula() {
         assert_eq!(Escaped::for_cell(b"=1+1").to_string(), r"\x3d1+1");
         assert_eq!(Escaped::for_cell(b"a=1").to_string(), "a=1");
+        for (text, shown) in [
+            ("-1", r"\x2d1"),
+            ("\u{ff1d}1", r"\xef\xbc\x9d1"),
+            ("\u{ff0b}1", r"\xef\xbc\x8b1"),
+            ("\u{ff0d}1", r"\xef\xbc\x8d1"),
+            ("\u{ff20}a", r"\xef\xbc\xa0a"),
+            ("\u{fe66}1", r"\xef\xb9\xa61"),
+            (" =1", r" \x3d1"),
+            ("\u{3000}\u{a0} @a", "\u{3000}\u{a0} \\x40a"),
+            ("\t=1", r"\x09=1"),
+            ("\r\n=1", r"\x0d\x0a=1"),
+            ("\0=1", r"\x00=1"),
+            ("\u{feff}=1", r"\xef\xbb\xbf=1"),
+            ("\u{200b}=1", r"\xe2\x80\x8b=1"),
+            (" \u{200b}=1", r" \xe2\x80\x8b=1"),
+            ("a;=1", r"a;\x3d1"),
+            ("a,\" +1", "a,\" \\x2b1"),
+            ("a 'b'-c", r"a 'b'\x2dc"),
+            ("a - b", "a - b"),
+        ] {
+            assert_eq!(Escaped::for_cell(text.as_bytes()).to_string(), shown, "{text:?}");
+        }
     }
 
     proptest! {
+        #[test]
+        fn a_name_in_a_message_is_escaped_once(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            "[a-z\\\\x0-9=\u{9b}\n\"]{0,40}".prop_map(String::into_bytes),
+        ]) {
+            let shown = Escaped::for_terminal(&bytes).to_string();
+            for escaped in [Escaped::for_text(&bytes), Escaped::for_terminal(&bytes)] {
+                let message = escaped.to_string();
+                prop_assert_eq!(Escaped::for_message(&message).to_string(), shown.clone());
+            }
+        }
+
         #[test]
         fn escaping_is_reversible(bytes in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..40),

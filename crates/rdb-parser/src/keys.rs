@@ -253,6 +253,9 @@ impl<I: Input> Parser<I> {
     #[cold]
     fn give_up(&mut self, error: Error) -> Error {
         self.finished = !error.is_contained();
+        if self.finished {
+            self.drop_chunked_values();
+        }
         self.explain(error)
     }
 

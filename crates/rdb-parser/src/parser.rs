@@ -289,7 +289,7 @@ impl<I: Input> Parser<I> {
     }
 
     /// Bytes read so far that belong to no key: header, AUX fields, database and slot marks,
-    /// functions, the end with its checksum. With the `rdb_bytes` of all entries they make up
+    /// functions, the end with its checksum, damaged keys and blobs, pieces of values that were dropped. With the `rdb_bytes` of all entries they make up
     /// [`position`](Self::position).
     pub fn container_bytes(&self) -> u64 {
         self.container_bytes

@@ -431,3 +431,56 @@ fn case_43_pieces() {
     assert_eq!(content.names(), ["behind"]);
     assert_eq!(content.errors.iter().map(rdb_parser::Error::is_contained).collect::<Vec<_>>(), [true, false]);
 }
+
+#[test]
+fn bytes_add_up_when_a_damaged_blob_breaks_off_a_chunked_value() {
+    let begin = chunk(1, [&[2][..], &string("k"), &[5], &string("m1")].concat());
+    let more = chunk(1, string("m2"));
+    let behind = key(0, "behind", string("v"));
+    let cut_piece = chunk(1, &string("m2")[..2]);
+    let too_long = chunk(1, string("m").repeat(5));
+    let too_many: Vec<u8> =
+        (2..1000).flat_map(|id| chunk(id, [&[2][..], &string("k"), &[2]].concat())).collect();
+    for (what, blob) in [
+        ("not a frame", blob(201, b"not a frame")),
+        ("a frame that ends early", blob(202, &lz4_frame(&more)[..20])),
+        ("an unknown opcode in the content", lz4_blob(&[&more[..], &[99]].concat())),
+        ("an unknown opcode in zstd content", zstd_blob(&[&more[..], &[99]].concat())),
+        ("a piece that ends inside an element", lz4_blob(&cut_piece)),
+        ("a piece that is longer than its value", lz4_blob(&too_long)),
+        ("too many values at a time", lz4_blob(&too_many)),
+        ("the end of the file in the content", lz4_blob(&[&more[..], &[0xff]].concat())),
+    ] {
+        for pieces in [begin.clone(), [&begin[..], &more].concat(), lz4_blob(&begin)] {
+            let content = Content::of(&dragonfly([&pieces[..], &blob, &behind].concat()), true);
+            assert_eq!(content.names(), ["behind"], "{what}");
+            assert_eq!(content.errors.len(), 1, "{what}: {:?}", content.errors);
+            assert!(content.error().is_contained() && content.adds_up, "{what}");
+        }
+        // A blob whose pieces come behind the damaged one is skipped.
+        let body = [&begin[..], &blob, &lz4_blob(&more), &behind].concat();
+        let content = Content::of(&dragonfly(body), true);
+        assert_eq!((content.names(), content.errors.len()), (vec!["behind".to_owned()], 2), "{what}");
+        assert!(content.adds_up, "{what}");
+    }
+}
+
+#[test]
+fn pieces_of_a_value_that_never_ends_are_counted_up_to_the_end_of_the_file() {
+    let begin = chunk(1, [&[2][..], &string("k"), &[3], &string("m1")].concat());
+    for pieces in [begin.clone(), lz4_blob(&begin)] {
+        let bytes = dragonfly([&key(0, "before", string("v"))[..], &pieces].concat());
+        let mut parser = Parser::from_slice(&bytes).expect("a header");
+        let mut key_bytes = 0;
+        let error = loop {
+            match parser.next_event() {
+                Ok(Some(rdb_parser::Event::Entry(entry))) => key_bytes += entry.rdb_bytes,
+                Ok(event) => assert!(event.is_some(), "the value is not complete"),
+                Err(error) => break error,
+            }
+        };
+        assert!(!error.is_contained());
+        let end_opcode_and_checksum = 9;
+        assert_eq!(key_bytes + parser.container_bytes() + end_opcode_and_checksum, bytes.len() as u64);
+    }
+}

@@ -548,7 +548,7 @@ fn case_34_expiries_of_fields_out_of_range() {
     assert!(warnings_of("REDIS0012", relative(1_700_000_000_000, 1)).is_empty());
     assert!(warnings_of("REDIS0012", relative(0, 0)).is_empty());
     for (first, ttl) in
-        [(-1, 0), (i64::MIN, 1), (1 << 48, 0), (1, 1 << 48), ((1 << 48) - 1, 2), (1, u64::MAX)]
+        [(-1, 0), (i64::MIN, 1), ((1 << 48) + 1, 0), (1, 1 << 48), ((1 << 48) - 1, 2), (1, u64::MAX)]
     {
         damage("REDIS0012", relative(first, ttl));
     }

@@ -65,3 +65,32 @@ fn the_expiry_of_a_field_is_below_2_to_the_48() {
     sound("REDIS0012", hash((1 << 48) - 1));
     damage("REDIS0012", hash(1 << 48));
 }
+
+/// A hash in a table (type 24) whose one field has the `relative` expiry; 0 is none.
+fn hash_with_first_expiry(first: u64, relative: u64) -> Vec<u8> {
+    let field = [len(relative), string("field"), string("value")].concat();
+    key(24, "k", [&first.to_le_bytes()[..], &[1], &field].concat())
+}
+
+#[test]
+fn a_first_field_expiry_of_2_to_the_48_means_none_and_loads() {
+    sound("REDIS0012", hash_with_first_expiry(1 << 48, 0));
+    damage("REDIS0012", hash_with_first_expiry((1 << 48) + 1, 0));
+    damage("REDIS0012", hash_with_first_expiry(u64::MAX, 0));
+    // The expiry of the field itself must be lower.
+    sound("REDIS0012", hash_with_first_expiry((1 << 48) - 1, 1));
+    damage("REDIS0012", hash_with_first_expiry((1 << 48) - 1, 2));
+    damage("REDIS0012", hash_with_first_expiry(1 << 48, 1));
+}
+
+#[test]
+fn the_first_field_expiry_of_a_hash_in_a_listpack_is_ignored() {
+    let hash = |first: u64, expiry: &str| {
+        let fields = string(listpack(&["field", "value", expiry]));
+        key(25, "k", [&first.to_le_bytes()[..], &fields].concat())
+    };
+    for first in [0, 1 << 48, (1 << 48) + 1, u64::MAX] {
+        sound("REDIS0012", hash(first, "281474976710655"));
+        damage("REDIS0012", hash(first, "281474976710656"));
+    }
+}

@@ -1,4 +1,4 @@
-//! CSV with a header. Key names are escaped so that neither a terminal nor a spreadsheet acts on them.
+//! CSV with a header. Every cell of text is escaped so that neither a terminal nor a spreadsheet acts on it.
 
 use std::fmt::Display;
 use std::io;
@@ -32,16 +32,17 @@ impl RowFormat for Rows {
     fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
         let name = match self.0 {
-            KeysAs::Auto => Escaped::for_cell(row.name).to_string(),
-            KeysAs::Base64 => STANDARD.encode(row.name),
+            KeysAs::Auto => text(row.name),
+            // Base64 may begin with a plus sign.
+            KeysAs::Base64 => text(STANDARD.encode(row.name)),
         };
         // `out` is a buffer already.
         let mut writer = csv::WriterBuilder::new().buffer_capacity(ROW_BYTES).from_writer(out);
         writer.write_record([
             m.db.to_string(),
             name,
-            m.data_type.to_string(),
-            m.encoding.to_string(),
+            text(m.data_type.to_string()),
+            text(m.encoding.to_string()),
             or_empty(m.elements),
             or_empty(m.value_bytes),
             m.rdb_bytes.to_string(),
@@ -51,13 +52,19 @@ impl RowFormat for Rows {
             or_empty(m.idle_seconds),
             or_empty(m.freq),
             or_empty(m.slot),
-            or_empty(row.shard),
+            row.shard.map(text).unwrap_or_default(),
             m.offset.to_string(),
         ])?;
         writer.flush()
     }
 }
 
+/// A cell of text. Numbers do not need it: a minus sign before a number is no formula.
+fn text(text: impl AsRef<[u8]>) -> String {
+    Escaped::for_cell(text.as_ref()).to_string()
+}
+
+/// A cell of a number.
 fn or_empty(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }

@@ -3,23 +3,34 @@
 use std::io::{self, Write};
 
 use rdb_analysis::Report;
-use rdb_analysis::json::{self, KeysAs};
+use rdb_analysis::json::{self, KeysAs, NumbersAs};
 
 use super::{Row, RowFormat};
 
+/// How key names and integers are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonStyle {
+    pub(crate) keys_as: KeysAs,
+    pub(crate) numbers_as: NumbersAs,
+}
+
 /// Writes a report.
-pub(crate) fn report(out: &mut dyn Write, report: &Report, keys_as: KeysAs) -> io::Result<()> {
-    object(out, &json::report(report, keys_as))
+pub(crate) fn report(out: &mut dyn Write, report: &Report, style: JsonStyle) -> io::Result<()> {
+    object(out, &json::report(report, style.keys_as), style.numbers_as)
 }
 
 /// Writes any object, indented.
-pub(crate) fn object(out: &mut dyn Write, object: &impl serde::Serialize) -> io::Result<()> {
-    json::write_pretty(&mut *out, object)?;
+pub(crate) fn object(
+    out: &mut dyn Write,
+    object: &impl serde::Serialize,
+    numbers_as: NumbersAs,
+) -> io::Result<()> {
+    json::write_pretty_with(&mut *out, object, numbers_as)?;
     out.write_all(b"\n")
 }
 
 /// One object a line.
-pub(crate) struct Lines(pub(crate) KeysAs);
+pub(crate) struct Lines(pub(crate) JsonStyle);
 
 impl RowFormat for Lines {
     fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
@@ -30,7 +41,7 @@ impl RowFormat for Lines {
 }
 
 /// One array.
-pub(crate) struct Array(pub(crate) KeysAs);
+pub(crate) struct Array(pub(crate) JsonStyle);
 
 impl RowFormat for Array {
     fn head(&self) -> Vec<u8> {
@@ -51,6 +62,7 @@ impl RowFormat for Array {
     }
 }
 
-fn key(row: Row<'_>, keys_as: KeysAs, out: &mut Vec<u8>) -> io::Result<()> {
-    json::write_compact(out, &json::key_record(row.name, row.key_bytes, row.measure, row.shard, keys_as))
+fn key(row: Row<'_>, style: JsonStyle, out: &mut Vec<u8>) -> io::Result<()> {
+    let record = json::key_record(row.name, row.key_bytes, row.measure, row.shard, style.keys_as);
+    json::write_compact_with(out, &record, style.numbers_as)
 }

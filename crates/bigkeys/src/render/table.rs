@@ -101,14 +101,14 @@ fn describe(out: &mut dyn Write, source: &SourceReport) -> io::Result<()> {
         writeln!(out, "  followed by {}: {}", BinaryBytes(facts.trailing_bytes), kind.describe())?;
     }
     for note in &facts.notes {
-        writeln!(out, "  {}", Escaped::for_terminal(note.as_bytes()))?;
+        writeln!(out, "  {}", Escaped::for_message(note))?;
     }
     // One line for each kind, already escaped.
     for line in facts.warnings.to_string().lines() {
         writeln!(out, "  irregular: {line}")?;
     }
     if let Some(reason) = &facts.coverage.reason {
-        let reason = Escaped::for_terminal(reason.as_bytes());
+        let reason = Escaped::for_message(reason);
         writeln!(out, "  {WARNING}PARTIAL{WARNING:#}: {reason}")?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use super::config::{Backup, Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
 use super::store::{Ending, Family, ShardEnding, ShardResult};
-use crate::convert::{MAX_KEYS_PER_TYPE, bigkeys as big_keys};
+use crate::convert::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
 
 /// How much nicer than others the threads of a scan are.
 #[cfg(target_os = "linux")]
@@ -52,6 +52,7 @@ fn options() -> Options {
     let mut options = Options::default();
     options.top = MAX_KEYS_PER_TYPE;
     options.rank = Rank::Natural;
+    options.max_db = MAX_DB;
     options
 }
 

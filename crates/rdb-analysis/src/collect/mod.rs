@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use rdb_parser::ErrorKind;
 
+use crate::analyze::Options;
 use crate::measure::KeyView;
 use crate::scan::Sink;
 use crate::split::{Absorbed, Collector, Inherited, Part};
@@ -30,9 +31,9 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// No keys, `top` of which are to be listed by type.
-    pub(crate) fn new(rank: Rank, top: usize) -> Self {
-        Self::of(Groups::default(), TopKeys::new(rank, top))
+    /// No keys, of which `options` say how many are to be listed by type.
+    pub(crate) fn new(options: &Options) -> Self {
+        Self::of(Groups::default(), TopKeys::new(options.rank, options.top, options.max_db))
     }
 
     pub(crate) fn of(groups: Groups, top: TopKeys) -> Self {
@@ -46,6 +47,11 @@ impl Summary {
 
     fn new_like(&self) -> Self {
         Self { groups: Groups::default(), top: self.top.new_like() }
+    }
+
+    /// The same for keys whose database is not known yet.
+    fn new_inherited(&self) -> Self {
+        Self { groups: Groups::default(), top: self.top.new_of_any_db() }
     }
 
     /// Adds the aggregates over other keys. Associative and commutative.
@@ -77,7 +83,7 @@ impl Collector for Summary {
     type Part = SummaryPart;
 
     fn new_part(&self, _: Inherited) -> SummaryPart {
-        SummaryPart { inherited: self.new_like(), own: None, is_full: false }
+        SummaryPart { inherited: self.new_inherited(), own: None, is_full: false }
     }
 
     fn absorb(&mut self, mut part: SummaryPart, inherited: Inherited) -> Absorbed {
@@ -132,6 +138,6 @@ impl Part for SummaryPart {
     }
 
     fn clear(&mut self) {
-        *self = Self { inherited: self.inherited.new_like(), own: None, is_full: false };
+        *self = Self { inherited: self.inherited.new_inherited(), own: None, is_full: false };
     }
 }

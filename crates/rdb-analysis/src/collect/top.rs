@@ -133,6 +133,11 @@ pub(crate) struct TopKeys {
     /// Types that only some servers have.
     others: Bounded<DataType, List, MAX_OTHER_TYPES>,
     limit: usize,
+    /// Keys of higher databases are not listed.
+    max_db: u64,
+    /// Whether the databases of the keys are those of the file, and not assumed until they are
+    /// [corrected](Self::correct).
+    is_db_known: bool,
     names: Names,
 }
 
@@ -152,9 +157,11 @@ struct List {
 }
 
 impl TopKeys {
-    pub(crate) fn new(rank: Rank, limit: usize) -> Self {
+    pub(crate) fn new(rank: Rank, limit: usize, max_db: u64) -> Self {
         Self {
             rank,
+            max_db,
+            is_db_known: true,
             built_in: Default::default(),
             others: Bounded::default(),
             limit,
@@ -164,7 +171,12 @@ impl TopKeys {
 
     /// Empty lists of the same kind.
     pub(crate) fn new_like(&self) -> Self {
-        Self::new(self.rank, self.limit)
+        Self::new(self.rank, self.limit, self.max_db)
+    }
+
+    /// Empty lists of the same kind for keys of one database, of which the number is not known yet.
+    pub(crate) fn new_of_any_db(&self) -> Self {
+        Self { is_db_known: false, ..self.new_like() }
     }
 
     /// Offers a key.
@@ -180,7 +192,10 @@ impl TopKeys {
         if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
             return Ok(());
         }
-        // A copy, so that the key itself need not be in memory to be passed over.
+        if self.is_db_known && key.measure.db > self.max_db {
+            return Ok(());
+        }
+        // A copy, so that the key itself need not be in memory to be skipped.
         let key = *key;
         list.insert(limit, &mut self.names, rank, &key)
     }
@@ -217,11 +232,21 @@ impl TopKeys {
         }
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        if !other.is_db_known {
+            other.drop_databases_above(self.max_db);
+        }
         for (mine, theirs) in self.built_in.iter_mut().zip(other.built_in) {
             mine.add_all(theirs);
         }
         self.others.merge(other.others);
+    }
+
+    /// Drops the keys of databases with numbers above `max_db`.
+    fn drop_databases_above(&mut self, max_db: u64) {
+        for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
+            list.keys.retain(|key| key.measure.db <= max_db);
+        }
     }
 
     /// Offers a key that another list of this rank kept.

@@ -48,7 +48,7 @@ impl Partial {
     /// The report over several sources, in the given order. All were scanned with `options`.
     pub fn join(partials: impl IntoIterator<Item = Self>, options: &Options) -> Report {
         let mut sources = Vec::new();
-        let mut total = Summary::new(options.rank, options.top);
+        let mut total = Summary::new(options);
         for mut partial in partials {
             let source = sources.len();
             partial.summary.change_sources(|_| source);

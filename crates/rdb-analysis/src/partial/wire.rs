@@ -287,7 +287,7 @@ impl PartialWire {
             groups.add_db(db, &group);
         }
         groups.add_expiry(&self.expiry);
-        let mut top = TopKeys::new(options.rank, options.top);
+        let mut top = TopKeys::new(options.rank, options.top, options.max_db);
         for key in self.top {
             let (name, key_bytes) = (key.key.0.clone(), key.key_bytes);
             top.insert(key.into_measure()?, name, key_bytes);

@@ -116,6 +116,8 @@ impl<I: Input> Parser<I> {
             Ok(reader) => reader,
             Err(kind) => {
                 self.container_bytes += span.end - start;
+                // Pieces may have been in it.
+                self.drop_chunked_values();
                 return Err(Error::new(kind, start).contained());
             }
         };
@@ -174,7 +176,7 @@ impl<I: Input> Parser<I> {
         }
         outcome.map_err(|error| {
             if !goes_on {
-                self.rare.chunks.break_off();
+                self.drop_chunked_values();
             }
             explain(error, start)
         })

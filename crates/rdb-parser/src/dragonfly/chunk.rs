@@ -28,6 +28,8 @@ use crate::warning::{Warning, Warnings};
 pub(crate) struct Chunks {
     open: HashMap<u32, Chunked>,
     finished: Option<Chunked>,
+    /// Bytes of the file in pieces of values that were dropped, until the parser of the file counts them.
+    dropped_bytes: u64,
     /// Whether a piece was damaged: what later pieces are cannot be told then.
     broken: bool,
 }
@@ -71,10 +73,10 @@ impl Chunks {
         self.open.is_empty() && !self.broken
     }
 
-    /// Refuses all pieces from here on, if a piece may have been lost.
+    /// Drops the values that are not complete and refuses all later pieces, because a piece may have been lost.
     pub(crate) fn break_off(&mut self) {
         self.broken = true;
-        self.open.clear();
+        self.dropped_bytes += self.open.drain().map(|(_, value)| value.rdb_bytes).sum::<u64>();
     }
 
     /// The entry of the value that was just completed.
@@ -119,12 +121,18 @@ impl Chunks {
 }
 
 impl<I: Input> Parser<I> {
-    /// Reads the piece of which the opcode, at `start`, was read.
-    pub(super) fn read_chunk(&mut self, start: u64) -> Result<Record> {
-        self.read_piece(start).inspect_err(|_| self.rare.chunks.break_off())
+    /// Drops the chunked values that are not complete, and counts their bytes as bytes of no key.
+    #[cold]
+    pub(crate) fn drop_chunked_values(&mut self) {
+        self.rare.chunks.break_off();
+        // The parser of a blob counts bytes of the blob's content; the parser of the file counts these bytes.
+        if self.rare.surroundings.is_none() {
+            self.container_bytes += std::mem::take(&mut self.rare.chunks.dropped_bytes);
+        }
     }
 
-    fn read_piece(&mut self, start: u64) -> Result<Record> {
+    /// Reads the piece of which the opcode, at `start`, was read. An error drops all values that are not complete.
+    pub(super) fn read_chunk(&mut self, start: u64) -> Result<Record> {
         let id = u32::from_le_bytes(self.input.read_array("a tagged chunk")?);
         let bytes = u64::from(u32::from_le_bytes(self.input.read_array("a tagged chunk")?));
         let corrupt = |detail| Error::corrupt("tagged chunk", detail, start);
@@ -152,7 +160,7 @@ impl<I: Input> Parser<I> {
         let mut value = match known {
             Some(value) => value,
             None => Chunked::begin(&mut input, db, self.header.version)
-                .map_err(|error| end_of_chunk(error, start))?,
+                .map_err(|error| end_of_chunk(error.fatal(), start))?,
         };
         let mut walker = Walker {
             input: &mut input,
@@ -167,11 +175,14 @@ impl<I: Input> Parser<I> {
         let damage = advanced.err().or(walker.damage.take());
         value.warnings = value.warnings.union(walker.warnings);
         let left = input.left();
-        if let Some(error) = damage {
-            return Err(end_of_chunk(error.fatal(), start).in_key(&value.key));
-        }
-        if left > 0 {
-            return Err(corrupt("it goes on behind the end of its value").in_key(&value.key));
+        let error = match damage {
+            Some(error) => Some(end_of_chunk(error.fatal(), start)),
+            None if left > 0 => Some(corrupt("it goes on behind the end of its value")),
+            None => None,
+        };
+        if let Some(error) = error {
+            self.rare.chunks.dropped_bytes += value.rdb_bytes;
+            return Err(error.in_key(&value.key));
         }
         let (bytes, span) = self.settle(start);
         value.rdb_bytes += bytes;

@@ -31,8 +31,12 @@ pub(crate) use stream::StreamSums;
 pub(crate) use table::{Table, TableSums};
 pub(crate) use template::{FieldOrder, Templates};
 
-/// Latest expiry of a field that servers accept (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
+/// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in `ebuckets.h`).
 const MAX_FIELD_EXPIRY_MS: u64 = (1 << 48) - 1;
+
+/// The first expiry that a hash of type 24 states if none of its fields has one (`EB_EXPIRE_TIME_INVALID`).
+const NO_FIELD_EXPIRY_MS: u64 = MAX_FIELD_EXPIRY_MS + 1;
+const FIRST_EXPIRY: &str = "the first expiry of a hash";
 const FIELD_EXPIRY_OUT_OF_RANGE: &str = "a field's expiry is out of range";
 
 /// The strings of a hash's element, and of those of Dragonfly whose elements expire.
@@ -135,7 +139,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
             }
             ValueType::HashListpackExpiry => {
-                self.first_expiry()?;
+                // `rdbLoadObject` reads the first expiry and ignores it.
+                self.input.skip(8, FIRST_EXPIRY)?;
                 self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
             }
             ValueType::ListZiplist => self.blob(value_type, Packed::Ziplist, Shape::ITEM),
@@ -210,16 +215,15 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(outline)
     }
 
+    /// The first expiry of a hash of type 24. `rdbLoadObject` refuses what is above [`NO_FIELD_EXPIRY_MS`].
     fn first_expiry(&mut self) -> Result<u64> {
         let at = self.input.position();
-        let first = i64::from_le_bytes(self.input.read_array("the first expiry of a hash")?);
-        match u64::try_from(first) {
-            Ok(first) if first <= MAX_FIELD_EXPIRY_MS => Ok(first),
-            _ => {
-                self.contain(Error::corrupt("hash", "its first expiry is out of range", at))?;
-                Ok(0)
-            }
+        let first = u64::from_le_bytes(self.input.read_array(FIRST_EXPIRY)?);
+        if first > NO_FIELD_EXPIRY_MS {
+            self.contain(Error::corrupt("hash", "its first expiry is out of range", at))?;
+            return Ok(0);
         }
+        Ok(first)
     }
 
     fn json(&mut self) -> Result<Outline> {
