@@ -54,7 +54,8 @@ fn cheapest(name: &str, path: &Path) -> anyhow::Result<runs::Cost> {
         contenders::ALL.iter().find(|contender| contender.name == name).context("no such contender")?;
     let mut cheapest: Option<runs::Cost> = None;
     for _ in 0..ROUNDS {
-        let cost = runs::run(contender, path)?.with_context(|| format!("{name} failed on {}", path.display()))?;
+        let cost =
+            runs::run(contender, path)?.with_context(|| format!("{name} failed on {}", path.display()))?;
         if cheapest.is_none_or(|known| cost.cpu < known.cpu) {
             cheapest = Some(cost);
         }

@@ -69,7 +69,9 @@ fn records(header: &[u8], choices: &[u8]) -> Vec<u8> {
         let (record, filler) = (RECORDS[usize::from(choice[0] % 32)], choice.get(1).copied().unwrap_or(b'0'));
         // The same record again and again, as real files have it.
         for repeated in 0..=choice[0] / 32 {
-            file.extend(record.iter().map(|&byte| if byte == b'?' { filler.wrapping_add(repeated) } else { byte }));
+            file.extend(
+                record.iter().map(|&byte| if byte == b'?' { filler.wrapping_add(repeated) } else { byte }),
+            );
         }
     }
     file

@@ -100,7 +100,8 @@ fn thousands_of_files_are_read_with_few_descriptors_and_in_little_memory() {
         let output = limited(&limits, &[args[0], args[1], "-q", "-j", "2", text(directory.path())]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {} {stderr}", args[0], output.status);
-        let keys = output.stdout.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"0,key,")).count();
+        let keys =
+            output.stdout.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"0,key,")).count();
         assert!(args[0] == "scan" || keys as u64 == FILES, "{keys} keys");
     }
 }

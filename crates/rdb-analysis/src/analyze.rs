@@ -78,9 +78,8 @@ pub fn analyze<S: OpenSource>(
 ) -> Result<Outcome<S::Error>, rayon::ThreadPoolBuildError> {
     let pool = thread_pool(options.threads)?;
     let concurrent_sources = pool.current_num_threads().min(sources.len());
-    let scan = |source: Source<'_>| {
-        pool.install(|| summarize(source, concurrent_sources, options, progress, stop))
-    };
+    let scan =
+        |source: Source<'_>| pool.install(|| summarize(source, concurrent_sources, options, progress, stop));
     let queue = Mutex::new(sources.into_iter().enumerate());
     let work = || Gathered::from_queue(&queue, options, stop, scan);
     let gathered = std::thread::scope(|scope| {

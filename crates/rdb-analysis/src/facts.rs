@@ -145,12 +145,7 @@ pub(crate) struct Learned {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self {
-            flavour: Flavour::Redis,
-            server_version: None,
-            created_at_s: None,
-            used_memory_bytes: None,
-        }
+        Self { flavour: Flavour::Redis, server_version: None, created_at_s: None, used_memory_bytes: None }
     }
 }
 
@@ -208,7 +203,8 @@ impl Counts {
 
     /// Adds the counts of another part of the source.
     pub(crate) fn add(&mut self, part: Self) {
-        let Self { keys, skipped_keys, key_bytes, container_bytes, announced_keys, functions, warnings } = part;
+        let Self { keys, skipped_keys, key_bytes, container_bytes, announced_keys, functions, warnings } =
+            part;
         self.keys += keys;
         self.skipped_keys += skipped_keys;
         self.key_bytes += key_bytes;

@@ -53,7 +53,8 @@ pub(crate) struct Rare {
 impl Rare {
     /// Whether nothing of it matters for how the records to come are read.
     pub(crate) fn is_irrelevant(&self) -> bool {
-        let Self { templates, chunks, blob, blob_limits: _, spare: _, surroundings, end: _, notices: _ } = self;
+        let Self { templates, chunks, blob, blob_limits: _, spare: _, surroundings, end: _, notices: _ } =
+            self;
         templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && surroundings.is_none()
     }
 

@@ -324,13 +324,8 @@ impl List {
             return Ok(());
         }
         let Some(mut worst) = self.keys.peek_mut() else { return Ok(()) };
-        let standing = Standing {
-            sizes: Reverse(sizes),
-            key: name,
-            db: measure.db,
-            source: 0,
-            offset: measure.offset,
-        };
+        let standing =
+            Standing { sizes: Reverse(sizes), key: name, db: measure.db, source: 0, offset: measure.offset };
         if standing < worst.standing() {
             let mut kept = std::mem::take(&mut worst.key);
             let capacity = kept.capacity();

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_parser::{
-    Crc64, Dialect, Entry, ErrorKind, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch, guess_blob,
-    guess_key,
+    Crc64, Dialect, Entry, ErrorKind, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch,
+    guess_blob, guess_key,
 };
 
 use super::Part;
@@ -154,7 +154,9 @@ impl<M: MemoryGauge> Guess<'_, M> {
 
     /// Whether bytes before `at` may be prefix opcodes of a key there.
     fn may_follow_prefix(&self, at: u64) -> bool {
-        let Some(before) = self.piece.get(at.saturating_sub(9).max(self.piece.offset), at) else { return false };
+        let Some(before) = self.piece.get(at.saturating_sub(9).max(self.piece.offset), at) else {
+            return false;
+        };
         let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
         may_be_prefix.iter().any(|&(distance, opcode)| {
             before.len().checked_sub(distance).and_then(|i| before.get(i)) == Some(&opcode)
@@ -181,7 +183,8 @@ impl<M: MemoryGauge> Guess<'_, M> {
         // Other records that were taken.
         let mut records = 0;
         // The last place between keys.
-        let mut settled = Mark { end: start, db: state.db, slot: state.slot, container_bytes: 0, taken: (0, 0) };
+        let mut settled =
+            Mark { end: start, db: state.db, slot: state.slot, container_bytes: 0, taken: (0, 0) };
         loop {
             let is_settled = parser.is_between_keys();
             if is_settled {
@@ -230,7 +233,8 @@ impl<M: MemoryGauge> Guess<'_, M> {
                 // any other record would have ended it.
                 let keys_read = pass.counts.keys_read();
                 if is_settled && keys_read > settled.taken.0 && parser.is_described_by_state() {
-                    settled = Mark { end: pass.end_of_last_key, taken: (keys_read, settled.taken.1), ..settled };
+                    settled =
+                        Mark { end: pass.end_of_last_key, taken: (keys_read, settled.taken.1), ..settled };
                 }
                 break;
             }
@@ -379,7 +383,8 @@ impl NameShape {
         }
         let begins_alike = || {
             let places = self.initials.iter().zip(name);
-            self.names < WATCHED_NAMES || places.into_iter().all(|(seen, &byte)| seen[usize::from(kind(byte))])
+            self.names < WATCHED_NAMES
+                || places.into_iter().all(|(seen, &byte)| seen[usize::from(kind(byte))])
         };
         name.len() <= 2 * self.longest
             && (!self.printable || begins_alike() && !name.iter().any(u8::is_ascii_control))

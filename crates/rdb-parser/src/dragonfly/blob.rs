@@ -15,8 +15,8 @@ use crate::format::RareRecord;
 use crate::input::Input;
 use crate::keys::{Found, Host, KeySink, Run};
 use crate::limits::{
-    MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES, MAX_RESUMED_BLOB_BYTES, MAX_RESUMED_ZSTD_WINDOW_BYTES,
-    MAX_ZSTD_WINDOW_BYTES,
+    MAX_DRAGONFLY_BLOB_BYTES, MAX_DRAGONFLY_CONTENT_BYTES, MAX_RESUMED_BLOB_BYTES,
+    MAX_RESUMED_ZSTD_WINDOW_BYTES, MAX_ZSTD_WINDOW_BYTES,
 };
 use crate::parser::{Parser, Record};
 use crate::read::{ReadExt as _, StringForm};

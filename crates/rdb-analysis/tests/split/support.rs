@@ -1,0 +1,138 @@
+//! Scans of a file, from front to back and in ranges, and their comparison.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use rdb_analysis::json::{self, KeysAs};
+use rdb_analysis::{
+    KeyView, Options, Origin, Rank, ScanOptions, Source, SourceData, analyze, render_keys, thread_pool,
+};
+use rdb_parser::ErrorKind;
+
+pub(crate) fn source(data: SourceData<'_>) -> Source<'_> {
+    Source {
+        path: "f".to_owned(),
+        shard: None,
+        fallback_time_ms: 1_700_000_000_000,
+        data,
+        origin: Origin::default(),
+    }
+}
+
+/// Gives some bytes at a time, and fails at the end if it should.
+pub(crate) struct Steps<'a> {
+    rest: &'a [u8],
+    step: usize,
+    fails: bool,
+}
+
+impl Read for Steps<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() && self.fails {
+            return Err(io::Error::other("it fails"));
+        }
+        let n = self.step.min(self.rest.len()).min(out.len());
+        let (now, later) = self.rest.split_at(n);
+        out[..n].copy_from_slice(now);
+        self.rest = later;
+        Ok(n)
+    }
+}
+
+/// `file` as a stream, of which always so many bytes are said to be ready.
+pub(crate) fn streamed(file: &[u8], step: usize, ready_bytes: Option<u64>, fails: bool) -> SourceData<'_> {
+    SourceData::Reader {
+        reader: Box::new(Steps { rest: file, step, fails }),
+        length: None,
+        ready_bytes: ready_bytes.map(|bytes| Arc::new(AtomicU64::new(bytes))),
+    }
+}
+
+pub(crate) fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> String {
+    report_of(SourceData::Bytes(file), threads, range_bytes)
+}
+
+/// The report as JSON: all that anybody sees of it.
+pub(crate) fn report_of(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
+    report_up_to_db(u64::MAX, data, threads, range_bytes)
+}
+
+/// The same, with no key of a database above `max_db` listed.
+pub(crate) fn report_up_to_db(
+    max_db: u64,
+    data: SourceData<'_>,
+    threads: usize,
+    range_bytes: Option<u64>,
+) -> String {
+    let source = source(data);
+    let mut options = Options::default();
+    options.max_db = max_db;
+    options.threads = Some(threads);
+    options.top = 5;
+    options.rank = Rank::RdbBytes;
+    options.scan.range_bytes = range_bytes;
+    let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
+    let mut shown = Vec::new();
+    json::write_pretty(&mut shown, &json::report(&outcome.report, KeysAs::Base64)).expect("memory");
+    String::from_utf8(shown).expect("UTF-8")
+}
+
+/// Every key, rendered with all that is known of it.
+pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> Vec<u8> {
+    let source = source(data);
+    let mut options = ScanOptions::default();
+    options.range_bytes = range_bytes;
+    let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
+        let mut scratch = Vec::new();
+        let name = key.key.decode(&mut scratch)?;
+        json::write_compact(block, &json::key_record(name, 0, &key.measure, None, KeysAs::Base64))
+            .map_err(ErrorKind::Io)
+    };
+    let mut all = Vec::new();
+    let emit = |block: &[u8]| {
+        all.extend_from_slice(block);
+        ControlFlow::Continue(())
+    };
+    let pool = thread_pool(Some(threads)).expect("threads");
+    pool.install(|| render_keys(source, &options, &(), &false.into(), render, emit)).expect("an RDB file");
+    all
+}
+
+pub(crate) fn check(file: &[u8]) {
+    let all = rows(SourceData::Bytes(file), 1, None);
+    for (threads, range_bytes) in [(2, 300), (16, 1000), (3, 20_000)] {
+        let mapped = rows(SourceData::Bytes(file), threads, Some(range_bytes));
+        assert!(all == mapped, "keys, ranges of {range_bytes} bytes");
+        let read = rows(streamed(file, 70_000, None, false), threads, Some(range_bytes));
+        assert!(all == read, "keys of a stream, ranges of {range_bytes} bytes");
+    }
+    let sequential = report_of(streamed(file, usize::MAX, None, false), 1, None);
+    for (threads, range_bytes) in [(1, 300), (2, 50), (3, 1000), (16, 7000), (2, 70_000)] {
+        for (step, ready_bytes) in [(usize::MAX, None), (1777, None), (100, Some(5000))] {
+            let split = report_of(streamed(file, step, ready_bytes, false), threads, Some(range_bytes));
+            let differing = sequential.lines().zip(split.lines()).find(|(one, other)| one != other);
+            assert_eq!(
+                differing, None,
+                "stream, {threads} threads, ranges of {range_bytes}, reads of {step}"
+            );
+        }
+    }
+    assert!(sequential == report_of(streamed(file, 70_000, None, false), 2, None));
+    if file.len() < 4000 {
+        assert!(sequential == report_of(streamed(file, 70_000, None, false), 2, Some(0)));
+    }
+    let sequential = report(file, 1, None);
+    for threads in [1, 2, 3, 16] {
+        for range_bytes in [1, 300, 1000, 5000, 70_000, 1 << 40] {
+            if range_bytes == 1 && file.len() > 4000 {
+                continue;
+            }
+            let split = report(file, threads, Some(range_bytes));
+            let differing = sequential.lines().zip(split.lines()).find(|(one, other)| one != other);
+            assert_eq!(differing, None, "{threads} threads, ranges of {range_bytes} bytes");
+        }
+    }
+    assert!(sequential == report(file, 4, None));
+}
