@@ -17,7 +17,7 @@ pub struct Hostile {
 /// All of them.
 pub const ALL: [Hostile; 12] = [
     Hostile { name: "zeros, which are keys without a name", bytes: 16 << 20, make: zeros },
-    Hostile { name: "strings of small integers", bytes: 64 << 20, make: small_integers },
+    Hostile { name: "strings of quiet sound", bytes: 64 << 20, make: quiet_sound },
     Hostile { name: "strings of seven zeros and a length", bytes: 64 << 20, make: zeros_and_lengths },
     Hostile { name: "a long version, then databases", bytes: 465_000, make: long_version },
     Hostile { name: "versions in turns", bytes: 3_600_000, make: alternating_versions },
@@ -72,13 +72,18 @@ fn large_values(bytes: usize, value: &[u8]) -> Vec<u8> {
     })
 }
 
-fn small_integers(bytes: usize) -> Vec<u8> {
-    let numbers: Vec<u8> = (0..4096u32).flat_map(|i| (i * i % 23).to_le_bytes()).collect();
-    large_values(bytes, &numbers)
+fn quiet_sound(bytes: usize) -> Vec<u8> {
+    // Samples of quiet sound: 16 bits each, near zero.
+    let mut state = 1u32;
+    let samples = (0..100_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        u16::try_from(state >> 24).unwrap_or(0).wrapping_sub(128)
+    });
+    large_values(bytes, &samples.flat_map(u16::to_le_bytes).collect::<Vec<_>>())
 }
 
 fn zeros_and_lengths(bytes: usize) -> Vec<u8> {
-    large_values(bytes, b"\0\0\0\0\0\0\0\x80\0\0\x40\0")
+    large_values(bytes, b"\0\0\0\0\0\0\0\x40")
 }
 
 fn long_version(bytes: usize) -> Vec<u8> {
@@ -106,7 +111,9 @@ fn alternating_databases(bytes: usize) -> Vec<u8> {
     file(bytes, |file, i| {
         file.push(0xfe);
         long_length(file, (i.wrapping_mul(2_654_435_761) >> 8) as usize);
-        file.extend(b"\0\x01k\x01v");
+        file.push(0);
+        string(file, format!("{i:07}").as_bytes());
+        file.extend(b"\x01v");
     })
 }
 

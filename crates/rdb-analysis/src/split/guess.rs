@@ -1,5 +1,6 @@
 //! Guesses at what is in the middle of a file: where a record begins, and the keys from there on.
 
+use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
@@ -21,7 +22,7 @@ pub(super) const WATCHED_NAMES: u64 = 16;
 const SEARCH_BYTES: u64 = 8 << 20;
 
 /// Keys that must follow each other without damage before a start is believed.
-const CHAIN_KEYS: u64 = 8;
+const CHAIN_KEYS: usize = 8;
 
 /// Bytes scanned before they are summed, while they are still in the cache.
 const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
@@ -125,13 +126,14 @@ impl<M: MemoryGauge> Guess<'_, M> {
     #[cold]
     fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
         let mut parser = Parser::resume(self.piece, at, self.carried.parser);
-        let mut chain = Chain { keys: 0, first_end: None, visitor: () };
+        let mut chain =
+            Chain { keys: 0, names: [0; CHAIN_KEYS], repeats_name: false, first_end: None, visitor: () };
         let is_chain = loop {
             match parser.read_keys(to, &mut chain) {
-                Ok(Stretch::Broken(())) => break true,
+                Ok(Stretch::Broken(())) => break !chain.repeats_name,
                 Ok(Stretch::Event(Event::Entry(entry))) => {
                     if chain.key(&entry).is_break() {
-                        break true;
+                        break !chain.repeats_name;
                     }
                 }
                 Ok(Stretch::Bound) => {}
@@ -297,9 +299,13 @@ impl Mark {
     }
 }
 
-/// Counts the keys of what may be a chain, until there are enough.
+/// Counts the keys of what may be a chain, until there are enough or two have the same name. A database has each name
+/// once, and a value that repeats a pattern, such as zeros, reads as keys that repeat one.
 struct Chain {
-    keys: u64,
+    keys: usize,
+    /// Hashes of their names.
+    names: [u64; CHAIN_KEYS],
+    repeats_name: bool,
     /// Where the first of them ends.
     first_end: Option<u64>,
     visitor: (),
@@ -315,9 +321,29 @@ impl KeySink for Chain {
 
     fn key(&mut self, entry: &Entry<'_>) -> ControlFlow<()> {
         self.first_end.get_or_insert(entry.span.end);
+        let name = match entry.key {
+            RdbString::Raw(name) => hash(name),
+            RdbString::Int(number) => hash(&number.to_le_bytes()),
+            // As it is stored.
+            RdbString::Lzf { compressed, .. } => hash(compressed),
+            other => hash(&other.decoded_len().to_le_bytes()),
+        };
+        self.repeats_name = self.names.iter().take(self.keys).any(|&earlier| earlier == name);
+        if let Some(place) = self.names.get_mut(self.keys) {
+            *place = name;
+        }
         self.keys += 1;
-        if self.keys < CHAIN_KEYS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.repeats_name || self.keys == CHAIN_KEYS {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
+}
+
+fn hash(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(name);
+    hasher.finish()
 }
 
 /// What looked like a chain of records is none.

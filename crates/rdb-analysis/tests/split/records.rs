@@ -126,7 +126,8 @@ impl Writer {
             Record::Databases(first, count) => {
                 for db in (*first..).take(usize::from(*count)) {
                     self.record(&Record::SelectDb(db));
-                    self.record(&Record::String(b"key".to_vec(), vec![b'v'; (db % 7) as usize]));
+                    let key = format!("key:{db}").into_bytes();
+                    self.record(&Record::String(key, vec![b'v'; (db % 7) as usize]));
                 }
             }
             Record::Modules(first, count) => {
