@@ -180,12 +180,18 @@ fn compressed(file: &mut Vec<u8>, byte: u8, length: usize) {
     file.extend(data);
 }
 
+/// Among short names, so that keys are short on average.
 fn compressed_names(bytes: usize) -> Vec<u8> {
     file(bytes, |file, i| {
         file.push(0);
         // Longer and longer, up to 1 MiB, so that each is the largest so far.
         compressed(file, b'a' + u8::try_from(i % 26).unwrap_or(0), (1 << 20) - 2000 + (i as usize).min(1990));
         file.extend(b"\x01v");
+        for short in 0..30 {
+            file.push(0);
+            string(file, format!("{:08}", 30 * i + short).as_bytes());
+            file.extend(b"\x02xy");
+        }
     })
 }
 
