@@ -138,6 +138,8 @@ pub(crate) struct Pass<M> {
     /// The page of the file of which the guard was asked last, because a key in it has an empty name.
     guarded_page: Option<u64>,
     fallback_time_ms: i64,
+    /// Follows from what was learned.
+    time_ms: i64,
     pub(crate) reported: Reported,
 }
 
@@ -186,6 +188,7 @@ impl<M: MemoryGauge> Pass<M> {
             end_of_last_key: 0,
             guarded_page: None,
             fallback_time_ms,
+            time_ms: fallback_time_ms,
             reported: Reported { bytes: 0, keys: 0 },
         }
     }
@@ -201,6 +204,7 @@ impl<M: MemoryGauge> Pass<M> {
             end_of_last_key: 0,
             guarded_page: None,
             fallback_time_ms: self.fallback_time_ms,
+            time_ms: self.time_ms,
             reported: Reported { bytes: parser.position(), keys: 0 },
         }
     }
@@ -252,7 +256,7 @@ impl<M: MemoryGauge> Pass<M> {
             }
             if has_learned || self.learned.flavour != parser.flavour() {
                 self.learned.flavour = parser.flavour();
-                self.choose_rules(parser.header(), context);
+                self.apply_learned(parser.header(), context);
             }
         }
     }
@@ -289,7 +293,9 @@ impl<M: MemoryGauge> Pass<M> {
         false
     }
 
-    fn choose_rules(&mut self, header: Header, context: &Context<'_>) {
+    /// Measures the keys to come by what was learned so far.
+    fn apply_learned(&mut self, header: Header, context: &Context<'_>) {
+        self.time_ms = self.learned.time_ms(self.fallback_time_ms);
         let Learned { flavour, server_version, .. } = &self.learned;
         self.measurer.set_rules(Rules::new(
             &context.options.assumptions,
@@ -370,10 +376,8 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
                 return ControlFlow::Continue(());
             }
         }
-        let Pass { learned, counts, coverage, measurer, end_of_last_key, fallback_time_ms, reported, .. } =
-            &mut *self.pass;
-        let time_ms = learned.time_ms(*fallback_time_ms);
-        match self.sink.key(time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
+        let Pass { counts, coverage, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
+        match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
             ControlFlow::Continue(Ok(())) => {
                 counts.keys += 1;
                 counts.key_bytes += entry.rdb_bytes;
