@@ -104,9 +104,10 @@ impl Listing {
         // `--shard NODE=FILE FILE` is how a shard is given to an input.
         let is_annotation = path == again && first.is_shard_option != input.is_shard_option;
         if !is_annotation {
-            messages.warning(&match path == again {
-                true => format!("{path}: named twice; the file counts once"),
-                false => format!("{again}: the same file as {path}; it counts once"),
+            messages.warning(&if path == again {
+                format!("{path}: named more than once; the file counts once")
+            } else {
+                format!("{again}: the same file as {path}; it counts once")
             });
         }
         if first.shard.is_none() {

@@ -269,10 +269,9 @@ fn subdirectory(path: &Path, depth: Depth, all: &mut Expansion) -> io::Result<()
         Depth::Here => Ok(()),
         Depth::AppendOnlyBelow => match holds_manifest(path) {
             Ok(true) => directory(path, Depth::Here, all),
-            Ok(false) => Ok(()),
-            // Other directories are not searched, so that one cannot be read makes no difference.
             Err(error) if path.ends_with(APPEND_ONLY_DIRECTORY) => Err(error),
-            Err(_) => Ok(()),
+            // Other directories are not searched, so an unreadable one makes no difference.
+            Ok(false) | Err(_) => Ok(()),
         },
     }
 }
@@ -547,7 +546,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = data_directory();
         let take = |name: &str| {
-            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0)).expect("changed");
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o000)).expect("changed");
         };
         for name in ["backup", "older", "appendonlydir", "nodes.conf"] {
             take(name);
