@@ -44,7 +44,8 @@ pub(crate) enum Command {
     /// Report totals, groups and the biggest keys of each type
     ///
     /// Exit status: 0 all was read; 2 an input could not be opened or is no RDB file; 3 an input is
-    /// damaged, the report covers what was readable and says so; 130 interrupted, likewise.
+    /// damaged, the report covers what was readable and says so; 129, 130, 143 stopped by SIGHUP, SIGINT or
+    /// SIGTERM, likewise.
     Scan(ScanArgs),
     /// Print every key with its type, encoding, counts and sizes, in file order
     ///
@@ -57,7 +58,7 @@ pub(crate) enum Command {
     /// depend on the file.
     ///
     /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
-    /// 3 an error was found; 130 interrupted.
+    /// 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
     Check(CheckArgs),
     /// Serve the big-key API of Huawei Cloud DCS over backup files
     ///
@@ -205,7 +206,8 @@ pub(crate) struct InputArgs {
     /// standard input
     ///
     /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
-    /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read.
+    /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read. A file
+    /// that is named more than once, also by way of links, counts once.
     #[arg(value_name = "INPUT", required_unless_present = "shards")]
     pub(crate) inputs: Vec<PathBuf>,
 
@@ -218,6 +220,9 @@ pub(crate) struct InputArgs {
     pub(crate) recursive: bool,
 
     /// How to read files: auto maps regular files and reads everything else
+    ///
+    /// The pages of a mapped file count as resident memory of the process (RES in top), although the kernel takes
+    /// them back when memory is short. `read` keeps them out of that figure.
     #[arg(long, value_enum, default_value_t = Io::Auto)]
     pub(crate) io: Io,
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use indicatif::{BinaryBytes, HumanCount};
+use indicatif::BinaryBytes;
 use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{Checked, Finding, ScanOptions, check};
 use rdb_parser::Checksum;
@@ -16,12 +16,12 @@ use serde::Serialize;
 use crate::Ending;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{Input, open_all};
-use crate::messages;
+use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render::{self, json::JsonStyle};
 
-pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop);
+pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
+    let (mut inputs, unopened) = open_all(&args.input, stop, messages)?;
     let mut options = ScanOptions::default();
     options.verify_checksum = !args.input.no_checksum;
     let length = inputs.iter().map(Input::length).sum();
@@ -137,12 +137,12 @@ impl Writer<'_> {
         if self.format == CheckFormat::Table {
             return writeln!(
                 self.out,
-                "{}: {} keys in {}, checksum {checksum}: {} errors, {} warnings{}",
+                "{}: {} in {}, checksum {checksum}: {}, {}{}",
                 Escaped::for_terminal(path.as_bytes()),
-                HumanCount(checked.keys),
+                count(checked.keys, "key"),
                 BinaryBytes(checked.bytes),
-                HumanCount(checked.errors),
-                HumanCount(checked.warnings),
+                count(checked.errors, "error"),
+                count(checked.warnings, "warning"),
                 if checked.interrupted { ", interrupted" } else { "" }
             );
         }

@@ -1,7 +1,6 @@
 //! Opening what the user named.
 
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +8,16 @@ use rdb_analysis::{Guard, Loss, Origin, Source, SourceData};
 use rdb_source::{Data, Found, Mapping, OpenOptions, Opened};
 
 use crate::args::InputArgs;
-use crate::messages;
+use crate::listing::{Listing, NamedInput, list};
+use crate::messages::{self, Messages, count};
+
+/// Beginning of the note of a compressed input.
+const COMPRESSION_NOTE: &str = "decompressed (";
+
+/// Whether a note of a source is about something wrong. That a file is compressed is in the report only.
+pub(crate) fn is_warning(note: &str) -> bool {
+    !note.starts_with(COMPRESSION_NOTE)
+}
 
 /// An opened input.
 pub(crate) struct Input {
@@ -20,42 +28,34 @@ pub(crate) struct Input {
 }
 
 /// Opens every input. One that cannot be opened is reported and counted, and does not hide the others.
-pub(crate) fn open_all(args: &InputArgs, stop: &Arc<AtomicBool>) -> (Vec<Input>, usize) {
-    let mut named: Vec<(&Path, Option<String>)> =
-        args.inputs.iter().map(|path| (path.as_path(), None)).collect();
-    for shard in &args.shards {
-        let node = shard.node.to_string();
-        match named.iter_mut().find(|(path, _)| *path == shard.path) {
-            Some((_, known)) => *known = Some(node),
-            None => named.push((&shard.path, Some(node))),
-        }
-    }
+///
+/// # Errors
+///
+/// The arguments contradict each other.
+pub(crate) fn open_all(
+    args: &InputArgs,
+    stop: &Arc<AtomicBool>,
+    messages: &Messages,
+) -> anyhow::Result<(Vec<Input>, usize)> {
+    let Listing { inputs: listed, mut failures } = list(args, stop, messages)?;
     let mut options = OpenOptions::default();
     options.mode = args.io.mode();
     options.store.clone_from(&args.store_options);
     let mut inputs = Vec::new();
-    let mut failures = 0;
-    for (path, shard) in named {
-        let found = match rdb_source::expand(path, args.recursive) {
-            Ok(found) => found,
+    for NamedInput { found, shard, .. } in listed {
+        match rdb_source::open_with(&found.path, &options, stop) {
+            Ok(opened) => inputs.push(Input::new(&found, shard, opened)),
+            Err(error) if stop.load(Ordering::Relaxed) => {
+                messages.warning(&format_args!("{error}; it is not in the result"));
+                return Ok((inputs, failures + 1));
+            }
             Err(error) => {
                 messages::error(&error);
                 failures += 1;
-                continue;
-            }
-        };
-        for found in found {
-            match rdb_source::open_with(&found.path, &options, stop) {
-                Ok(opened) => inputs.push(Input::new(&found, shard.clone(), opened)),
-                Err(_) if stop.load(Ordering::Relaxed) => return (inputs, failures + 1),
-                Err(error) => {
-                    messages::error(&error);
-                    failures += 1;
-                }
             }
         }
     }
-    (inputs, failures)
+    Ok((inputs, failures))
 }
 
 impl Input {
@@ -64,13 +64,14 @@ impl Input {
         if !opened.compression.is_empty() {
             let names: Vec<_> = opened.compression.iter().map(|format| format.name()).collect();
             let names = names.join(", in it ");
-            notes.push(format!("decompressed ({names}); offsets are those in the decompressed data"));
+            notes.push(format!("{COMPRESSION_NOTE}{names}); offsets are those in the decompressed data"));
         }
         if let Some(increments) = found.increments.filter(|increments| increments.files > 0) {
             notes.push(format!(
-                "this is the base of an append-only file; {} incremental files of {} bytes were not read, so \
-                 what was written since its last rewrite is missing",
-                increments.files, increments.bytes
+                "this is the base of an append-only file; {} of {} not read, so what was written since the last \
+                 rewrite is missing",
+                count(increments.files, "incremental file"),
+                count(increments.bytes, "byte")
             ));
         }
         Self { path: rdb_source::display_name(&found.path).into_owned(), shard, notes, opened }

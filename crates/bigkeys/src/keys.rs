@@ -17,7 +17,7 @@ use crate::render::{self, Row, RowFormat, RowWriter};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop);
+    let (mut inputs, unopened) = open_all(&args.input, stop, messages)?;
     let mut options = ScanOptions::default();
     args.memory.apply(&mut options);
     options.deep = args.input.deep;
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let pool = rdb_analysis::thread_pool(args.input.threads.map(usize::from))?;
     for input in &mut inputs {
         if stop.load(Ordering::Relaxed) {
+            ending = ending.max(Ending::Interrupted);
             break;
         }
         let path = input.path().to_owned();

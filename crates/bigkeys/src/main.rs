@@ -6,6 +6,7 @@ mod args;
 mod check;
 mod inputs;
 mod keys;
+mod listing;
 mod memory_args;
 mod messages;
 mod progress;
@@ -13,16 +14,16 @@ mod render;
 mod scan;
 #[cfg(feature = "server")]
 mod serve;
+mod stop;
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
 use crate::messages::Messages;
+use crate::stop::Stop;
 
 /// How a command ended, in ascending order of what an exit status must tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +34,7 @@ pub(crate) enum Ending {
     Damaged,
     /// An input could not be used at all.
     Failed,
-    /// The user wanted no more.
+    /// A signal stopped the command.
     Interrupted,
 }
 
@@ -58,21 +59,32 @@ fn main() -> ExitCode {
         Command::Serve(_) | Command::Worker(_) => false,
     };
     let messages = Messages { quiet };
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = match &cli.command {
+        Command::Scan(_) | Command::Keys(_) | Command::Check(_) => Stop::on_signals(),
+        // Have signal handlers of their own.
+        #[cfg(feature = "server")]
+        Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
+    };
+    let stop = match stop {
+        Ok(stop) => stop,
+        Err(error) => {
+            messages::error(&format_args!("cannot handle signals: {error}"));
+            return Ending::Failed.into();
+        }
+    };
     let outcome = match &cli.command {
-        Command::Scan(args) => stop_on_signal(&stop).and_then(|()| scan::run(args, &stop, &messages)),
-        Command::Keys(args) => stop_on_signal(&stop).and_then(|()| keys::run(args, &stop, &messages)),
-        Command::Check(args) => stop_on_signal(&stop).and_then(|()| check::run(args, &stop)),
-        // Has signal handlers of its own.
+        Command::Scan(args) => scan::run(args, &stop, &messages),
+        Command::Keys(args) => keys::run(args, stop.flag(), &messages),
+        Command::Check(args) => check::run(args, stop.flag(), &messages),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),
         #[cfg(feature = "server")]
         Command::Worker(args) => serve::work(args),
     };
     match outcome {
-        // An input that the user did not wait for is no failure.
-        Ok(Ending::Failed) if stop.load(Ordering::Relaxed) => Ending::Interrupted.into(),
-        Ok(ending) => ending.into(),
+        Ok(Ending::Clean) => Ending::Clean.into(),
+        // Whatever else was wrong: the result is partial because of the signal.
+        Ok(ending) => stop.exit_code().unwrap_or_else(|| ending.into()),
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,17 +92,6 @@ fn main() -> ExitCode {
             Ending::Failed.into()
         }
     }
-}
-
-/// Sets `stop` at the first Ctrl-C or termination signal, and ends the process at the second.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
-    let stop = Arc::clone(stop);
-    ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

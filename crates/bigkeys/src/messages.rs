@@ -5,6 +5,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use indicatif::HumanCount;
 use rdb_parser::escape::Escaped;
 
 /// Says what is wrong with what was done, unless the user wants to hear of errors only.
@@ -25,8 +26,27 @@ pub(crate) fn error(message: &impl Display) {
     say("error", message);
 }
 
+/// A number with the noun that it counts: `1 error`, `2 errors`, `1,234 keys`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", HumanCount(n))
+}
+
 fn say(kind: &str, message: &impl Display) {
     let message = message.to_string();
     // With standard error closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "bigkeys: {kind}: {}", Escaped::for_message(&message));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(
+            [0, 1, 2, 1_000_000].map(|n| count(n, "key")),
+            ["0 keys", "1 key", "2 keys", "1,000,000 keys"]
+        );
+    }
 }

@@ -7,6 +7,7 @@ use rdb_analysis::Progress;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::args::OutputArgs;
+use crate::messages::count;
 
 /// A bar on standard error, if that is a terminal and the user did not ask for silence.
 pub(crate) struct Bar {
@@ -41,7 +42,7 @@ impl Progress for Bar {
     fn advance(&self, bytes: u64, keys: u64) {
         let keys = self.keys.fetch_add(keys, Ordering::Relaxed) + keys;
         if !self.bar.is_hidden() {
-            self.bar.set_message(format!("{} keys", indicatif::HumanCount(keys)));
+            self.bar.set_message(count(keys, "key"));
             self.bar.inc(bytes);
         }
     }

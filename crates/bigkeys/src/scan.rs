@@ -1,8 +1,5 @@
 //! `bigkeys scan`.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
 use rdb_analysis::json::NumbersAs;
@@ -11,20 +8,22 @@ use rdb_parser::escape::Escaped;
 
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
-use crate::inputs::{Input, open_all};
-use crate::messages::{self, Messages};
+use crate::inputs::{Input, is_warning, open_all};
+use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render;
+use crate::stop::Stop;
 
-pub(crate) fn run(args: &ScanArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
+pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
     let options = options(args)?;
-    let (mut inputs, unopened) = open_all(&args.input, stop);
+    let (mut inputs, unopened) = open_all(&args.input, stop.flag(), messages)?;
     let length = inputs.iter().map(Input::length).sum();
     let bar = Bar::new(&args.output, length, true);
     let started_at = DcsTime(Timestamp::now());
     let sources = inputs.iter_mut().map(Input::source).collect();
-    let outcome = analyze(sources, &options, &bar, stop)?;
+    let outcome = analyze(sources, &options, &bar, stop.flag())?;
+    stop.reading_ended();
     bar.finish();
 
     let report = outcome.report;
@@ -102,13 +101,13 @@ pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> End
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"
         ));
     }
-    for note in &facts.notes {
+    for note in facts.notes.iter().filter(|note| is_warning(note)) {
         messages.warning(&format_args!("{path}: {note}"));
     }
     if let Some(kind) = facts.trailing_kind.filter(|kind| kind.may_hold_data()) {
         messages.warning(&format_args!(
-            "{path}: {} bytes follow the RDB data: {}",
-            facts.trailing_bytes,
+            "{path}: {} after the RDB data: {}",
+            count(facts.trailing_bytes, "byte"),
             kind.describe()
         ));
     }
@@ -117,7 +116,7 @@ pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> End
         messages.warning(&format_args!("{path}: the result is partial: {reason}"));
     }
     if coverage.damaged_keys > 0 {
-        messages.warning(&format_args!("{path}: {} damaged keys were left out", coverage.damaged_keys));
+        messages.warning(&format_args!("{path}: {} left out", count(coverage.damaged_keys, "damaged key")));
     }
     match facts.is_clean() {
         true => Ending::Clean,

@@ -157,9 +157,12 @@ fn a_key_damaged_inside_is_left_out_and_named_and_the_rest_is_read() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    let file = testdata("fixtures/redis-6.2.5.rdb");
+    // Different files: a file that is named twice counts once.
+    let files =
+        ["redis-6.2.5", "redis-7.0.15", "redis-7.2.6"].map(|name| testdata(&format!("fixtures/{name}.rdb")));
     let mut child = StdCommand::new(assert_cmd::cargo::cargo_bin!("bigkeys"))
-        .args(["keys", text(&file), text(&file), text(&file)])
+        .arg("keys")
+        .args(&files)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -228,4 +231,175 @@ fn a_file_that_is_no_regular_one_cannot_be_mapped_and_is_read_by_default() {
         .output()
         .expect("runs");
     assert_eq!(json_lines(&String::from_utf8(keys.stdout).expect("UTF-8")).len(), 568);
+}
+
+/// Runs the program, sends it `signal` after `until` is true of its process id, and returns what it gave. It has
+/// 3 seconds to end.
+#[cfg(target_os = "linux")]
+fn signalled(args: &[&str], stdin: Stdio, signal: &str, until: impl Fn(u32) -> bool) -> std::process::Output {
+    let mut child = StdCommand::new(assert_cmd::cargo::cargo_bin!("bigkeys"))
+        .args(args)
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let start = std::time::Instant::now();
+    while !until(child.id()) {
+        assert!(start.elapsed().as_secs() < 20, "{args:?}: never got there");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let killed = StdCommand::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let start = std::time::Instant::now();
+    while child.try_wait().expect("can be asked").is_none() {
+        if start.elapsed().as_secs() >= 3 {
+            child.kill().expect("killed");
+            panic!("{args:?}: still running 3 s after {signal}");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.wait_with_output().expect("ends")
+}
+
+/// Whether a thread of the process with that name is there, which has its handlers by then.
+#[cfg(target_os = "linux")]
+fn has_thread(process: u32, name: &str) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
+        .any(|comm| comm.trim_end() == name)
+}
+
+#[cfg(target_os = "linux")]
+fn fifo(dir: &TempDir) -> PathBuf {
+    let path = dir.path().join("fifo");
+    assert!(StdCommand::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+    path
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_signal_ends_a_blocked_open_with_a_status_of_its_own() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = fifo(&dir);
+    let status = std::fs::read_to_string("/proc/self/status").expect("there");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("there").trim();
+    let is_hangup_ignored = u64::from_str_radix(ignored, 16).expect("a mask") & 1 == 1;
+    for (signal, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        if signal == "-HUP" && is_hangup_ignored {
+            continue;
+        }
+        for command in ["scan", "keys", "check"] {
+            let opens = |process| has_thread(process, "open");
+            let output = signalled(&[command, text(&fifo)], Stdio::null(), signal, opens);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(status), "{command} {signal}: {said}");
+            assert!(said.contains("interrupted while it was being opened"), "{said}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_signal_ends_the_wait_for_a_silent_fifo() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = fifo(&dir);
+    // Open for reading and writing: that never blocks, and the other side waits for data.
+    let _silent = File::options().read(true).write(true).open(&fifo).expect("opens");
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let reads = |process| has_thread(process, "read-ahead");
+        let output = signalled(&["scan", text(&fifo)], Stdio::null(), signal, reads);
+        assert_eq!(output.status.code(), Some(status), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_a_fifo_is_opened_prints_the_partial_report_of_the_other_inputs() {
+    let good = testdata("fixtures/redis-7.2.6.rdb");
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = fifo(&dir);
+    let args = ["scan", "--format", "json", text(&good), text(&fifo)];
+    // Only opening the FIFO takes that long.
+    let blocks = |process| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        has_thread(process, "open")
+    };
+    let output = signalled(&args, Stdio::null(), "-TERM", blocks);
+    assert_eq!(output.status.code(), Some(143));
+    let report = json(&String::from_utf8(output.stdout).expect("UTF-8"));
+    let sources = report["sources"].as_array().expect("an array");
+    assert_eq!((sources.len(), &sources[0]["path"]), (1, &text(&good).into()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_a_fifo_is_silent_prints_what_was_gathered_of_all_inputs() {
+    let good = testdata("fixtures/redis-7.2.6.rdb");
+    let bytes = std::fs::read(&good).expect("there");
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = fifo(&dir);
+    let (path, end) = (fifo.clone(), bytes.len() - 1);
+    let writer = std::thread::spawn(move || {
+        let mut file = File::options().read(true).write(true).open(path).expect("opens");
+        file.write_all(&bytes[..end]).expect("written");
+        file
+    });
+    // Few keys, so that the pipe holds the whole report.
+    let args = ["scan", "--format", "json", "-n", "1", text(&good), text(&fifo)];
+    let has_read_all = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        writer.is_finished()
+    };
+    let output = signalled(&args, Stdio::null(), "-INT", has_read_all);
+    drop(writer.join());
+    assert_eq!(output.status.code(), Some(130));
+    let report = json(&String::from_utf8(output.stdout).expect("UTF-8"));
+    let sources = report["sources"].as_array().expect("an array");
+    assert_eq!((&sources[0]["keys"], &sources[0]["coverage"]["complete"]), (&568.into(), &true.into()));
+    assert_eq!(
+        (&sources[1]["keys"], &sources[1]["coverage"]["reason"]),
+        (&568.into(), &"interrupted".into())
+    );
+}
+
+/// Nobody reads the output, so the program blocks in a call that no flag ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_stays_blocked_after_a_signal_is_given_up_with_a_message() {
+    let files = all_testdata();
+    let mut args = vec!["keys"];
+    args.extend(files.iter().map(|file| text(file)));
+    let blocks = |process| {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        has_thread(process, "watchdog")
+    };
+    let output = signalled(&args, Stdio::null(), "-TERM", blocks);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(said.contains("still blocked in a read or write 1 s after SIGTERM"), "{said}");
+}
+
+#[test]
+fn a_compressed_input_is_no_warning() {
+    let bytes = std::fs::read(testdata("fixtures/redis-7.2.6.rdb")).expect("there");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&bytes).expect("compresses");
+    let (_dir, path) = written(&encoder.finish().expect("compresses"));
+    for command in ["scan", "keys", "check"] {
+        let output = output(&[command, text(&path)]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{command}: {output:?}");
+    }
+    let report = json(&stdout(&["scan", "--format", "json", text(&path)], 0));
+    let note = report["sources"][0]["notes"][0].as_str().expect("a note");
+    assert!(note.starts_with("decompressed (gzip)"), "{note}");
+    assert!(stdout(&["scan", text(&path)], 0).contains(note));
+}
+
+#[test]
+fn one_is_counted_without_a_plural() {
+    let (_dir, path) = written(b"REDIS0003\xfe\x00\x00\x01a\x01v\x10\x01b\x00\xff");
+    let said = stdout(&["check", text(&path)], 3);
+    assert!(said.contains("1 key in ") && said.contains(": 1 error, 0 warnings"), "{said}");
 }

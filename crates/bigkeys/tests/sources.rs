@@ -249,7 +249,7 @@ fn a_multi_part_append_only_file_is_read_from_its_base() {
         let (report, status, said) = scan(&[input], &dir);
         assert_eq!((status, report["totals"]["keys"].as_u64()), (0, Some(10)), "{input}: {said}");
         let note = report["sources"][0]["notes"][0].as_str().expect("a note");
-        assert!(note.contains("1 incremental files of 14 bytes were not read"), "{note}");
+        assert!(note.contains("1 incremental file of 14 bytes not read"), "{note}");
         assert!(said.contains(note), "{said}");
     }
 }
@@ -430,4 +430,101 @@ fn check_prints_a_line_for_everything_that_is_wrong() {
     }
     assert_eq!(run(&["check", "good.rdb"], &dir).status.code(), Some(0));
     assert_eq!(run(&["check", "none.rdb"], &dir).status.code(), Some(2));
+}
+
+/// A directory with one file, `a.rdb`, of 10 keys, and links to it.
+#[cfg(unix)]
+fn linked() -> TempDir {
+    let dir = directory(&[("a.rdb", &rdb(10)), ("aof/a.manifest", b"file base.rdb seq 1 type b\n")]);
+    std::os::unix::fs::symlink("a.rdb", dir.path().join("latest.rdb")).expect("linked");
+    std::os::unix::fs::symlink("../a.rdb", dir.path().join("aof/base.rdb")).expect("linked");
+    fs::hard_link(dir.path().join("a.rdb"), dir.path().join("hard.rdb")).expect("linked");
+    dir
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_named_twice_counts_once_with_a_warning() {
+    let dir = linked();
+    for inputs in [
+        &["a.rdb", "a.rdb"][..],
+        &["latest.rdb", "a.rdb"],
+        &["./a.rdb", "hard.rdb"],
+        &["."],
+        &["*.rdb"],
+        &[".", "a.rdb"],
+        &["aof/a.manifest", "a.rdb"],
+        &["--shard", "10.0.0.1:6379=./a.rdb", "a.rdb"],
+        &["--shard", "10.0.0.1:6379=a.rdb", "--shard", "10.0.0.1:6379=a.rdb"],
+        &["--shard", "10.0.0.1:6379=a.rdb", "--shard", "10.0.0.1:6379=latest.rdb"],
+    ] {
+        let (report, status, said) = scan(inputs, &dir);
+        assert_eq!((status, report["totals"]["keys"].as_u64()), (0, Some(10)), "{inputs:?}: {said}");
+        assert!(said.contains("warning") && said.contains("counts once"), "{inputs:?}: {said}");
+        let shard = if inputs[0] == "--shard" { "10.0.0.1:6379".into() } else { Value::Null };
+        assert_eq!(report["sources"][0]["shard"], shard, "{inputs:?}");
+        let keys = run(&[&["keys"], inputs].concat(), &dir);
+        assert_eq!(String::from_utf8_lossy(&keys.stdout).lines().count(), 10, "{inputs:?}");
+        let check = run(&[&["check"], inputs].concat(), &dir);
+        assert_eq!(String::from_utf8_lossy(&check.stdout).matches("10 keys").count(), 1, "{inputs:?}");
+    }
+    let (_, _, said) = scan(&["--quiet", "a.rdb", "latest.rdb"], &dir);
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_shard_for_an_input_of_the_same_name_is_no_warning() {
+    let dir = directory(&[("a.rdb", &rdb(10)), ("b.rdb", &rdb(5))]);
+    for inputs in [&["a.rdb", "b.rdb"][..], &["."]] {
+        let path = if inputs.len() == 1 { "./a.rdb" } else { "a.rdb" };
+        let shard = format!("10.0.0.1:6379={path}");
+        let (report, status, said) = scan(&[inputs, &["--shard", &shard]].concat(), &dir);
+        assert_eq!((status, report["totals"]["keys"].as_u64()), (0, Some(15)), "{said}");
+        assert_eq!(said, "");
+        assert_eq!(report["sources"][0]["shard"], "10.0.0.1:6379");
+        assert_eq!(report["sources"][1]["shard"], Value::Null);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn two_shards_for_one_file_are_an_error_and_nothing_is_scanned() {
+    let dir = linked();
+    for other in ["a.rdb", "./a.rdb", "latest.rdb", "aof/a.manifest", "."] {
+        let shards = ["10.0.0.1:6379=a.rdb".to_owned(), format!("10.0.0.2:6379={other}")];
+        for command in ["scan", "keys", "check"] {
+            let output = run(&[command, "--shard", &shards[0], "--shard", &shards[1]], &dir);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{other}: {said}");
+            assert!(said.contains("10.0.0.1:6379") && said.contains("10.0.0.2:6379"), "{said}");
+            assert_eq!(said.lines().filter(|line| line.contains("error")).count(), 1, "{said}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_input_counts_once_also_when_it_is_a_named_file() {
+    let dir = directory(&[("a.rdb", &rdb(10))]);
+    for inputs in [["-", "-"], ["-", "a.rdb"], ["a.rdb", "-"]] {
+        let file = fs::File::open(dir.path().join("a.rdb")).expect("there");
+        let mut command = bigkeys();
+        let output =
+            command.arg("keys").args(inputs).current_dir(dir.path()).stdin(file).output().expect("runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 10, "{inputs:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("counts once"), "{inputs:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_in_a_directory_is_an_error_with_status_2_as_when_it_is_named() {
+    let dir = directory(&[("a.rdb", &rdb(10))]);
+    std::os::unix::fs::symlink("gone", dir.path().join("b.rdb")).expect("linked");
+    std::os::unix::fs::symlink("gone", dir.path().join("notes.txt")).expect("linked");
+    for inputs in [&["."][..], &["*.rdb"], &["a.rdb", "b.rdb"]] {
+        let (report, status, said) = scan(inputs, &dir);
+        assert_eq!((status, report["totals"]["keys"].as_u64()), (2, Some(10)), "{inputs:?}: {said}");
+        assert!(said.contains("b.rdb: ") && said.lines().count() == 1, "{inputs:?}: {said}");
+    }
 }

@@ -4,14 +4,26 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::sniff::{Content, Nature};
-use crate::{OpenError, STDIN, is_remote};
+use crate::{OpenError, STDIN, blocking, is_remote};
 
-/// Ends of the names of files that are taken for RDB files of a directory whatever they hold, so that a
-/// damaged one is reported and not passed over.
+/// File extensions treated as RDB when a directory is searched, whatever the file holds, so that a damaged
+/// file is reported and not skipped.
 const EXTENSIONS: [&str; 2] = ["rdb", "dfs"];
 const COMPRESSED_EXTENSIONS: [&str; 4] = ["gz", "zst", "zstd", "lz4"];
+
+/// File extensions of other data. An entry of a directory that cannot be read and has one of them is
+/// skipped: its name says that it is no RDB file.
+const OTHER_EXTENSIONS: [&str; 22] = [
+    "cfg", "conf", "crt", "csv", "html", "ini", "json", "key", "lock", "log", "md", "pem", "pid", "py", "sh",
+    "so", "sock", "toml", "txt", "xml", "yaml", "yml",
+];
+
+/// Default name of the directory of a multi-part append-only file (`appenddirname` of `redis.conf`).
+const APPEND_ONLY_DIRECTORY: &str = "appendonlydir";
 
 /// End of the name of a manifest, and its largest length that is read.
 const MANIFEST_EXTENSION: &str = "manifest";
@@ -38,43 +50,94 @@ pub struct Increments {
     pub bytes: u64,
 }
 
-/// The inputs that `input` stands for, in the order of their names.
+/// What a name stands for.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Expansion {
+    /// The inputs, in the order of their names.
+    pub found: Vec<Found>,
+    /// Entries of directories that may hold RDB data and cannot be read: links whose target is missing, files
+    /// and directories without permission.
+    pub unreadable: Vec<OpenError>,
+}
+
+/// Lists the inputs that `input` stands for, in the order of their names.
 ///
-/// * A directory stands for the files in it that begin as an RDB file (also inside compression or a
+/// * A directory stands for the regular files in it that begin as an RDB file (also inside compression or a
 ///   capture) or are named like one, and for the base files of multi-part append-only files in it or
 ///   right below it; with `recursive`, for those of all directories below it, too. Links to directories
 ///   are not followed.
 /// * The manifest of a multi-part append-only file stands for its base file.
 ///   Of an append-only file, the other parts are left out.
-/// * A name that does not exist and has one of `*?[` in it is a pattern; what it matches is expanded in
-///   turn.
-/// * Anything else stands for itself.
+/// * A name that does not exist and has one of `*?[` in it is a pattern. It stands for the regular files that
+///   it matches, and for those of the directories that it matches.
+/// * Anything else stands for itself, a FIFO or a device too.
+///
+/// A link to a regular file is a regular file. FIFOs, sockets and devices in a directory, or that a pattern
+/// matches, are never opened.
+///
+/// Stops waiting for the file system soon after `stop` is set.
 ///
 /// # Errors
 ///
-/// [`OpenError`], if nothing is found, or a directory or manifest cannot be read. A directory below the
-/// one named that cannot be read is among the results, for [`open`](crate::open) to complain about.
-pub fn expand(input: &Path, recursive: bool) -> Result<Vec<Found>, OpenError> {
+/// [`OpenError`], if nothing is found, or a directory or manifest cannot be read.
+pub fn expand(input: &Path, recursive: bool, stop: &Arc<AtomicBool>) -> Result<Expansion, OpenError> {
     if input == Path::new(STDIN) || is_remote(input) {
-        return Ok(vec![Found::plain(input)]);
+        return Ok(Expansion::plain(input));
     }
+    let path = input.to_owned();
+    blocking::unless_stopped(stop, move || expand_now(&path, recursive))
+        .unwrap_or_else(|error| Err(OpenError::Io { path: input.to_owned(), error }))
+}
+
+fn expand_now(input: &Path, recursive: bool) -> Result<Expansion, OpenError> {
     match fs::metadata(input) {
         Ok(metadata) if metadata.is_dir() => {
-            let mut found = Vec::new();
-            directory(input, if recursive { Depth::All } else { Depth::AppendOnlyBelow }, &mut found)
+            let mut all = Expansion::default();
+            directory(input, if recursive { Depth::All } else { Depth::AppendOnlyBelow }, &mut all)
                 .map_err(|error| OpenError::Io { path: input.to_owned(), error })?;
-            if found.is_empty() {
+            if all.is_empty() {
                 let what = "there is no RDB file in this directory".to_owned();
                 return Err(OpenError::Nothing { path: input.to_owned(), what });
             }
-            Ok(found)
+            Ok(all)
         }
-        Ok(metadata) if metadata.is_file() && is_manifest(input) => Ok(vec![Manifest::read(input)?.base]),
+        Ok(metadata) if metadata.is_file() && is_manifest(input) => {
+            Ok(Expansion { found: vec![Manifest::read(input)?.base], ..Expansion::default() })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => match pattern(input) {
             Some(paths) => matches(input, paths, recursive),
-            None => Ok(vec![Found::plain(input)]),
+            None => Ok(Expansion::plain(input)),
         },
-        _ => Ok(vec![Found::plain(input)]),
+        _ => Ok(Expansion::plain(input)),
+    }
+}
+
+impl Expansion {
+    fn plain(path: &Path) -> Self {
+        Self { found: vec![Found::plain(path)], unreadable: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// Notes that `path` could not be read, unless its name says that it holds no RDB data.
+    fn cannot_read(&mut self, path: PathBuf, error: io::Error) {
+        if may_be_rdb(&path) {
+            self.unreadable.push(unreadable(path, error));
+        }
+    }
+}
+
+/// The error of an entry. A link whose target is missing is named as such: the entry itself is there.
+fn unreadable(path: PathBuf, error: io::Error) -> OpenError {
+    match fs::read_link(&path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+            let what = format!("this link points to {}, which does not exist", target.display());
+            OpenError::Nothing { path, what }
+        }
+        _ => OpenError::Io { path, error },
     }
 }
 
@@ -90,25 +153,46 @@ fn pattern(input: &Path) -> Option<glob::Paths> {
     text.contains(['*', '?', '[']).then(|| glob::glob(text).ok())?
 }
 
-fn matches(input: &Path, paths: glob::Paths, recursive: bool) -> Result<Vec<Found>, OpenError> {
-    let mut found = Vec::new();
+fn matches(input: &Path, paths: glob::Paths, recursive: bool) -> Result<Expansion, OpenError> {
+    let mut all = Expansion::default();
+    let mut is_any_special = false;
     for path in paths {
-        match path {
-            Ok(path) if path.is_dir() => match expand(&path, recursive) {
+        // What a pattern matches is no pattern itself.
+        let path = match path {
+            Ok(path) => path,
+            Err(error) => {
+                let path = error.path().to_owned();
+                all.unreadable.push(OpenError::Io { path, error: error.into() });
+                continue;
+            }
+        };
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => match expand_now(&path, recursive) {
                 Err(OpenError::Nothing { .. }) => {}
-                expanded => found.extend(expanded?),
+                Err(error) => all.unreadable.push(error),
+                Ok(below) => {
+                    all.found.extend(below.found);
+                    all.unreadable.extend(below.unreadable);
+                }
             },
-            // What a pattern matches is no pattern itself.
-            Ok(path) if is_manifest(&path) => found.push(Manifest::read(&path)?.base),
-            Ok(path) => found.push(Found::plain(&path)),
-            Err(error) => found.push(Found::plain(error.path())),
+            Ok(metadata) if !metadata.is_file() => is_any_special = true,
+            Ok(_) if is_manifest(&path) => match Manifest::read(&path) {
+                Ok(manifest) => all.found.push(manifest.base),
+                Err(error) => all.unreadable.push(error),
+            },
+            Ok(_) => all.found.push(Found::plain(&path)),
+            Err(error) => all.unreadable.push(unreadable(path, error)),
         }
     }
-    if found.is_empty() {
-        let what = "no file matches this pattern".to_owned();
-        return Err(OpenError::Nothing { path: input.to_owned(), what });
+    if all.is_empty() {
+        let what = if is_any_special {
+            "this pattern matches no regular file; name a FIFO or device itself to read it"
+        } else {
+            "no file matches this pattern"
+        };
+        return Err(OpenError::Nothing { path: input.to_owned(), what: what.to_owned() });
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// How far below a directory to look.
@@ -122,66 +206,122 @@ enum Depth {
     All,
 }
 
-fn directory(path: &Path, depth: Depth, found: &mut Vec<Found>) -> io::Result<()> {
+fn directory(path: &Path, depth: Depth, all: &mut Expansion) -> io::Result<()> {
     let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     let mut manifests = Vec::new();
     for entry in &entries {
         let path = entry.path();
-        if is_manifest(&path) {
+        if is_manifest(&path) && fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
             match Manifest::read(&path) {
                 Ok(manifest) => manifests.push(manifest),
-                // Let opening it say what is wrong.
-                Err(_) => found.push(Found::plain(&path)),
+                Err(error) => all.unreadable.push(error),
             }
         }
     }
     for entry in &entries {
         let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            match depth {
-                Depth::All if directory(&path, depth, found).is_err() => found.push(Found::plain(&path)),
-                Depth::AppendOnlyBelow if holds_manifest(&path) => {
-                    let _ = directory(&path, Depth::Here, found);
-                }
-                _ => {}
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            // It was there a moment ago, and nobody named it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                all.cannot_read(path, error);
+                continue;
             }
-        } else if !manifests.iter().any(|manifest| manifest.parts.contains(&path))
-            // Not the metadata of the entry: a link to a file is a file.
-            && fs::metadata(&path).is_ok_and(|metadata| metadata.is_file())
-            && (is_named_like_rdb(&path) || begins_like_rdb(&path))
-        {
-            found.push(Found::plain(&path));
+        };
+        if kind.is_dir() {
+            if let Err(error) = subdirectory(&path, depth, all) {
+                all.unreadable.push(OpenError::Io { path, error });
+            }
+            continue;
+        }
+        if manifests.iter().any(|manifest| manifest.parts.contains(&path)) {
+            continue;
+        }
+        // Not the metadata of the entry: a link to a file is a file.
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() && !is_manifest(&path) => {
+                match is_named_like_rdb(&path) {
+                    true => all.found.push(Found::plain(&path)),
+                    // Empty, or one of `/proc`, where reading may never end.
+                    false if metadata.len() == 0 => {}
+                    false => add_if_rdb(&path, begins_like_rdb(&path), all),
+                }
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !kind.is_symlink() => {}
+            Err(error) => all.cannot_read(path, error),
         }
     }
-    found.extend(manifests.into_iter().map(|manifest| manifest.base));
+    all.found.extend(manifests.into_iter().map(|manifest| manifest.base));
     Ok(())
 }
 
-fn is_named_like_rdb(path: &Path) -> bool {
-    let is_in = |path: &Path, list: &[&str]| {
-        path.extension()
-            .and_then(|extension| extension.to_str())
-            .is_some_and(|extension| list.iter().any(|known| extension.eq_ignore_ascii_case(known)))
-    };
-    is_in(path, &EXTENSIONS)
-        || is_in(path, &COMPRESSED_EXTENSIONS)
-            && path.file_stem().is_some_and(|stem| is_in(Path::new(stem), &EXTENSIONS))
+/// Adds what `path`, a directory in a directory, stands for.
+///
+/// # Errors
+///
+/// The directory cannot be read although it would have been searched.
+fn subdirectory(path: &Path, depth: Depth, all: &mut Expansion) -> io::Result<()> {
+    match depth {
+        Depth::All => directory(path, depth, all),
+        Depth::Here => Ok(()),
+        Depth::AppendOnlyBelow => match holds_manifest(path) {
+            Ok(true) => directory(path, Depth::Here, all),
+            Err(error) if path.ends_with(APPEND_ONLY_DIRECTORY) => Err(error),
+            // Other directories are not searched, so an unreadable one makes no difference.
+            Ok(false) | Err(_) => Ok(()),
+        },
+    }
 }
 
-fn begins_like_rdb(path: &Path) -> bool {
-    File::open(path)
-        .and_then(|file| Nature::of(Box::new(file), |layer| Ok(Box::new(layer))))
-        .is_ok_and(|(nature, _)| matches!(nature.content, Content::Rdb(_)))
+/// Adds `path` if it holds RDB data or cannot be read.
+fn add_if_rdb(path: &Path, is_rdb: io::Result<bool>, all: &mut Expansion) {
+    match is_rdb {
+        Ok(true) => all.found.push(Found::plain(path)),
+        Ok(false) => {}
+        Err(error) => all.cannot_read(path.to_owned(), error),
+    }
+}
+
+fn is_named_like_rdb(path: &Path) -> bool {
+    has_extension(path, &EXTENSIONS)
+        || has_extension(path, &COMPRESSED_EXTENSIONS)
+            && path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), &EXTENSIONS))
+}
+
+/// Whether the name leaves it open that the file holds RDB data.
+fn may_be_rdb(path: &Path) -> bool {
+    !has_extension(path, &OTHER_EXTENSIONS)
+}
+
+fn has_extension(path: &Path, list: &[&str]) -> bool {
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| list.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// Whether the first bytes of a file are those of RDB data.
+///
+/// # Errors
+///
+/// The file cannot be opened or read. Damaged compressed data is no such error: it is no RDB data.
+fn begins_like_rdb(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    match Nature::of(Box::new(file), |layer| Ok(Box::new(layer))) {
+        Ok((nature, _)) => Ok(matches!(nature.content, Content::Rdb(_))),
+        Err(error) if error.raw_os_error().is_some() => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == MANIFEST_EXTENSION)
 }
 
-fn holds_manifest(path: &Path) -> bool {
-    fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| is_manifest(&entry.path())))
+fn holds_manifest(path: &Path) -> io::Result<bool> {
+    Ok(fs::read_dir(path)?.flatten().any(|entry| is_manifest(&entry.path())))
 }
 
 /// What a manifest names.
@@ -253,6 +393,20 @@ mod tests {
     use super::*;
     use crate::Compression;
     use crate::decompress::tests::compress;
+
+    fn expand(input: &Path, recursive: bool) -> Result<Vec<Found>, OpenError> {
+        let all = super::expand(input, recursive, &Arc::default())?;
+        assert!(all.unreadable.is_empty(), "{:?}", all.unreadable);
+        Ok(all.found)
+    }
+
+    /// The messages about what cannot be read in `directory`, without its name, and the names of the inputs.
+    fn unreadable(directory: &Path, recursive: bool) -> (Vec<String>, Vec<String>) {
+        let all = super::expand(directory, recursive, &Arc::default()).expect("something is there");
+        let prefix = format!("{}/", directory.display());
+        let said = all.unreadable.iter().map(|error| error.to_string().replace(&prefix, "")).collect();
+        (said, names(&all.found, directory))
+    }
 
     fn names(found: &[Found], under: &Path) -> Vec<String> {
         let relative =
@@ -352,5 +506,91 @@ mod tests {
     fn an_empty_directory_says_so() {
         let dir = tempfile::tempdir().expect("a directory");
         assert!(matches!(expand(dir.path(), true), Err(OpenError::Nothing { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_dangling_link_is_reported_where_it_may_be_an_rdb_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("good.rdb"), b"REDIS0011").expect("written");
+        for name in ["a.rdb", "b.rdb.gz", "latest", "c.bak", "d.txt", "redis.sock", "e.JSON"] {
+            std::os::unix::fs::symlink("gone", dir.path().join(name)).expect("linked");
+        }
+        std::os::unix::fs::symlink("good.rdb", dir.path().join("z.rdb")).expect("linked");
+        let missing = |name: &str| format!("{name}: this link points to gone, which does not exist");
+        let (said, found) = unreadable(dir.path(), false);
+        assert_eq!(said, ["a.rdb", "b.rdb.gz", "c.bak", "latest"].map(missing));
+        assert_eq!(found, ["good.rdb", "z.rdb"]);
+        // A pattern names what it matches, whatever the extension is.
+        let all = super::expand(&dir.path().join("*.txt"), false, &Arc::default()).expect("it matches");
+        assert_eq!((all.found.len(), all.unreadable.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_reported_unless_its_name_is_that_of_other_data() {
+        let denied = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        let mut all = Expansion::default();
+        for name in ["a.rdb", "backup", "dump.2026-01-01", "redis.conf", "server.LOG"] {
+            add_if_rdb(Path::new(name), denied(), &mut all);
+        }
+        let said: Vec<_> = all.unreadable.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            ["a.rdb: permission denied", "backup: permission denied", "dump.2026-01-01: permission denied"]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_or_directory_without_permission_is_reported() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = data_directory();
+        let take = |name: &str| {
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o000)).expect("changed");
+        };
+        for name in ["backup", "older", "appendonlydir", "nodes.conf"] {
+            take(name);
+        }
+        let is_root = fs::read_dir(dir.path().join("older")).is_ok();
+        if !is_root {
+            let (said, _) = unreadable(dir.path(), false);
+            assert_eq!(said.len(), 2, "{said:?}");
+            let (said, _) = unreadable(dir.path(), true);
+            assert!(said.len() == 3 && said.iter().all(|said| said.contains("ermission denied")), "{said:?}");
+        }
+        for name in ["older", "appendonlydir"] {
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o700)).expect("changed");
+        }
+    }
+
+    /// Not even root reads the memory of a process from its beginning.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_fails_at_its_first_byte_is_unreadable_and_damaged_compression_is_no_rdb_data() {
+        assert!(begins_like_rdb(Path::new("/proc/self/mem")).is_err());
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("packed");
+        fs::write(&path, b"\x1f\x8b\x08\x00").expect("written");
+        assert!(!begins_like_rdb(&path).expect("readable"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn directories_and_patterns_open_regular_files_only() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("a.rdb"), b"REDIS0011").expect("written");
+        for name in ["fifo.rdb", "fifo", "fifo.manifest"] {
+            let made = std::process::Command::new("mkfifo").arg(dir.path().join(name)).status();
+            assert!(made.expect("mkfifo runs").success());
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket.rdb")).expect("bound");
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("null.rdb")).expect("linked");
+        for input in [dir.path().to_owned(), dir.path().join("*.rdb"), dir.path().join("*")] {
+            assert_eq!(names(&expand(&input, true).expect("found"), dir.path()), ["a.rdb"]);
+        }
+        let error = expand(&dir.path().join("fifo*"), false).expect_err("nothing regular");
+        assert!(error.to_string().contains("no regular file"), "{error}");
+        let fifo = dir.path().join("fifo.rdb");
+        assert_eq!(expand(&fifo, false).expect("itself"), [Found::plain(&fifo)]);
     }
 }

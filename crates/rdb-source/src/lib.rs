@@ -6,6 +6,7 @@
 //! bytes tell and never its name. This crate holds the only `unsafe` code of the workspace, in `map.rs`,
 //! and says there what it accepts.
 
+mod blocking;
 mod decompress;
 mod discover;
 mod envelope;
@@ -28,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use decompress::Compression;
-pub use discover::{Found, Increments, expand};
+pub use discover::{Expansion, Found, Increments, expand};
 pub use map::{Loss, Mapping};
 pub use wrapper::{EOF_MARK_BYTES, Wrapper};
 
@@ -147,9 +148,10 @@ pub struct OpenOptions {
 /// Opens `path`, or standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`)
 /// if the crate is built with the feature `remote`.
 ///
-/// Reading a pipe, decompressing and downloading happen on threads of their own and end with an error
-/// soon after `stop` is set, so that a writer that says nothing cannot hold up an interrupted
-/// program. Truncated or damaged compressed data ends in an error of the reader where the damage is.
+/// Opening a file, reading a pipe, decompressing and downloading happen on threads of their own and end with
+/// an error soon after `stop` is set, so that a FIFO without a writer, a writer that sends nothing or a
+/// mount whose server is gone cannot hold up an interrupted program. Regular files of length 0 that have
+/// content, as in `/proc`, are read as pipes are. Truncated or damaged compressed data ends in an error of the reader where the damage is.
 ///
 /// # Errors
 ///
@@ -164,11 +166,17 @@ pub fn open(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened,
 ///
 /// As [`open`].
 pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
     if is_remote(path) {
         return open_remote(path, options, stop);
     }
-    let mode = options.mode;
+    let (owned, mode, its_stop) = (path.to_owned(), options.mode, Arc::clone(stop));
+    blocking::unless_stopped(stop, move || open_local(&owned, mode, &its_stop))
+        .unwrap_or_else(|error| Err(OpenError::Io { path: path.to_owned(), error }))
+}
+
+/// Opens a file or standard input. May block for as long as nobody writes to it.
+fn open_local(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    let failed = |error| OpenError::Io { path: path.to_owned(), error };
     if path == Path::new(STDIN) {
         return open_stream(path, mode, stop, io::stdin(), None);
     }
@@ -180,6 +188,13 @@ pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> 
     let modified_ms = metadata.modified().ok().and_then(milliseconds);
     if !metadata.is_file() {
         return open_stream(path, mode, stop, file, modified_ms);
+    }
+    if metadata.len() == 0 {
+        // Empty, or made as it is read, as in `/proc`: such a read may block and cannot be repeated.
+        return match open_stream(path, IoMode::Auto, stop, file, modified_ms) {
+            Ok(_) if mode == IoMode::Mmap => Err(OpenError::NotMappable(path.to_owned())),
+            opened => opened,
+        };
     }
     let sniffed = file.try_clone().and_then(|file| Nature::of(Box::new(file), |layer| Ok(Box::new(layer))));
     let (nature, _) = sniffed.map_err(failed)?;
@@ -377,7 +392,41 @@ mod tests {
         assert!(matches!(open_now(&dir.path().join("none"), IoMode::Auto), Err(OpenError::Io { .. })));
         let empty = dir.path().join("empty");
         std::fs::write(&empty, b"").expect("written");
-        assert!(matches!(open_now(&empty, IoMode::Auto), Err(OpenError::Empty(_))));
+        for mode in [IoMode::Auto, IoMode::Read, IoMode::Mmap] {
+            assert!(matches!(open_now(&empty, mode), Err(OpenError::Empty(_))));
+        }
         assert!(matches!(open_now(Path::new(STDIN), IoMode::Mmap), Err(OpenError::NotMappable(_))));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_of_length_0_that_has_content_is_read_as_a_stream() {
+        let path = Path::new("/proc/self/status");
+        assert_eq!(std::fs::metadata(path).expect("there").len(), 0);
+        for mode in [IoMode::Auto, IoMode::Read] {
+            let Data::Stream { mut reader, length, .. } = open_now(path, mode).expect("opens").data else {
+                panic!("mapped");
+            };
+            let mut content = String::new();
+            reader.read_to_string(&mut content).expect("reads");
+            assert!(content.starts_with("Name:") && length.is_none(), "{content}");
+        }
+        assert!(matches!(open_now(path, IoMode::Mmap), Err(OpenError::NotMappable(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn opening_a_fifo_without_a_writer_ends_soon_after_a_stop() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let fifo = dir.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+        let stop = Arc::new(AtomicBool::new(false));
+        let setter = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            setter.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        let error = open(&fifo, IoMode::Auto, &stop).expect_err("nobody writes");
+        assert!(error.to_string().contains("interrupted"), "{error}");
     }
 }
