@@ -15,27 +15,30 @@ use serde::Serialize;
 
 use crate::Ending;
 use crate::args::{CheckArgs, CheckFormat};
-use crate::inputs::{Input, open_all};
+use crate::inputs::Inputs;
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render::{self, json::JsonStyle};
 
 pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages)?;
+    let inputs = Inputs::list(&args.input, stop, messages)?;
     let mut options = ScanOptions::default();
     options.verify_checksum = !args.input.no_checksum;
-    let length = inputs.iter().map(Input::length).sum();
-    let bar = Bar::new(&args.output, length, !io::stdout().is_terminal());
-    let mut ending = if unopened > 0 { Ending::Failed } else { Ending::Clean };
+    let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
+    let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
 
     let mut out = render::stdout(args.output.color);
     let mut writer =
         Writer { out: &mut out, format: args.format, style: args.output.json_style(), written: 0 };
-    for input in &mut inputs {
+    for unopened in inputs.unopened(&bar) {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
             break;
         }
+        let Ok(mut input) = unopened.open_input() else {
+            ending = ending.max(Ending::Failed);
+            continue;
+        };
         let path = input.path().to_owned();
         let mut written = Ok(());
         let checked = check(input.source(), &options, &bar, stop, |finding| {

@@ -10,20 +10,19 @@ use rdb_parser::ErrorKind;
 
 use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
-use crate::inputs::{Input, open_all};
+use crate::inputs::Inputs;
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::{self, Row, RowFormat, RowWriter};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
-    let (mut inputs, unopened) = open_all(&args.input, stop, messages)?;
+    let inputs = Inputs::list(&args.input, stop, messages)?;
     let mut options = ScanOptions::default();
     args.memory.apply(&mut options);
     options.deep = args.input.deep;
     options.verify_checksum = !args.input.no_checksum;
-    let length = inputs.iter().map(Input::length).sum();
-    let bar = Bar::new(&args.output, length, !io::stdout().is_terminal());
+    let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
     let style = args.output.json_style();
     let keys_as = style.keys_as;
 
@@ -34,13 +33,17 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         KeysFormat::Csv => Box::new(render::csv::Rows(keys_as)),
     };
     let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;
-    let mut ending = if unopened > 0 { Ending::Failed } else { Ending::Clean };
+    let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
     let pool = rdb_analysis::thread_pool(args.input.threads.map(usize::from))?;
-    for input in &mut inputs {
+    for unopened in inputs.unopened(&bar) {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
             break;
         }
+        let Ok(mut input) = unopened.open_input() else {
+            ending = ending.max(Ending::Failed);
+            continue;
+        };
         let path = input.path().to_owned();
         let shard = input.shard().map(str::to_owned);
         let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {

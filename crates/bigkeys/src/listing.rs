@@ -18,6 +18,8 @@ pub(crate) struct NamedInput {
     pub(crate) found: Found,
     /// The node that wrote it.
     pub(crate) shard: Option<String>,
+    /// Its length in bytes, where the file system tells it.
+    pub(crate) length: Option<u64>,
     /// Whether `--shard` named it, not INPUT.
     is_shard_option: bool,
 }
@@ -57,12 +59,10 @@ pub(crate) fn list(args: &InputArgs, stop: &Arc<AtomicBool>, messages: &Messages
                     listing.failures += 1;
                 }
                 for found in expansion.found {
+                    let (identity, length) = look(&found.path);
                     let is_shard_option = shard.is_some();
-                    listing.add(
-                        NamedInput { found, shard: shard.clone(), is_shard_option },
-                        &mut known,
-                        messages,
-                    )?;
+                    let input = NamedInput { found, shard: shard.clone(), length, is_shard_option };
+                    listing.add(input, identity, &mut known, messages)?;
                 }
             }
             Err(_) if stop.load(Ordering::Relaxed) => {
@@ -82,10 +82,11 @@ impl Listing {
     fn add(
         &mut self,
         input: NamedInput,
+        identity: Identity,
         known: &mut HashMap<Identity, usize>,
         messages: &Messages,
     ) -> anyhow::Result<()> {
-        let at = match known.entry(Identity::of(&input.found.path)) {
+        let at = match known.entry(identity) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 entry.insert(self.inputs.len());
@@ -121,20 +122,21 @@ impl Listing {
     }
 }
 
-impl Identity {
-    fn of(path: &Path) -> Self {
-        if rdb_source::is_remote(path) {
-            return Self::Name(path.to_owned());
-        }
-        // Standard input may be redirected from a file that is named, too.
-        let file = if path == Path::new(STDIN) { Path::new("/dev/stdin") } else { path };
-        let name = || fs::canonicalize(file).unwrap_or_else(|_| path.to_owned());
-        fs::metadata(file)
-            .ok()
-            .and_then(|metadata| Self::of_file(&metadata))
-            .unwrap_or_else(|| Self::Name(name()))
+/// What identifies an input, and its length in bytes where the file system tells it.
+fn look(path: &Path) -> (Identity, Option<u64>) {
+    if rdb_source::is_remote(path) {
+        return (Identity::Name(path.to_owned()), None);
     }
+    // Standard input may be redirected from a file that is named, too.
+    let file = if path == Path::new(STDIN) { Path::new("/dev/stdin") } else { path };
+    let metadata = fs::metadata(file).ok();
+    let identity = metadata.as_ref().and_then(Identity::of_file);
+    let name = || fs::canonicalize(file).unwrap_or_else(|_| path.to_owned());
+    let length = metadata.filter(|metadata| metadata.is_file() && metadata.len() > 0);
+    (identity.unwrap_or_else(|| Identity::Name(name())), length.map(|metadata| metadata.len()))
+}
 
+impl Identity {
     #[cfg(unix)]
     fn of_file(metadata: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;

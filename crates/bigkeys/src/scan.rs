@@ -8,7 +8,7 @@ use rdb_parser::escape::Escaped;
 
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
-use crate::inputs::{Input, is_warning, open_all};
+use crate::inputs::Inputs;
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render;
@@ -17,12 +17,11 @@ use crate::stop::Stop;
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
     let options = options(args)?;
-    let (mut inputs, unopened) = open_all(&args.input, stop.flag(), messages)?;
-    let length = inputs.iter().map(Input::length).sum();
-    let bar = Bar::new(&args.output, length, true);
+    let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
+    let unlisted = inputs.failures();
+    let bar = Bar::new(&args.output, inputs.lengths(), true);
     let started_at = DcsTime(Timestamp::now());
-    let sources = inputs.iter_mut().map(Input::source).collect();
-    let outcome = analyze(sources, &options, &bar, stop.flag())?;
+    let outcome = analyze(inputs.unopened(&bar), &options, &bar, stop.flag())?;
     stop.reading_ended();
     bar.finish();
 
@@ -30,8 +29,11 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     for failure in &outcome.failures {
         messages::error(failure);
     }
-    let failed = unopened + outcome.failures.len() > 0;
-    let mut ending = if failed { Ending::Failed } else { Ending::Clean };
+    let mut ending = match unlisted + outcome.unopened.len() + outcome.failures.len() {
+        _ if outcome.skipped_sources > 0 => Ending::Interrupted,
+        0 => Ending::Clean,
+        _ => Ending::Failed,
+    };
     if report.sources.is_empty() {
         return Ok(ending);
     }
@@ -101,8 +103,8 @@ pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> End
             "{path}: checksum mismatch: the file says {stored:016x}, its content gives {computed:016x}"
         ));
     }
-    for note in facts.notes.iter().filter(|note| is_warning(note)) {
-        messages.warning(&format_args!("{path}: {note}"));
+    for note in facts.notes.iter().filter(|note| note.is_warning) {
+        messages.warning(&format_args!("{path}: {}", note.text));
     }
     if let Some(kind) = facts.trailing_kind.filter(|kind| kind.may_hold_data()) {
         messages.warning(&format_args!(

@@ -286,7 +286,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
     fn look_at_end(&mut self, origin: &Origin<'_>, end: u64, trailing_bytes: u64, trailing: &Trailing) {
         let kind = trailing.kind(origin.end_mark.as_ref());
         for note in origin.broken_promises(end - origin.prefix_bytes, kind) {
-            self.warn("announced", end, None, None, note);
+            self.warn("announced", end, None, None, note.text);
         }
         if let Some(kind) = kind.filter(|kind| kind.may_hold_data()) {
             let message = format!("{trailing_bytes} bytes follow the RDB data: {}", kind.describe());

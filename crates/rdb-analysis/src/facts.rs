@@ -7,7 +7,7 @@ use rdb_parser::{Checksum, Error, ErrorKind, Flavour, Header, RdbString};
 
 use crate::assume::Rules;
 use crate::memory::MemoryModel;
-use crate::source::{Guard, Origin};
+use crate::source::{Guard, Note, Origin};
 use crate::trailing::TrailingKind;
 use crate::warnings::WarningLog;
 
@@ -40,8 +40,8 @@ pub struct SourceFacts {
     pub trailing_bytes: u64,
     /// What these bytes look like. `None` if there are none.
     pub trailing_kind: Option<TrailingKind>,
-    /// What else the reader of a report should know, a sentence each.
-    pub notes: Vec<String>,
+    /// What else the reader of a report should know.
+    pub notes: Vec<Note>,
     /// Keys announced by the database size hints. Writers may be wrong by a few.
     pub announced_keys: u64,
     /// Function libraries.

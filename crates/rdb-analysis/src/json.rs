@@ -219,7 +219,7 @@ struct SourceJson<'a> {
     container_bytes: u64,
     trailing_bytes: u64,
     trailing_kind: Option<&'static str>,
-    notes: &'a [String],
+    notes: Vec<&'a str>,
     checksum: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum_stored: Option<String>,
@@ -277,7 +277,7 @@ fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
         container_bytes: facts.container_bytes,
         trailing_bytes: facts.trailing_bytes,
         trailing_kind: facts.trailing_kind.map(TrailingKind::name),
-        notes: &facts.notes,
+        notes: facts.notes.iter().map(|note| note.text.as_str()).collect(),
         checksum: facts.checksum_name(),
         checksum_stored: sums.map(|(stored, _)| format!("{stored:016x}")),
         checksum_computed: sums.map(|(_, computed)| format!("{computed:016x}")),

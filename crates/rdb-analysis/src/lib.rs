@@ -54,6 +54,6 @@ pub use partial::{Partial, WireError};
 pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 pub use rows::render_keys;
 pub use scan::ScanOptions;
-pub use source::{Guard, Loss, OpenSource, Origin, Progress, Source, SourceData, SourceError};
+pub use source::{Guard, Loss, Note, OpenSource, Origin, Progress, Source, SourceData, SourceError};
 pub use trailing::TrailingKind;
 pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rdb_parser::Error;
+use serde::{Deserialize, Serialize};
 
 use crate::trailing::TrailingKind;
 
@@ -49,6 +50,27 @@ impl OpenSource for Source<'_> {
     }
 }
 
+/// Something that the reader of a report should know of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// A sentence.
+    pub text: String,
+    /// Whether something is wrong or missing.
+    pub is_warning: bool,
+}
+
+impl Note {
+    /// Something that is as it should be.
+    pub fn remark(text: String) -> Self {
+        Self { text, is_warning: false }
+    }
+
+    /// Something that is wrong or missing.
+    pub fn warning(text: String) -> Self {
+        Self { text, is_warning: true }
+    }
+}
+
 /// What is known of where RDB data was found.
 #[derive(Default)]
 pub struct Origin<'a> {
@@ -59,23 +81,27 @@ pub struct Origin<'a> {
     pub end_mark: Option<[u8; 40]>,
     /// Length of the RDB data, if its sender announced it.
     pub announced_bytes: Option<u64>,
-    /// What else the reader of a report should know, a sentence each. Copied to
+    /// What else the reader of a report should know. Copied to
     /// [`SourceFacts::notes`](crate::SourceFacts::notes).
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Knows whether the bytes can still be believed.
     pub guard: Option<Box<dyn Guard + 'a>>,
 }
 
 impl Origin<'_> {
-    /// What the sender of RDB data announced and did not keep, a sentence each: `rdb_bytes` came, and what is
+    /// What the sender of RDB data announced and did not keep: `rdb_bytes` came, and what is
     /// behind them looks like `trailing`.
-    pub(crate) fn broken_promises(&self, rdb_bytes: u64, trailing: Option<TrailingKind>) -> Vec<String> {
+    pub(crate) fn broken_promises(&self, rdb_bytes: u64, trailing: Option<TrailingKind>) -> Vec<Note> {
         let mut broken = Vec::new();
         if let Some(announced) = self.announced_bytes.filter(|&announced| announced != rdb_bytes) {
-            broken.push(format!("the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"));
+            broken.push(Note::warning(format!(
+                "the sender announced {announced} bytes of RDB data, and {rdb_bytes} came"
+            )));
         }
         if self.end_mark.is_some() && trailing != Some(TrailingKind::EndMark) {
-            broken.push("the end mark that the sender announced does not follow the RDB data".to_owned());
+            broken.push(Note::warning(
+                "the end mark that the sender announced does not follow the RDB data".to_owned(),
+            ));
         }
         broken
     }

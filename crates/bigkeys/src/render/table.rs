@@ -101,7 +101,7 @@ fn describe(out: &mut dyn Write, source: &SourceReport) -> io::Result<()> {
         writeln!(out, "  followed by {}: {}", BinaryBytes(facts.trailing_bytes), kind.describe())?;
     }
     for note in &facts.notes {
-        writeln!(out, "  {}", Escaped::for_message(note))?;
+        writeln!(out, "  {}", Escaped::for_message(&note.text))?;
     }
     // One line for each kind, already escaped.
     for line in facts.warnings.to_string().lines() {

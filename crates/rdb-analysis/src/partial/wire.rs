@@ -15,6 +15,7 @@ use crate::facts::{Coverage, SourceFacts};
 use crate::measure::{DataType, Measure};
 use crate::memory::reconcile;
 use crate::report::SourceReport;
+use crate::source::Note;
 use crate::trailing::TrailingKind;
 use crate::warnings::{WarningExample, WarningGroup, WarningLog};
 
@@ -90,7 +91,7 @@ struct FactsWire {
     container_bytes: u64,
     trailing_bytes: u64,
     trailing_kind: Option<u8>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     announced_keys: u64,
     functions: u64,
     checksum: Option<ChecksumWire>,
