@@ -128,8 +128,8 @@ fn expected_top(file: &Path, deep: bool, data_type: &str, measure: &str, n: usiz
     let mut rows = json_lines(&stdout(&args, 0));
     rows.retain(|row| row["type"] == data_type);
     rows.sort_by_key(|row| {
-        let size = row[measure].as_u64();
-        (std::cmp::Reverse(size), row["db"].as_u64(), decode(row), row["offset"].as_u64())
+        let sizes = [measure, "value_bytes", "elements"].map(|measure| row[measure].as_u64());
+        (std::cmp::Reverse(sizes), decode(row), row["db"].as_u64(), row["offset"].as_u64())
     });
     rows.truncate(n);
     rows
