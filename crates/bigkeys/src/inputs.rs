@@ -87,9 +87,12 @@ impl Unopened<'_> {
                 Ok(input)
             }
             Err(error) => {
-                self.bar.suspend(|| match stop.load(Ordering::Relaxed) {
-                    true => messages.warning(&format_args!("{error}; it is not in the result")),
-                    false => messages::error(&error),
+                self.bar.suspend(|| {
+                    if stop.load(Ordering::Relaxed) {
+                        messages.warning(&format_args!("{error}; it is not in the result"));
+                    } else {
+                        messages::error(&error);
+                    }
                 });
                 Err(NotOpened)
             }

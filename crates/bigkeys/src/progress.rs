@@ -12,7 +12,7 @@ use crate::messages::count;
 
 /// A bar on standard error, if that is a terminal and the user did not ask for silence.
 pub(crate) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     keys: AtomicU64,
     lengths: Mutex<Lengths>,
 }
@@ -50,8 +50,8 @@ impl Bar {
         let target = if show { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let mut known = Lengths::default();
         lengths.for_each(|length| known.add(length));
-        let bar = ProgressBar::with_draw_target(None, target);
-        let bar = Self { bar, keys: AtomicU64::new(0), lengths: Mutex::new(known) };
+        let drawn = ProgressBar::with_draw_target(None, target);
+        let bar = Self { drawn, keys: AtomicU64::new(0), lengths: Mutex::new(known) };
         bar.show(known);
         bar
     }
@@ -70,33 +70,33 @@ impl Bar {
     /// Shows a bar if all lengths are known, and a spinner if not.
     fn show(&self, lengths: Lengths) {
         let template = if lengths.unknown == 0 {
-            self.bar.set_length(lengths.bytes);
+            self.drawn.set_length(lengths.bytes);
             "{percent:>3}% {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} ETA {eta}"
         } else {
-            self.bar.unset_length();
+            self.drawn.unset_length();
             "{spinner} {binary_bytes} {binary_bytes_per_sec} {msg} {elapsed}"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
+            self.drawn.set_style(style);
         }
     }
 
     /// Runs `print`, which writes to standard error, without the bar in its way.
     pub(crate) fn suspend(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+        self.drawn.suspend(print);
     }
 
     pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 
 impl Progress for Bar {
     fn advance(&self, bytes: u64, keys: u64) {
         let keys = self.keys.fetch_add(keys, Ordering::Relaxed) + keys;
-        if !self.bar.is_hidden() {
-            self.bar.set_message(count(keys, "key"));
-            self.bar.inc(bytes);
+        if !self.drawn.is_hidden() {
+            self.drawn.set_message(count(keys, "key"));
+            self.drawn.inc(bytes);
         }
     }
 }

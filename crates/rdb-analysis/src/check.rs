@@ -289,7 +289,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
             self.warn("announced", end, None, None, note.text);
         }
         if let Some(kind) = kind.filter(|kind| kind.may_hold_data()) {
-            let message = format!("{trailing_bytes} bytes follow the RDB data: {}", kind.describe());
+            let message = format!("bytes after the RDB data: {trailing_bytes}, {}", kind.describe());
             self.warn("trailing", end, None, None, message);
         }
     }
@@ -328,12 +328,12 @@ impl Hint {
         let Self { announced, keys, expires, damaged } = std::mem::take(self);
         let Some((announced_keys, announced_expires)) = announced else { return };
         if announced_keys != keys + damaged {
-            let message = format!("database {db} was announced with {announced_keys} keys and has {keys}");
+            let message = format!("database {db}: keys announced: {announced_keys}, found: {keys}");
             ledger.warn("resizedb", offset, Some(db), None, message);
         }
         if announced_expires != expires && damaged == 0 {
             let message = format!(
-                "database {db} was announced with {announced_expires} keys that expire and has {expires}"
+                "database {db}: keys with an expiry announced: {announced_expires}, found: {expires}"
             );
             ledger.warn("resizedb", offset, Some(db), None, message);
         }

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use comfy_table::Cell;
-use indicatif::{BinaryBytes, HumanCount};
+use indicatif::BinaryBytes;
 use rdb_analysis::{Encoding, Expected, Group, Measure, Report, SourceMemory};
 use rdb_parser::escape::Escaped;
 
 use super::table::{HEADING, number, table};
+use crate::messages::count;
 
 /// Bytes in memory, marked where they are only those in the file.
 pub(super) fn of_key(measure: &Measure) -> Option<String> {
@@ -39,12 +40,10 @@ pub(super) fn accounts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             writeln!(out, "  note: {note}")?;
         }
         if memory.keys_not_modelled > 0 {
-            let count = HumanCount(memory.keys_not_modelled);
-            let count =
-                if memory.keys_not_modelled == 1 { "1 key".to_owned() } else { format!("{count} keys") };
             writeln!(
                 out,
-                "  note: not modelled, but counted with bytes in the file: {count} of module types"
+                "  note: not modelled, but counted with bytes in the file: {} of module types",
+                count(memory.keys_not_modelled, "key")
             )?;
         }
         for line in expected_errors(memory) {

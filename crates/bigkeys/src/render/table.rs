@@ -13,6 +13,7 @@ use rdb_analysis::{ExpiryBucket, Group, Rank, Report, SourceReport};
 use rdb_parser::escape::Escaped;
 
 use super::{Row, RowFormat, memory};
+use crate::messages::count;
 
 /// Characters of a key's name that a table shows.
 const MAX_NAME_CHARS: usize = 80;
@@ -96,7 +97,7 @@ fn describe(out: &mut dyn Write, source: &SourceReport) -> io::Result<()> {
         write!(out, ", shard {shard}")?;
     }
     let checksum = facts.checksum_name();
-    writeln!(out, "\n  {}, {} keys, checksum {checksum}", BinaryBytes(facts.bytes), HumanCount(facts.keys))?;
+    writeln!(out, "\n  {}, {}, checksum {checksum}", BinaryBytes(facts.bytes), count(facts.keys, "key"))?;
     if let Some(kind) = facts.trailing_kind {
         writeln!(out, "  followed by {}: {}", BinaryBytes(facts.trailing_bytes), kind.describe())?;
     }
