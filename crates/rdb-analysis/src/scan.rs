@@ -369,12 +369,10 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
             return ControlFlow::Break(Halt::End);
         }
         let end = entry.span.end;
-        if !entry.warnings.is_empty() {
+        if entry.warnings.contains(Warning::EmptyCollection) {
             self.pass.counts.warnings.observe_entry(entry);
-            if entry.warnings.contains(Warning::EmptyCollection) {
-                self.pass.skip_key(end, entry.rdb_bytes);
-                return ControlFlow::Continue(());
-            }
+            self.pass.skip_key(end, entry.rdb_bytes);
+            return ControlFlow::Continue(());
         }
         let Pass { counts, coverage, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
         match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
@@ -387,10 +385,14 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
                 counts.container_bytes += entry.rdb_bytes;
                 coverage.note_damaged_key(&kind, entry.span.start);
             }
+            // Nothing of a key that the sink refuses is counted: another pass may read it.
             ControlFlow::Break(()) => {
                 coverage.stop(end);
                 return ControlFlow::Break(Halt::Stopped);
             }
+        }
+        if !entry.warnings.is_empty() {
+            counts.warnings.observe_entry(entry);
         }
         if end - reported.bytes >= PROGRESS_BYTES {
             reported.report(self.context.progress, end, counts.keys);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rdb_analysis::{Options, SourceData, analyze};
 
 use super::records::{Record, write};
-use super::support::{check, report, report_of, report_up_to_db, source, streamed};
+use super::support::{check, report, report_of, report_with, source, streamed};
 
 /// The numbers of a report, as they stand in its JSON.
 fn numbers(report: &str, name: &str) -> Vec<u64> {
@@ -108,6 +108,24 @@ fn keys_of_one_size_are_listed_by_payload_then_elements_then_name() {
     assert_eq!(names, ["kzz", "k02", "k05"]);
 }
 
+#[test]
+fn a_range_that_holds_as_many_names_as_it_may_counts_no_key_twice() {
+    // Long names, each of a larger key than those before, and a warning for each.
+    let mut records = strings(20);
+    for i in 0..100 {
+        records.push(Record::Raw(b"\x6b\x05"));
+        records.push(Record::String(vec![b'a' + i % 26; 60_000 + usize::from(i)], vec![b'v'; usize::from(i)]));
+    }
+    let file = write(&records);
+    let list_20 = |options: &mut Options| options.top = 20;
+    let sequential = report_with(SourceData::Bytes(&file), 1, None, list_20);
+    assert!(sequential.contains("\"count\": 100"), "a warning for each key");
+    for range_bytes in [300_000, 1_000_000, 3_000_000] {
+        let split = report_with(SourceData::Bytes(&file), 2, Some(range_bytes), list_20);
+        assert!(sequential == split, "ranges of {range_bytes} bytes");
+    }
+}
+
 fn to_base64(name: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(name)
@@ -155,7 +173,8 @@ fn keys_of_databases_that_are_too_high_take_no_place_in_top_lists() {
         }));
     }
     let file = write(&records);
-    let sequential = report_up_to_db(19, SourceData::Bytes(&file), 1, None);
+    let up_to_db_19 = |options: &mut Options| options.max_db = 19;
+    let sequential = report_with(SourceData::Bytes(&file), 1, None, up_to_db_19);
     let top = sequential.split_once("\"top\"").expect("top lists").1;
     assert_eq!(top.matches("\"offset\"").count(), 5, "{top}");
     for db in 20..32 {
@@ -164,7 +183,7 @@ fn keys_of_databases_that_are_too_high_take_no_place_in_top_lists() {
     assert!(sequential.contains("\"keys\": 480,"), "the groups have all keys");
     for range_bytes in [100, 1000, 5000] {
         for threads in [2, 3, 16] {
-            let split = report_up_to_db(19, SourceData::Bytes(&file), threads, Some(range_bytes));
+            let split = report_with(SourceData::Bytes(&file), threads, Some(range_bytes), up_to_db_19);
             assert!(sequential == split, "{threads} threads, ranges of {range_bytes} bytes");
         }
     }

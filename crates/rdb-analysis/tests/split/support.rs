@@ -56,23 +56,23 @@ pub(crate) fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> S
 
 /// The report as JSON: all that anybody sees of it.
 pub(crate) fn report_of(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
-    report_up_to_db(u64::MAX, data, threads, range_bytes)
+    report_with(data, threads, range_bytes, |_| {})
 }
 
-/// The same, with no key of a database above `max_db` listed.
-pub(crate) fn report_up_to_db(
-    max_db: u64,
+/// The same, with options that `adjust` changes.
+pub(crate) fn report_with(
     data: SourceData<'_>,
     threads: usize,
     range_bytes: Option<u64>,
+    adjust: impl FnOnce(&mut Options),
 ) -> String {
     let source = source(data);
     let mut options = Options::default();
-    options.max_db = max_db;
     options.threads = Some(threads);
     options.top = 5;
     options.rank = Rank::RdbBytes;
     options.scan.range_bytes = range_bytes;
+    adjust(&mut options);
     let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
     let mut shown = Vec::new();
     json::write_pretty(&mut shown, &json::report(&outcome.report, KeysAs::Base64)).expect("memory");
