@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
+use rdb_analysis::{Options, Origin, Rank, Source, SourceData, SourceReport, analyze};
 use rdb_source::{Data, IoMode};
 
 use crate::floor;
@@ -102,7 +102,11 @@ fn scan(
         options.rank = Rank::RdbBytes;
     }
     let outcome = analyze(vec![source], &options, &(), &false.into())?;
-    ensure!(outcome.report.is_clean(), "the file is damaged");
+    let is_whole = |source: &SourceReport| source.facts.coverage.stopped_at_offset.is_none();
+    ensure!(
+        outcome.failures.is_empty() && outcome.report.sources.iter().all(is_whole),
+        "the file is damaged"
+    );
     Ok(Some(outcome.report.totals.keys))
 }
 

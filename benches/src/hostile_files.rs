@@ -15,7 +15,7 @@ pub struct Hostile {
 }
 
 /// All of them.
-pub const ALL: [Hostile; 12] = [
+pub const ALL: [Hostile; 14] = [
     Hostile { name: "zeros, which are keys without a name", bytes: 16 << 20, make: zeros },
     Hostile { name: "strings of quiet sound", bytes: 64 << 20, make: quiet_sound },
     Hostile { name: "strings of seven zeros and a length", bytes: 64 << 20, make: zeros_and_lengths },
@@ -27,6 +27,8 @@ pub const ALL: [Hostile; 12] = [
     Hostile { name: "LZ4 frames of a few bytes", bytes: 620_000, make: small_frames },
     Hostile { name: "compressed names of 1 MiB", bytes: 4 << 20, make: compressed_names },
     Hostile { name: "keys with empty names, compressed values", bytes: 8 << 20, make: compressed_values },
+    Hostile { name: "damaged names before large sets", bytes: 64 << 20, make: damaged_names },
+    Hostile { name: "chunked values that are complete at the end", bytes: 64 << 20, make: open_chunks },
     Hostile { name: "keys of 13 bytes, names counted up", bytes: 128 << 20, make: counted_names },
 ];
 
@@ -200,6 +202,56 @@ fn compressed_values(bytes: usize) -> Vec<u8> {
         file.extend([2, 0, 1]);
         compressed(file, b'v', 40_000);
     })
+}
+
+/// Names whose LZF data refers to bytes before the first, then a set that takes long to walk.
+fn damaged_names(bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        for j in 0..1000u16 {
+            let [low, high] = j.to_le_bytes();
+            file.extend([0, 0xc3, 3, 10, 0xe0 | high, low, 255, 0]);
+        }
+        file.push(2);
+        string(file, format!("set:{i}").as_bytes());
+        long_length(file, 4 << 20);
+        for member in 0..4u32 << 20 {
+            file.extend([1, member.to_le_bytes()[0]]);
+        }
+    })
+}
+
+/// The first pieces of values among blobs, and their second ones at the end.
+fn open_chunks(bytes: usize) -> Vec<u8> {
+    let mut id = 0u8;
+    let piece = |file: &mut Vec<u8>, id, content: &[u8]| {
+        file.extend([224, id, 0, 0, 0]);
+        file.extend(u32::try_from(content.len()).unwrap_or(0).to_le_bytes());
+        file.extend(content);
+    };
+    let mut file = file(bytes, |file, i| {
+        if i == 0 {
+            file.push(0xfa);
+            string(file, b"df-ver");
+            string(file, b"1.30.0");
+        }
+        if i % 32 == 0 && id < 200 {
+            id += 1;
+            piece(file, id, b"\x02\x01p\x02\x01a");
+        }
+        let mut keys = Vec::new();
+        for j in 0..2000 {
+            keys.push(0);
+            string(&mut keys, format!("key:{i}:{j}").as_bytes());
+            keys.extend(b"\x02xy");
+        }
+        let info = lz4_flex::frame::FrameInfo::new().content_size(Some(keys.len() as u64));
+        file.push(202);
+        string(file, &lz4(&keys, info));
+    });
+    file.truncate(file.len() - END.len());
+    (1..=id).for_each(|id| piece(&mut file, id, b"\x01b"));
+    file.extend(END);
+    file
 }
 
 fn counted_names(bytes: usize) -> Vec<u8> {

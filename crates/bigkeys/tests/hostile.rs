@@ -39,6 +39,11 @@ fn write(directory: &Path, file: &Hostile) -> std::path::PathBuf {
     path
 }
 
+/// Whether the program has read the file to its end, also if there are damaged keys in it.
+fn is_read_whole(output: &Output) -> bool {
+    matches!(output.status.code(), Some(0 | 3))
+}
+
 #[test]
 fn a_scan_keeps_to_its_budget_of_memory_whatever_the_file_and_the_number_of_threads() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -52,7 +57,7 @@ fn a_scan_keeps_to_its_budget_of_memory_whatever_the_file_and_the_number_of_thre
             for args in [["scan", "--format=json"], ["keys", "--format=csv"]] {
                 let output = limited(&limit, &[args[0], args[1], "-q", "-j", &threads, text(&path)]);
                 assert!(
-                    output.status.success(),
+                    is_read_whole(&output),
                     "{} of {} on {threads} threads: {} {}",
                     args[0],
                     file.name,
@@ -74,7 +79,7 @@ fn no_file_takes_much_longer_on_two_threads_than_on_one() {
         let timed = |threads| {
             let start = Instant::now();
             let output = limited("-c 0", &["scan", "--format=json", "-q", "-j", threads, text(&path)]);
-            assert!(output.status.success(), "{}", file.name);
+            assert!(is_read_whole(&output), "{}: {}", file.name, output.status);
             let report = json(&String::from_utf8(output.stdout).expect("UTF-8"));
             (start.elapsed(), report["totals"].clone())
         };

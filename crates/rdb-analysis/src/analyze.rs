@@ -83,8 +83,9 @@ pub fn analyze<S: OpenSource>(
     let queue = Mutex::new(sources.into_iter().enumerate());
     let work = || Gathered::from_queue(&queue, options, stop, scan);
     let gathered = std::thread::scope(|scope| {
-        // This thread is one of those that open sources and wait for their scans.
-        let others: Vec<_> = (1..concurrent_sources).map(|_| scope.spawn(work)).collect();
+        // This thread is one of those that open sources and wait for their scans. Without the others it opens all.
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..concurrent_sources).filter_map(spawn).collect();
         others.into_iter().fold(work(), |mut gathered, other| {
             match other.join() {
                 Ok(more) => gathered.add(more),

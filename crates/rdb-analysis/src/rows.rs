@@ -95,7 +95,7 @@ where
     type Part = Rows<'r, R>;
 
     fn new_part(&self, here: Inherited) -> Rows<'r, R> {
-        Rows { render: self.render, assumed: here, block: Vec::new(), is_full: false }
+        Rows { render: self.render, assumed: here, block: Vec::new(), has_refused: false }
     }
 
     fn wants_parts(&self, counts: &Counts, here: Inherited) -> bool {
@@ -120,7 +120,7 @@ struct Rows<'r, R> {
     render: &'r R,
     assumed: Inherited,
     block: Vec<u8>,
-    is_full: bool,
+    has_refused: bool,
 }
 
 impl<R> Sink for Rows<'_, R>
@@ -130,10 +130,17 @@ where
     fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         let name_bytes = key.key.decoded_len().saturating_mul(MAX_ESCAPED_BYTES);
         if name_bytes.saturating_add(self.block.len() as u64) > MAX_PART_BYTES {
-            self.is_full = true;
+            self.has_refused = true;
             return ControlFlow::Break(());
         }
-        ControlFlow::Continue((self.render)(key, &mut self.block))
+        let rows_bytes = self.block.len();
+        let rendered = (self.render)(key, &mut self.block);
+        if rendered.is_err() {
+            self.block.truncate(rows_bytes);
+            self.has_refused = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(rendered)
     }
 }
 
@@ -143,12 +150,12 @@ where
 {
     const CAN_BE_CORRECTED: bool = false;
 
-    fn is_full(&self) -> bool {
-        self.is_full
+    fn has_refused(&self) -> bool {
+        self.has_refused
     }
 
     fn clear(&mut self) {
         self.block.clear();
-        self.is_full = false;
+        self.has_refused = false;
     }
 }

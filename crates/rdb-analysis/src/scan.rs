@@ -405,14 +405,16 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
     }
 }
 
-/// Bytes of a page of memory on the common platforms. Where pages are larger the guard is only asked more often.
+/// Bytes of a page of memory on the common platforms. With larger pages the guard is asked several times per page, which
+/// is harmless.
 const PAGE_BYTES: u64 = 4096;
 
 /// Whether `entry` may be made of bytes that are not the source's. `alarm` is the guard's.
 ///
 /// A file that was truncated inside the last page that is mapped shows zeros there without an alarm. Zeros
-/// read as a string with an empty name, of which an honest database has one at most: enough to ask the guard, once for
-/// each page of the file, because a file of zeros has more than a thousand such keys in each.
+/// parse as string keys with an empty name. The guard is asked once per page about such keys, because a page of zeros
+/// holds more than a thousand. If it is asked before the truncation, up to that many are counted, and the result
+/// is still partial.
 #[inline(always)]
 pub(crate) fn is_lost(
     guard: &dyn Guard,

@@ -27,8 +27,7 @@ pub struct Source<'a> {
     pub origin: Origin<'a>,
 }
 
-/// Something that is opened when it is its turn to be scanned, and closed when it was. Of thousands, only as many are
-/// open at a time as there are threads.
+/// A source that is opened just before its scan and closed after it. At most one per thread is open.
 pub trait OpenSource: Send {
     /// Why it cannot be opened.
     type Error: Send;

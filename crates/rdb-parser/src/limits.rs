@@ -32,11 +32,11 @@ pub const MAX_DRAGONFLY_CONTENT_BYTES: u64 = 1 << 30;
 /// Largest distance over which the zstd data of a blob may refer back, in bytes.
 pub const MAX_ZSTD_WINDOW_BYTES: u64 = 16 << 20;
 
-/// The same limits for a blob in a parser that [resumes](crate::Parser::resume) in the middle of a file, of which there may be one for
-/// each thread. What they refuse is left to the parser that reads from the front.
+/// Largest compressed blob, in bytes as stored, of a parser that [resumes](crate::Parser::resume) inside a file. There
+/// may be one such parser per thread, so its limits are lower. Larger blobs are left to the sequential parser.
 pub const MAX_RESUMED_BLOB_BYTES: u64 = 2 << 20;
 
-/// See [`MAX_RESUMED_BLOB_BYTES`].
+/// Largest zstd window of a parser that resumes inside a file, in bytes. See [`MAX_RESUMED_BLOB_BYTES`].
 pub const MAX_RESUMED_ZSTD_WINDOW_BYTES: u64 = 4 << 20;
 
 /// Most values of a Dragonfly file that are in pieces at the same time.

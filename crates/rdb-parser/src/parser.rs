@@ -273,6 +273,11 @@ impl<I: Input> Parser<I> {
         self.rare.is_irrelevant()
     }
 
+    /// Whether a chunked value (Dragonfly) was begun and is not complete. It keeps the database in which it began.
+    pub fn has_open_chunks(&self) -> bool {
+        self.rare.has_open_chunks()
+    }
+
     /// The magic and version of the file.
     pub fn header(&self) -> Header {
         self.header

@@ -58,6 +58,12 @@ impl Rare {
         templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && surroundings.is_none()
     }
 
+    /// Whether a chunked value is not complete. While a blob is read, its parser has them all.
+    pub(crate) fn has_open_chunks(&self) -> bool {
+        let in_blob = self.blob.as_ref().is_some_and(|blob| blob.has_open_chunks());
+        in_blob || self.chunks.first_open().is_some()
+    }
+
     /// Whether events of records that were read are still to be given.
     pub(crate) fn has_pending_events(&self) -> bool {
         self.end.is_some() || !self.notices.is_empty()

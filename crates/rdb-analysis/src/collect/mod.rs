@@ -18,9 +18,9 @@ pub use groups::{ExpiryBucket, Group};
 pub use top::Rank;
 pub(crate) use top::TopKeys;
 
-/// Bytes of listed names that a part of a file may hold: so many, and so many more for each key of the lists. Many
-/// parts wait at a time until it is their turn.
-const MAX_NAME_BYTES_IN_PART: usize = 512 << 10;
+/// Bytes of listed names that either aggregate of a part may hold: a fixed number, and more for each key of a list. Many
+/// parts wait for their turn at the same time.
+const MAX_NAME_BYTES_IN_PART: usize = 128 << 10;
 const ORDINARY_NAME_BYTES: usize = 512;
 
 /// The aggregates of a report.
@@ -67,7 +67,7 @@ impl Summary {
     }
 }
 
-/// A key whose name is damaged is not counted if that shows, and ends nothing.
+/// A key counts as damaged if its name is needed and cannot be decoded.
 impl Sink for Summary {
     #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
@@ -83,7 +83,7 @@ impl Collector for Summary {
     type Part = SummaryPart;
 
     fn new_part(&self, _: Inherited) -> SummaryPart {
-        SummaryPart { inherited: self.new_inherited(), own: None, is_full: false }
+        SummaryPart { inherited: self.new_inherited(), own: None, has_refused: false }
     }
 
     fn absorb(&mut self, mut part: SummaryPart, inherited: Inherited) -> Absorbed {
@@ -103,7 +103,7 @@ pub(crate) struct SummaryPart {
     inherited: Summary,
     /// Of the others.
     own: Option<Summary>,
-    is_full: bool,
+    has_refused: bool,
 }
 
 impl SummaryPart {
@@ -118,11 +118,13 @@ impl Sink for SummaryPart {
     #[inline(always)]
     fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         let current = self.current();
-        if current.top.name_bytes() > MAX_NAME_BYTES_IN_PART + current.top.limit() * ORDINARY_NAME_BYTES {
-            self.is_full = true;
-            return ControlFlow::Break(());
+        let is_full =
+            current.top.name_bytes() > MAX_NAME_BYTES_IN_PART + current.top.limit() * ORDINARY_NAME_BYTES;
+        if !is_full && let taken @ ControlFlow::Continue(Ok(())) = current.key(now_ms, key) {
+            return taken;
         }
-        current.key(now_ms, key)
+        self.has_refused = true;
+        ControlFlow::Break(())
     }
 
     fn select_db(&mut self) {
@@ -133,11 +135,11 @@ impl Sink for SummaryPart {
 impl Part for SummaryPart {
     const CAN_BE_CORRECTED: bool = true;
 
-    fn is_full(&self) -> bool {
-        self.is_full
+    fn has_refused(&self) -> bool {
+        self.has_refused
     }
 
     fn clear(&mut self) {
-        *self = Self { inherited: self.inherited.new_inherited(), own: None, is_full: false };
+        *self = Self { inherited: self.inherited.new_inherited(), own: None, has_refused: false };
     }
 }

@@ -188,11 +188,12 @@ impl TopKeys {
     pub(crate) fn observe(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
-        let list = list_of(&mut self.built_in, &mut self.others, key.measure.data_type);
-        if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
+        let is_listed = !self.is_db_known || key.measure.db <= self.max_db;
+        if !is_listed {
             return Ok(());
         }
-        if self.is_db_known && key.measure.db > self.max_db {
+        let list = list_of(&mut self.built_in, &mut self.others, key.measure.data_type);
+        if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
             return Ok(());
         }
         // A copy, so that the key itself need not be in memory to be skipped.
@@ -232,21 +233,15 @@ impl TopKeys {
         }
     }
 
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        if !other.is_db_known {
-            other.drop_databases_above(self.max_db);
+    pub(crate) fn merge(&mut self, other: Self) {
+        // All of one database, which was not known when they were listed.
+        if !other.is_db_known && other.iter().any(|key| key.measure.db > self.max_db) {
+            return;
         }
         for (mine, theirs) in self.built_in.iter_mut().zip(other.built_in) {
             mine.add_all(theirs);
         }
         self.others.merge(other.others);
-    }
-
-    /// Drops the keys of databases with numbers above `max_db`.
-    fn drop_databases_above(&mut self, max_db: u64) {
-        for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
-            list.keys.retain(|key| key.measure.db <= max_db);
-        }
     }
 
     /// Offers a key that another list of this rank kept.

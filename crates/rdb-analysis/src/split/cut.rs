@@ -12,6 +12,10 @@ const MAX_PRELUDE_BYTES: u64 = 64 << 20;
 /// Smallest range of a whole file that is worth the search for its start.
 const MIN_RANGE_BYTES: u64 = 8 << 20;
 
+/// Ranges of a whole file that are scanned before their parts are merged, for each thread. Each part takes memory
+/// until then.
+const RANGES_PER_THREAD: u64 = 6;
+
 /// Length of the ranges of a stream, of which a buffer holds some at a time.
 pub(crate) const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
 
@@ -96,6 +100,8 @@ impl Cut {
         let mut at = from;
         while at < to {
             let len = match self {
+                // The first ranges hold 95 % of the file, so that there are few times at which threads wait for each other.
+                Self::ForThreads(threads) if ranges.len() as u64 >= RANGES_PER_THREAD * threads => break,
                 Self::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
                 Self::Evenly { at_a_time, .. } if ranges.len() >= at_a_time => break,
                 Self::Evenly { range_bytes, .. } => range_bytes,

@@ -36,13 +36,12 @@ const INITIALS: usize = 3;
 /// Stands for the slot of the records before, until it is known. No slot has this number.
 pub(super) const INHERITED_SLOT: u16 = u16::MAX;
 
-/// What an attempt to read records from a guessed start costs besides the bytes that it reads, in bytes that a scan
-/// reads in the same time: a parser is made for each, and for a compressed blob a decompressor, which fills its
-/// window.
+/// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time: a parser is made
+/// for each, and for a compressed blob a decompressor, which fills its window.
 const ATTEMPT_BYTES: u64 = 512;
 const BLOB_ATTEMPT_BYTES: u64 = 256 << 10;
 
-/// The same for the measurer and the aggregates that scanning a range takes.
+/// Fixed cost of starting the scan of a range, in the same unit: its measurer and its aggregates.
 const SCAN_BYTES: u64 = 32 << 10;
 
 /// A range that was scanned from a start that may be wrong.
@@ -121,8 +120,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
     }
 
     /// Where a range begins if a chain of records does at `at`: there, or behind the first key if bytes before `at`
-    /// may be prefix opcodes of it. Reads the records with nothing but a parser, and adds what that costs to `spent`
-    /// unless it finds a chain.
+    /// may be prefix opcodes of it. Reads the records with nothing but a parser, and adds what that costs to `spent`.
     #[cold]
     fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
         let mut parser = Parser::resume(self.piece, at, self.carried.parser);
@@ -142,15 +140,15 @@ impl<M: MemoryGauge> Guess<'_, M> {
                 _ => break parser.position() == self.piece.end(),
             }
             if parser.position() >= to {
-                // Nor may such a chain jump far over the range's end: what looks like a length can be any number.
+                // A chain that ends far behind the range is none, because a false length can be any number.
                 break parser.position() <= to.saturating_add(SEARCH_BYTES);
             }
         };
+        let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
+        *spent += if is_blob { BLOB_ATTEMPT_BYTES } else { ATTEMPT_BYTES } + (parser.position() - at);
         if is_chain {
             return if self.may_follow_prefix(at) { chain.first_end } else { Some(at) };
         }
-        let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
-        *spent += if is_blob { BLOB_ATTEMPT_BYTES } else { ATTEMPT_BYTES } + (parser.position() - at);
         None
     }
 
@@ -202,11 +200,12 @@ impl<M: MemoryGauge> Guess<'_, M> {
             if stopped {
                 break;
             }
+            // A chunked value may be complete only at the end of the file.
+            if parser.position() > to.saturating_add(SEARCH_BYTES) {
+                return Err(Broken { bytes: parser.position() - start });
+            }
             let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
             let read = parser.read_keys(step, &mut pass.keys(self.context, part));
-            if pass.coverage.damaged_keys > 0 {
-                return Err(Broken { bytes: settled.end - start });
-            }
             let goes_on = match read {
                 Ok(Stretch::Bound) => true,
                 Ok(Stretch::Broken(Halt::Stopped)) => {
@@ -214,25 +213,30 @@ impl<M: MemoryGauge> Guess<'_, M> {
                     false
                 }
                 Ok(Stretch::Event(Event::Entry(entry))) => {
-                    stopped = pass.keys(self.context, part).key_in_pieces(&entry).is_break();
-                    !part.is_full()
+                    let outcome = pass.keys(self.context, part).key_in_pieces(&entry);
+                    stopped = outcome == ControlFlow::Break(Halt::Stopped);
+                    outcome.is_continue() || stopped && !part.has_refused()
                 }
                 Ok(Stretch::Event(event)) if is_followed(&event) => {
-                    if matches!(event, Event::SelectDb { .. }) {
-                        names_db = true;
+                    let is_select = matches!(event, Event::SelectDb { .. });
+                    if is_select {
                         part.select_db();
                     }
                     // An AUX field counts nothing.
                     records += u64::from(!pass.record(&event));
                     pass.learned.flavour = parser.flavour();
-                    // What this record changes applies to no key so far; the stitch reads it itself.
-                    pass.carried(&parser).reads_like(self.carried)
+                    // A chunked value belongs to the database in which it began, which the range must not assume for keys
+                    // behind another one.
+                    let splits_value = is_select && !names_db && parser.has_open_chunks();
+                    names_db |= is_select;
+                    // A record that changes what is carried ends the range before it, and the stitch reads it.
+                    !splits_value && pass.carried(&parser).reads_like(self.carried)
                 }
                 _ => false,
             };
             if !goes_on {
-                // Keys that came before what ends the chain are whole. In the call that read them nothing else changed:
-                // any other record would have ended it.
+                // Keeps the keys that were read before the record that ended the chain. Only keys were read in this call,
+                // because any other record ends it.
                 let keys_read = pass.counts.keys_read();
                 if is_settled && keys_read > settled.taken.0 && parser.is_described_by_state() {
                     settled =
@@ -256,7 +260,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
             names_db,
             counts: pass.counts,
             checksum: sums,
-            stopped: stopped && !part.is_full(),
+            stopped: stopped && !part.has_refused(),
             reported: pass.reported,
         })
     }
@@ -300,7 +304,7 @@ impl Mark {
 }
 
 /// Counts the keys of what may be a chain, until there are enough or two have the same name. A database has each name
-/// once, and a value that repeats a pattern, such as zeros, reads as keys that repeat one.
+/// once, and a repetitive value, such as zeros, parses as keys with equal names.
 struct Chain {
     keys: usize,
     /// Hashes of their names.

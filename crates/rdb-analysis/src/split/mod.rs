@@ -2,9 +2,9 @@
 //!
 //! The file, or what a buffer holds of it at a time, is cut into ranges ([`Cut`]). A worker that is to start in the
 //! middle looks for a place where records seem to begin ([`Guess`]) and scans from there. Whether it was right
-//! shows at the *stitch*: going through the ranges from the left, the records up to here end exactly where the next range has started,
-//! or they do not. If not, they are read on from here until they do, or until the range's start is passed
-//! and the range is thrown away. So a wrong guess costs time and never a number.
+//! shows at the *stitch*, which goes through the ranges from the left. A range is used only if sequential parsing reaches its
+//! exact start. Otherwise parsing goes on to that start, or past it, and then the range is discarded. So a wrong
+//! guess costs time and never a number.
 //!
 //! # State
 //!
@@ -24,7 +24,7 @@
 //!
 //! The search for the start of a range costs at most what scanning as many bytes costs, whatever the bytes are, and each
 //! byte is scanned at most twice: by a range, and by the stitch if that range is not used. Ranges that wait for
-//! the stitch hold a bounded part each ([`Part::is_full`]).
+//! the stitch hold a bounded part each ([`Part::has_refused`]).
 
 mod cut;
 mod guess;
@@ -67,8 +67,9 @@ pub(crate) trait Part: Sink + Send {
     /// at the last stitch are assumed.
     const CAN_BE_CORRECTED: bool;
 
-    /// Whether it holds as much as it may: it has refused a key, and its range ends before that key.
-    fn is_full(&self) -> bool;
+    /// Whether it has refused a key, because it holds as much as it may or because the key's name is damaged. Its range
+    /// ends before that key.
+    fn has_refused(&self) -> bool;
 
     /// Forgets all keys.
     fn clear(&mut self);

@@ -45,6 +45,49 @@ fn a_dialect_that_a_record_shows_holds_from_that_record_on_in_every_range() {
     }
 }
 
+/// A file of Dragonfly that goes on with `count` times what `more` gives, each with a blob of keys behind it.
+fn dragonfly(count: usize, more: impl Fn(usize) -> Vec<Record>) -> Vec<u8> {
+    let mut records = vec![Record::Aux(b"df-ver", b"1.30.0"), Record::SelectDb(1)];
+    for i in 0..count {
+        records.extend(more(i));
+        let keys = (0..10).map(|j| Record::String(format!("key:{i}:{j}").into_bytes(), vec![b'v'; 20]));
+        records.push(Record::Blob { records: keys.collect(), is_zstd: i % 3 == 0, is_damaged: false });
+    }
+    write(&records)
+}
+
+#[test]
+fn a_chunked_value_is_of_the_database_in_which_it_began() {
+    let file = dragonfly(40, |i| match i % 4 {
+        1 => vec![Record::Piece(1, true)],
+        2 => vec![Record::SelectDb(2 + i as u64 % 8)],
+        3 => vec![Record::Piece(1, false)],
+        _ => Vec::new(),
+    });
+    assert_eq!(numbers(&report(&file, 1, None), "/totals/keys"), [410]);
+    check(&file);
+}
+
+#[test]
+fn a_chunked_value_that_is_never_complete_costs_no_more_on_two_threads() {
+    check(&dragonfly(40, |i| if i == 3 { vec![Record::Piece(1, true)] } else { Vec::new() }));
+}
+
+#[test]
+fn a_blob_without_an_end_mark_leaves_the_next_blob_whole() {
+    let file = dragonfly(30, |i| {
+        let key = format!("\0\x08open:{i:03}\x01v");
+        let info = lz4_flex::frame::FrameInfo::new().content_size(Some(key.len() as u64));
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        std::io::Write::write_all(&mut encoder, key.as_bytes()).expect("in memory");
+        let whole = encoder.finish().expect("in memory");
+        let open = whole[..whole.len() - 4].to_vec();
+        vec![Record::Frame(open), Record::Frame(whole)]
+    });
+    assert_eq!(numbers(&report(&file, 1, None), "/totals/keys"), [360]);
+    check(&file);
+}
+
 #[test]
 fn a_creation_time_that_is_no_number_changes_nothing() {
     let mut records = vec![Record::Aux(b"ctime", b"1800000000"), Record::Aux(b"ctime", b"soon")];
@@ -114,7 +157,8 @@ fn a_range_that_holds_as_many_names_as_it_may_counts_no_key_twice() {
     let mut records = strings(20);
     for i in 0..100 {
         records.push(Record::Raw(b"\x6b\x05"));
-        records.push(Record::String(vec![b'a' + i % 26; 60_000 + usize::from(i)], vec![b'v'; usize::from(i)]));
+        records
+            .push(Record::String(vec![b'a' + i % 26; 60_000 + usize::from(i)], vec![b'v'; usize::from(i)]));
     }
     let file = write(&records);
     let list_20 = |options: &mut Options| options.top = 20;

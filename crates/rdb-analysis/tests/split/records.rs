@@ -52,6 +52,8 @@ pub(crate) enum Record {
     Module(Vec<u8>, u32),
     /// Bytes as they are: prefix opcodes, and records of other servers.
     Raw(&'static [u8]),
+    /// A compressed blob of Dragonfly whose frame is this.
+    Frame(Vec<u8>),
     /// As many databases with a key each, from this number on.
     Databases(u64, u16),
     /// As many values of different modules, from this number on.
@@ -123,6 +125,10 @@ impl Writer {
                 self.0.push(0);
             }
             Record::Raw(bytes) => self.0.extend(*bytes),
+            Record::Frame(frame) => {
+                self.0.push(202);
+                self.string(frame);
+            }
             Record::Databases(first, count) => {
                 for db in (*first..).take(usize::from(*count)) {
                     self.record(&Record::SelectDb(db));

@@ -4,8 +4,6 @@
 //! a [`Window`], so that its length does not matter.
 
 use std::fmt;
-#[cfg(feature = "dragonfly")]
-use std::io::Cursor;
 use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
 
@@ -38,17 +36,26 @@ pub(crate) struct Blob {
 pub(crate) struct BlobLimits {
     stored_bytes: u64,
     zstd_window_bytes: u64,
+    /// As frames state it: 4 for 64 KiB, 5 for 256 KiB, 6 for 1 MiB, 7 for 4 MiB.
+    lz4_block_size: u8,
 }
 
 impl BlobLimits {
     /// In a parser that resumes in the middle of a file.
-    pub(crate) const RESUMED: Self =
-        Self { stored_bytes: MAX_RESUMED_BLOB_BYTES, zstd_window_bytes: MAX_RESUMED_ZSTD_WINDOW_BYTES };
+    pub(crate) const RESUMED: Self = Self {
+        stored_bytes: MAX_RESUMED_BLOB_BYTES,
+        zstd_window_bytes: MAX_RESUMED_ZSTD_WINDOW_BYTES,
+        lz4_block_size: 6,
+    };
 }
 
 impl Default for BlobLimits {
     fn default() -> Self {
-        Self { stored_bytes: MAX_DRAGONFLY_BLOB_BYTES, zstd_window_bytes: MAX_ZSTD_WINDOW_BYTES }
+        Self {
+            stored_bytes: MAX_DRAGONFLY_BLOB_BYTES,
+            zstd_window_bytes: MAX_ZSTD_WINDOW_BYTES,
+            lz4_block_size: 7,
+        }
     }
 }
 
@@ -255,6 +262,10 @@ impl Blob {
         }
     }
 
+    pub(crate) fn has_open_chunks(&self) -> bool {
+        self.parser.rare.has_open_chunks()
+    }
+
     /// Whether no record follows.
     fn is_at_end(&mut self) -> Result<bool> {
         Ok(self.parser.finished || self.parser.input.peek(1)?.is_empty())
@@ -342,10 +353,14 @@ impl FrameReader {
         let mut held = std::mem::take(&mut spare.payload);
         held.clear();
         held.extend_from_slice(payload);
+        // Not kept beside the window of another decoder.
+        let lz4 = spare.lz4.take();
         let decoder = if is_zstd {
             Decoder::open_zstd(held, limits.zstd_window_bytes)
+        } else if lz4_block_size(&held).is_none_or(|size| size > limits.lz4_block_size) {
+            Err(ErrorKind::Limit("the blocks of a compressed blob"))
         } else {
-            Decoder::open_lz4(held, spare.lz4.take())
+            Decoder::open_lz4(held, lz4)
         }?;
         Ok(Self { decoder, content_left: content, is_checked: false })
     }
@@ -430,21 +445,54 @@ fn lz4_content(frame: &[u8]) -> Result<u64, ErrorKind> {
     }
 }
 
+/// The block size that an LZ4 frame states, as a number: bits 4 to 6 of its second descriptor byte.
+fn lz4_block_size(frame: &[u8]) -> Option<u8> {
+    frame.get(LZ4_MAGIC.len() + 1).map(|descriptor| descriptor >> 4 & 7)
+}
+
 /// The flags and block size of an LZ4 frame, behind its magic.
 const LZ4_KIND_BYTES: usize = 2;
+
+/// The frame that a blob is, and how much of it was read.
+#[derive(Default)]
+struct Payload {
+    bytes: Vec<u8>,
+    position: usize,
+    /// Whether more was asked for than there is.
+    ran_out: bool,
+}
+
+impl Payload {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.position == self.bytes.len()
+    }
+}
+
+impl Read for Payload {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.bytes.get(self.position..).unwrap_or_default().read(out)?;
+        self.position += n;
+        self.ran_out |= n == 0 && !out.is_empty();
+        Ok(n)
+    }
+}
 
 /// A decoder of LZ4 frames of one kind. It allocates two blocks of up to 4 MiB, as the frame announces, so small blobs
 /// share one.
 struct Lz4 {
     #[cfg(feature = "dragonfly")]
-    decoder: Box<lz4_flex::frame::FrameDecoder<Cursor<Vec<u8>>>>,
+    decoder: Box<lz4_flex::frame::FrameDecoder<Payload>>,
     #[cfg(feature = "dragonfly")]
     kind: [u8; LZ4_KIND_BYTES],
 }
 
 #[cfg(feature = "dragonfly")]
 enum Decoder {
-    Zstd(Box<ruzstd::decoding::StreamingDecoder<Cursor<Vec<u8>>, ruzstd::decoding::FrameDecoder>>),
+    Zstd(Box<ruzstd::decoding::StreamingDecoder<Payload, ruzstd::decoding::FrameDecoder>>),
     Lz4(Lz4),
 }
 
@@ -453,7 +501,7 @@ impl Decoder {
     fn open_zstd(payload: Vec<u8>, max_window_bytes: u64) -> Result<Self, ErrorKind> {
         let mut decoder = ruzstd::decoding::FrameDecoder::new();
         decoder.set_max_window_size(max_window_bytes);
-        ruzstd::decoding::StreamingDecoder::new_with_decoder(Cursor::new(payload), decoder)
+        ruzstd::decoding::StreamingDecoder::new_with_decoder(Payload::new(payload), decoder)
             .map(|decoder| Self::Zstd(Box::new(decoder)))
             .map_err(|_| ErrorKind::Corrupt("Dragonfly blob", "the header of its frame is damaged"))
     }
@@ -461,7 +509,7 @@ impl Decoder {
     #[allow(clippy::unnecessary_wraps, reason = "without the feature it fails")]
     fn open_lz4(payload: Vec<u8>, earlier: Option<Lz4>) -> Result<Self, ErrorKind> {
         let kind = payload.get(LZ4_MAGIC.len()..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
-        let source = Cursor::new(payload);
+        let source = Payload::new(payload);
         Ok(Self::Lz4(match earlier {
             Some(mut earlier) if earlier.kind == kind => {
                 *earlier.decoder.get_mut() = source;
@@ -478,13 +526,15 @@ impl Decoder {
         }
     }
 
-    /// The payload, and the decoder if it can be used again because the frame was read to its end.
+    /// The payload, and the decoder if it can be used again: one that ran out of bytes is still inside its frame, which
+    /// has no end mark.
     fn into_parts(self, is_at_end: bool) -> (Vec<u8>, Option<Lz4>) {
         match self {
-            Self::Zstd(decoder) => (decoder.into_inner().into_inner(), None),
+            Self::Zstd(decoder) => (decoder.into_inner().bytes, None),
             Self::Lz4(mut lz4) => {
-                let payload = std::mem::take(lz4.decoder.get_mut()).into_inner();
-                (payload, is_at_end.then_some(lz4))
+                let payload = std::mem::take(lz4.decoder.get_mut());
+                let is_reusable = is_at_end && !payload.ran_out;
+                (payload.bytes, is_reusable.then_some(lz4))
             }
         }
     }
@@ -501,8 +551,7 @@ impl Decoder {
             // It compares them itself.
             Self::Lz4(lz4) => (lz4.decoder.get_ref(), true),
         };
-        let is_used_up = source.position() == source.get_ref().len() as u64;
-        if more == 0 && is_used_up && sums_agree { Ok(()) } else { Err(damaged()) }
+        if more == 0 && source.is_used_up() && sums_agree { Ok(()) } else { Err(damaged()) }
     }
 }
 
