@@ -111,7 +111,7 @@ pub(crate) struct Rules {
     note: Option<&'static str>,
 }
 
-/// Two are equal if they come to the same, whatever is said of them.
+/// Rules are equal if they give the same results; the note is ignored.
 impl PartialEq for Rules {
     fn eq(&self, other: &Self) -> bool {
         self.family == other.family

@@ -451,8 +451,8 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    /// The same after a part that others have read and reported `theirs` of: from `start`, with so many keys, when
-    /// there had been so many before.
+    /// Progress after merging a range that another worker scanned and already reported. The range begins at `start`, with
+    /// `keys_before` keys before it.
     pub(crate) fn behind_part(self, theirs: Self, start: u64, keys_before: u64) -> Self {
         // What neither has told is left to tell.
         let (bytes, keys) = (start.saturating_sub(self.bytes), keys_before - self.keys);

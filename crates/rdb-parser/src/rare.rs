@@ -126,8 +126,8 @@ impl<I: Input> Parser<I> {
     pub(crate) fn read_rare_record(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Record> {
         let is_inferred = rare.is_dragonflys() && self.infer_dragonfly(start);
         let record = self.read_rare_body(rare, byte, start)?;
-        // The warning that Dragonfly was inferred comes before the key whose prefix opcode shows it: a caller learns
-        // what a record tells of the file before the keys to which it applies.
+        // The warning precedes the key whose prefix opcode shows that the file is Dragonfly's, so a caller knows the new
+        // dialect before the first key that it applies to.
         Ok(if is_inferred && matches!(record, Record::Prefix) { Record::Detour } else { record })
     }
 

@@ -19,7 +19,7 @@ use crate::source::Note;
 use crate::trailing::TrailingKind;
 use crate::warnings::{WarningExample, WarningGroup, WarningLog};
 
-/// Raised with every change of what is carried or means.
+/// Increment on every change of the fields or their meaning.
 const VERSION: u32 = 2;
 
 /// Why a partial analysis cannot be read.
