@@ -8,7 +8,7 @@ use rdb_analysis::{KeyView, Options, Origin, Partial, Rank, ScanOptions, Source,
 use rdb_parser::ErrorKind;
 
 /// Records, of which the input names some, one byte each. Placeholders are filled with the byte behind.
-const RECORDS: [&[u8]; 32] = [
+const RECORDS: [&[u8]; 36] = [
     b"\x00\x05key:?\x03abc",
     b"\x00\x05key:?\x0ca long value",
     b"\x00\x00\x00",
@@ -36,7 +36,12 @@ const RECORDS: [&[u8]; 32] = [
     b"\xfa\x0bmvcc-tstamp\x01?",
     b"\xdc\x00\x00\x00\x00",
     b"\xc8\x00\x00\x00\x00\x00\x00\x00\x00",
-    b"\xe0\x01\x00\x00\x00\x07\x00\x00\x00\x02\x01p\x02\x01a?",
+    b"\xe0\x01\x00\x00\x00\x06\x00\x00\x00\x02\x01p\x02\x01a",
+    b"\xe0\x01\x00\x00\x00\x02\x00\x00\x00\x01b",
+    // Blobs: LZ4 frames with one block, stored. The second has no end mark, the third another database.
+    b"\xca\x22\x04\x22M\x18h@\x0b\x00\x00\x00\x00\x00\x00\x00X\x0b\x00\x00\x80\x00\x05key:?\x03abc\x00\x00\x00\x00",
+    b"\xca\x1e\x04\x22M\x18h@\x0b\x00\x00\x00\x00\x00\x00\x00X\x0b\x00\x00\x80\x00\x05key:?\x03abc",
+    b"\xca$\x04\x22M\x18h@\x0d\x00\x00\x00\x00\x00\x00\x00\x8c\x0d\x00\x00\x80\xfe?\x00\x05key:?\x03abc\x00\x00\x00\x00",
     b"\x10\x01h\x07\x07\x00\x00\x00\x00\x00\x00",
     b"\x1e\x05fmt:?\x02[]",
     b"\xff\x00\x00\x00\x00\x00\x00\x00\x00",
@@ -66,9 +71,10 @@ pub fn split(data: &[u8]) {
 fn records(header: &[u8], choices: &[u8]) -> Vec<u8> {
     let mut file = header.to_vec();
     for choice in choices.chunks(2) {
-        let (record, filler) = (RECORDS[usize::from(choice[0] % 32)], choice.get(1).copied().unwrap_or(b'0'));
+        let (record, filler) =
+            (RECORDS[usize::from(choice[0]) % RECORDS.len()], choice.get(1).copied().unwrap_or(b'0'));
         // The same record again and again, as real files have it.
-        for repeated in 0..=choice[0] / 32 {
+        for repeated in 0..=choice[0] / RECORDS.len() as u8 {
             file.extend(
                 record.iter().map(|&byte| if byte == b'?' { filler.wrapping_add(repeated) } else { byte }),
             );

@@ -2,6 +2,7 @@
 
 #[path = "../../../fuzz/src/split.rs"]
 #[allow(unreachable_pub, reason = "public in the crate of the fuzzers")]
+#[allow(clippy::cast_possible_truncation, reason = "the harness is that of the fuzzers")]
 mod split;
 
 use std::fs;
@@ -17,6 +18,18 @@ fn files(directory: &str) -> Vec<PathBuf> {
 fn findings_stay_fixed() {
     for path in files("fuzz/artifacts/split") {
         split::split(&fs::read(path).expect("a file"));
+    }
+}
+
+/// Every order of two neighbouring records that the fuzzer chooses from, behind the mark of Dragonfly.
+#[test]
+fn every_record_of_the_fuzzer_is_the_same_in_ranges() {
+    for first in 0..=255u8 {
+        let choices: Vec<u8> =
+            [19, 0, first, 1].into_iter().chain((0..64).flat_map(|i| [first.wrapping_add(i), i])).collect();
+        for kind in [2, 3, 6, 10] {
+            split::split(&[&[kind, 40][..], &choices].concat());
+        }
     }
 }
 
