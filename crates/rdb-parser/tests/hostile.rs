@@ -556,7 +556,7 @@ fn case_34_expiries_of_fields_out_of_range() {
         key(25, "k", [&first.to_le_bytes()[..], &string(listpack(&["f", "v", ttl]))].concat())
     };
     assert!(warnings_of("REDIS0012", packed(0, "1700000000000")).is_empty());
-    for ttl in ["-1", "281474976710656", "soon"] {
+    for ttl in ["-1", "281474976710657", "soon"] {
         damage("REDIS0012", packed(0, ttl));
     }
     let valkey =

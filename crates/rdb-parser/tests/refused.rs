@@ -84,13 +84,14 @@ fn a_first_field_expiry_of_2_to_the_48_means_none_and_loads() {
 }
 
 #[test]
-fn the_first_field_expiry_of_a_hash_in_a_listpack_is_ignored() {
+fn the_first_field_expiry_of_a_hash_in_a_listpack_is_ignored_and_that_of_a_field_may_be_2_to_the_48() {
     let hash = |first: u64, expiry: &str| {
         let fields = string(listpack(&["field", "value", expiry]));
         key(25, "k", [&first.to_le_bytes()[..], &fields].concat())
     };
     for first in [0, 1 << 48, (1 << 48) + 1, u64::MAX] {
         sound("REDIS0012", hash(first, "281474976710655"));
-        damage("REDIS0012", hash(first, "281474976710656"));
+        sound("REDIS0012", hash(first, "281474976710656"));
+        damage("REDIS0012", hash(first, "281474976710657"));
     }
 }

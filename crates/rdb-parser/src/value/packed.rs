@@ -1,6 +1,6 @@
 //! Values in one packed string, counted from its header or walked.
 
-use super::{MAX_FIELD_EXPIRY_MS, Tally, Walker};
+use super::{NO_FIELD_EXPIRY_MS, Tally, Walker};
 use crate::encoding::{MAX_HEADER_BYTES, Packed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Layout, Outline};
@@ -300,6 +300,9 @@ impl<'v, V: Visitor> Seer<'v, V> {
     }
 
     /// Servers write integers; what is neither an integer nor the text of one is no expiry.
+    ///
+    /// `rdbLoadObject` of Redis does not look at expiries in a listpack. `listpackExGetMinExpire` (`t_hash.c`) takes the
+    /// first one, and [`NO_FIELD_EXPIRY_MS`] means that there is none, so a field with exactly that loads.
     fn check_expiry(&mut self, entry: RdbString<'_>) {
         let value = match entry {
             RdbString::Int(value) => Some(value),
@@ -307,7 +310,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
             _ => None,
         };
         let ms = value.and_then(|value| u64::try_from(value).ok());
-        if ms.is_none_or(|ms| ms > MAX_FIELD_EXPIRY_MS) {
+        if ms.is_none_or(|ms| ms > NO_FIELD_EXPIRY_MS) {
             self.damage.get_or_insert(super::FIELD_EXPIRY_OUT_OF_RANGE);
         }
     }
