@@ -311,6 +311,12 @@ fn a_part_that_is_not_what_was_requested_is_the_error_of_the_store() {
         let range = format!("content-range: bytes {start}-{}/{}\r\n", end - 1, data.len());
         send_chunks(connection, "206 Partial Content", &range, &data[start..start + 1000], true);
     };
+    // As long as the client reads.
+    let endless: Answer = |connection, data, start, end| {
+        let range = format!("content-range: bytes {start}-{}/{}\r\n", end - 1, data.len());
+        let body = vec![0; 100 << 20];
+        send_chunks(connection, "206 Partial Content", &range, &body, true);
+    };
     let shifted: Answer = |connection, data, start, end| {
         let n = end - start;
         let headers = format!("content-range: bytes 0-{}/{}\r\ncontent-length: {n}\r\n", n - 1, data.len());
@@ -329,6 +335,7 @@ fn a_part_that_is_not_what_was_requested_is_the_error_of_the_store() {
     for (answer, expected) in [
         (short, format!("{requested}, 1000 bytes received")),
         (short_chunks, format!("{requested}, 1000 bytes received")),
+        (endless, format!("{requested}, more bytes received")),
         (shifted, format!("{requested}, bytes 0-8388607 received")),
         (shortened, format!("{requested}, bytes 8388608-8388617 received")),
         (whole, "bytes from offset 8388608 requested, all of the object received".to_owned()),

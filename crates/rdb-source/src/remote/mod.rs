@@ -153,7 +153,7 @@ impl Source {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         let chunk = loop {
-            let chunk = async { self.request(Some((start, end))).await?.bytes().await };
+            let chunk = async { bounded_body(self.request(Some((start, end))).await?, end - start).await };
             let error = match chunk.await {
                 Ok(chunk) => break chunk,
                 Err(error) => error,
@@ -166,7 +166,7 @@ impl Source {
         };
         // The headers of an answer without `Content-Length` do not show the size of its body.
         if chunk.len() as u64 == end - start {
-            Ok(chunk.to_vec())
+            Ok(chunk)
         } else {
             Err(self.wrong_size(start, end, chunk.len()))
         }
@@ -200,7 +200,8 @@ impl Source {
     }
 
     fn wrong_size(&self, start: u64, end: u64, got: usize) -> io::Error {
-        self.error(Cause::WrongRange { start, end, got: format!("{got} bytes") }.to_string())
+        let got = if got as u64 > end - start { "more bytes".to_owned() } else { format!("{got} bytes") };
+        self.error(Cause::WrongRange { start, end, got }.to_string())
     }
 
     fn explain(&self, error: &(dyn std::error::Error + 'static), offset: u64, started: Instant) -> io::Error {
@@ -210,6 +211,18 @@ impl Source {
     fn error(&self, text: String) -> io::Error {
         io::Error::other(hide(text, &self.secrets))
     }
+}
+
+/// The body of an answer, or so much of it that it is seen to have more than `bytes`: a server may send without end.
+async fn bounded_body(answer: GetResult, bytes: u64) -> object_store::Result<Vec<u8>> {
+    let mut held = Vec::new();
+    let mut body = answer.into_stream();
+    while held.len() as u64 <= bytes
+        && let Some(piece) = body.next().await
+    {
+        held.extend_from_slice(&piece?);
+    }
+    Ok(held)
 }
 
 /// The error of a server that sends nothing for [`MAX_SILENCE`].
