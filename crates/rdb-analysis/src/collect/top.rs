@@ -188,12 +188,16 @@ impl TopKeys {
     pub(crate) fn observe(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let rank = self.rank.of(&key.measure);
         let limit = self.limit;
-        let is_listed = !self.is_db_known || key.measure.db <= self.max_db;
-        if !is_listed {
+        let list = match key.measure.data_type.built_in_index() {
+            Some(index) => &mut self.built_in[index],
+            // A type has a place of its own only if a key of it is listed.
+            None if self.is_db_known && key.measure.db > self.max_db => return Ok(()),
+            None => other_list(&mut self.others, key.measure.data_type),
+        };
+        if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
             return Ok(());
         }
-        let list = list_of(&mut self.built_in, &mut self.others, key.measure.data_type);
-        if list.keys.len() == limit && list.keys.peek().is_none_or(|worst| rank < worst.rank) {
+        if self.is_db_known && key.measure.db > self.max_db {
             return Ok(());
         }
         // A copy, so that the key itself need not be in memory to be skipped.
@@ -247,7 +251,10 @@ impl TopKeys {
     /// Offers a key that another list of this rank kept.
     pub(crate) fn insert(&mut self, measure: Measure, key: Vec<u8>, key_bytes: u64) {
         let limit = self.limit;
-        let list = list_of(&mut self.built_in, &mut self.others, measure.data_type);
+        let list = match measure.data_type.built_in_index() {
+            Some(index) => &mut self.built_in[index],
+            None => other_list(&mut self.others, measure.data_type),
+        };
         list.push(limit, TopKey { rank: self.rank.of(&measure), measure, key, key_bytes, source: 0 });
     }
 
@@ -269,16 +276,12 @@ impl TopKeys {
     }
 }
 
-#[inline(always)]
-fn list_of<'a>(
-    built_in: &'a mut [List; DataType::BUILT_IN.len()],
-    others: &'a mut Bounded<DataType, List, MAX_OTHER_TYPES>,
-    data_type: DataType,
-) -> &'a mut List {
-    match data_type.built_in_index() {
-        Some(index) => &mut built_in[index],
-        None if data_type == OTHER_MODULES => others.rest(),
-        None => others.value(data_type),
+/// The list of a type that only some servers have.
+#[cold]
+fn other_list(others: &mut Bounded<DataType, List, MAX_OTHER_TYPES>, data_type: DataType) -> &mut List {
+    match data_type {
+        OTHER_MODULES => others.rest(),
+        data_type => others.value(data_type),
     }
 }
 
