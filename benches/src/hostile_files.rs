@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-/// A file: what it is called, how to make it of about so many bytes, and how many are enough to show what it costs.
+/// A hostile file: its name, a length that is enough to show its cost, and how to make it.
 pub struct Hostile {
     /// What it is.
     pub name: &'static str,

@@ -41,7 +41,7 @@ impl Read for Steps<'_> {
     }
 }
 
-/// `file` as a stream, of which always so many bytes are said to be ready.
+/// `file` as a stream that always reports `ready_bytes` as ready.
 pub(crate) fn streamed(file: &[u8], step: usize, ready_bytes: Option<u64>, fails: bool) -> SourceData<'_> {
     SourceData::Reader {
         reader: Box::new(Steps { rest: file, step, fails }),
