@@ -8,13 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use rdb_parser::{ErrorKind, SliceInput, Window};
 
 use crate::collect::{Rank, Summary};
-use crate::facts::SourceFacts;
 use crate::measure::KeyView;
-use crate::memory::{Gauge, MemoryGauge, reconcile};
+use crate::measure::MemoryGauge;
+use crate::memory::{Gauge, reconcile};
+use crate::parallel::{BUFFERED_RANGE_BYTES, Collector, Cut, scan_split};
 use crate::report::{Report, SourceReport};
+use crate::scan::SourceFacts;
 use crate::scan::{Context, EachKey, ScanOptions, scan_source};
-use crate::source::{OpenSource, Origin, Progress, Source, SourceData, SourceError};
-use crate::split::{BUFFERED_RANGE_BYTES, Collector, Cut, scan_split};
+use crate::scan::{OpenSource, Origin, Progress, Source, SourceData, SourceError};
 
 /// Ranges of a length that the user sets that are scanned before they are put together.
 const RANGES_AT_A_TIME: usize = 64;

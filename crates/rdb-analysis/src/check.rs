@@ -9,9 +9,9 @@ use rdb_parser::{
     Visitor, Warning, Window,
 };
 
+use crate::scan::Trailing;
+use crate::scan::{Guard, Origin, Progress, Source, SourceData, SourceError};
 use crate::scan::{ScanOptions, is_lost};
-use crate::source::{Guard, Origin, Progress, Source, SourceData, SourceError};
-use crate::trailing::Trailing;
 
 /// Bytes of a key's name that a finding shows.
 const KEY_BYTES: usize = 128;

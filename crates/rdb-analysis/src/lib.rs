@@ -23,37 +23,28 @@
 )]
 
 mod analyze;
-mod assume;
 mod check;
 mod collect;
-mod encoding;
-mod facts;
-mod family;
-pub mod json;
 mod measure;
 mod memory;
-mod partial;
+mod parallel;
 mod report;
 mod rows;
 mod scan;
-mod source;
-mod split;
-mod trailing;
-mod warnings;
+mod server;
 
 pub use analyze::{Options, Outcome, analyze, for_each_key, thread_pool};
-pub use assume::{Assumptions, Limits, ServerVersion};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{ExpiryBucket, Group, Rank};
-pub use encoding::Encoding;
-pub use facts::{Coverage, SourceFacts};
-pub use family::Family;
-pub use measure::{DataType, KeyView, Measure};
-pub use memory::{Allocator, Expected, ExpectedError, MemoryModel, SourceMemory};
-pub use partial::{Partial, WireError};
-pub use report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
+pub use measure::{DataType, Encoding, KeyView, Measure};
+pub use memory::{Expected, ExpectedError, SourceMemory};
+pub use report::json;
+pub use report::{
+    DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Partial, Report, SourceReport, TypeGroup, WireError,
+};
 pub use rows::render_keys;
-pub use scan::ScanOptions;
-pub use source::{Guard, Loss, Note, OpenSource, Origin, Progress, Source, SourceData, SourceError};
-pub use trailing::TrailingKind;
-pub use warnings::{WarningExample, WarningGroup, WarningLog};
+pub use scan::{
+    Coverage, Guard, Loss, Note, OpenSource, Origin, Progress, ScanOptions, Source, SourceData, SourceError,
+    SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
+};
+pub use server::{Allocator, Assumptions, Family, Limits, MemoryModel, ServerVersion};

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 use rdb_parser::ErrorKind;
 
 use crate::analyze::scan_on_all_threads;
-use crate::facts::{Counts, SourceFacts};
 use crate::measure::KeyView;
+use crate::parallel::{Absorbed, Collector, Cut, Inherited, Part};
+use crate::scan::{Counts, SourceFacts};
+use crate::scan::{Progress, Source, SourceError};
 use crate::scan::{ScanOptions, Sink};
-use crate::source::{Progress, Source, SourceError};
-use crate::split::{Absorbed, Collector, Cut, Inherited, Part};
 
 /// Bytes that are collected before they are passed on.
 const BLOCK_BYTES: usize = 64 << 10;

@@ -11,7 +11,7 @@ use rdb_parser::ModuleId;
 use serde::{Deserialize, Serialize};
 
 use super::bounded::{Add, Bounded};
-use crate::encoding::Encoding;
+use crate::measure::Encoding;
 use crate::measure::{DataType, Measure};
 
 /// Databases with sums of their own: the smallest numbers. Real files have a handful; a hostile one must not

@@ -10,8 +10,8 @@ use rdb_parser::ErrorKind;
 
 use crate::analyze::Options;
 use crate::measure::KeyView;
+use crate::parallel::{Absorbed, Collector, Inherited, Part};
 use crate::scan::Sink;
-use crate::split::{Absorbed, Collector, Inherited, Part};
 
 pub(crate) use groups::{CellId, Groups};
 pub use groups::{ExpiryBucket, Group};

@@ -8,7 +8,7 @@ use rdb_parser::ErrorKind;
 use super::bounded::{Add, Bounded};
 use super::groups::{MAX_OTHER_TYPES, OTHER_MODULES};
 use crate::measure::{DataType, KeyView, Measure};
-use crate::split::Inherited;
+use crate::parallel::Inherited;
 
 /// Bytes of a key's name that are kept, of a type that every server has and of another one. Names may be as long as
 /// values, and there may be [`MAX_OTHER_TYPES`] lists of other types.

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::MemoryModel;
 use super::buckets::BucketTables;
 use super::dict::slots_for;
 use super::expected::{Expected, ExpectedError};
 use super::float::{double, rounded};
-use super::profile::{KeyCharge, Tables};
-use crate::assume::Rules;
 use crate::collect::Groups;
+use crate::server::MemoryModel;
+use crate::server::Rules;
+use crate::server::{KeyCharge, Tables};
 
 /// Entry of a key in a dictionary, and one without a value.
 const ENTRY_BYTES: u64 = 24;

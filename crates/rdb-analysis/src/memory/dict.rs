@@ -6,6 +6,7 @@
 //! buckets are empty, so the insertions are played through.
 
 use super::memo::Memo;
+use crate::server::Conversion;
 
 /// Slots of the smallest array.
 const MIN_SLOTS: u64 = 4;
@@ -36,19 +37,6 @@ pub(crate) fn slots_grown(elements: u64) -> u64 {
     let moved = elements - before - 1;
     let finished = moved >= before.saturating_mul(OCCUPIED_PERMILLE) / 1000;
     if finished { slots } else { slots + before }
-}
-
-/// How a collection that converts while it is loaded becomes a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Conversion {
-    /// A hash, at its first long pair, into a table that grows: Redis 6.2.
-    Hash6_2,
-    /// A hash, at its first long pair, into a table sized for what was packed: since 7.0.
-    Hash,
-    /// A hash with field expiry, before its first long pair.
-    HashExpiry,
-    /// A set, before its first member that is no integer, until 7.0.
-    Set,
 }
 
 /// What happens to a table in turn.

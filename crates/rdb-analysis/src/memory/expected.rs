@@ -4,10 +4,10 @@
 
 use serde::Serialize;
 
-use super::allocator::Allocator;
-use crate::encoding::Encoding;
-use crate::family::Family;
 use crate::measure::DataType;
+use crate::measure::Encoding;
+use crate::server::Allocator;
+use crate::server::Family;
 
 /// How far the memory of a key may be off.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

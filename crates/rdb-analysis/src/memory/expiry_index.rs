@@ -2,10 +2,10 @@
 //!
 //! The sizes were fitted to answers of servers, not derived: within 3 % of the key.
 
-use super::allocator::Allocator;
 use super::buckets::BucketTables;
 use super::rax::Rax;
 use super::sizes::Sizes;
+use crate::server::Allocator;
 
 /// Fields in a vector; with more there are windows of time.
 const MAX_VECTOR: u64 = 127;

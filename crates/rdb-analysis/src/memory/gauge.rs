@@ -3,19 +3,18 @@
 use rdb_parser::{Layout, Packed, RdbString, Role, Score, StreamId, ValueType, Visitor};
 
 use super::buckets::BucketTables;
-use super::dict::{Conversion, DictSimulator, slots_for, slots_grown};
+use super::dict::{DictSimulator, slots_for, slots_grown};
 use super::expiry_index::ExpiryIndex;
 use super::float::{averaged, double, rounded};
+use super::key_costs::KeyCosts;
 use super::packed::PackedLength;
-use super::profile::{Fields, Skiplist, Tables};
 use super::rax::Rax;
 use super::sizes::Sizes;
 use super::skiplist::{self, Nodes, PARTS};
-use super::string::{Key, KeyCosts, embedded_bytes};
 use super::value::{Value, Watched};
-use crate::assume::Rules;
-use crate::encoding::{Encoding, Facts};
-use crate::measure::DataType;
+use crate::measure::MemoryGauge;
+use crate::measure::{DataType, Encoding, Facts};
+use crate::server::{Conversion, Fields, Key, Rules, Skiplist, Tables, embedded_bytes};
 
 /// Bytes of an array's slot.
 const SLOT: u64 = 8;
@@ -39,32 +38,6 @@ const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
 
 /// What is gained by turning a ziplist into a listpack: the difference of their headers.
 const ZIPLIST_EXCESS: u64 = 4;
-
-/// Finds the memory of keys, or does not care.
-pub(crate) trait MemoryGauge: Visitor + Clone + Sync {
-    /// Whether it is a model.
-    const IS_MODEL: bool;
-
-    /// A gauge for the given rules.
-    fn new(rules: &Rules) -> Self;
-
-    /// The memory of the key whose value was just passed over. `None`: not modelled.
-    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64>;
-
-    /// The value of the next key will not be shown.
-    fn forget(&mut self) {}
-}
-
-/// Does not care.
-impl MemoryGauge for () {
-    const IS_MODEL: bool = false;
-
-    fn new(_: &Rules) -> Self {}
-
-    fn memory_bytes(&mut self, _: Encoding, _: Facts) -> Option<u64> {
-        None
-    }
-}
 
 /// The model of one server's memory.
 #[derive(Clone, Debug)]

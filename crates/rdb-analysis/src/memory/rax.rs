@@ -116,9 +116,9 @@ impl<const LEN: usize> Rax<LEN> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::Family;
-    use crate::memory::allocator::Allocator;
-    use crate::memory::profile::Profile;
+    use crate::server::Allocator;
+    use crate::server::Family;
+    use crate::server::Profile;
 
     fn sizes() -> Sizes {
         Sizes::new(Profile::of(Family::Valkey9, None), Allocator::JemallocQ8)

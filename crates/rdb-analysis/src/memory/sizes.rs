@@ -1,31 +1,13 @@
 //! Sizes of the servers' strings, by length.
 
-use super::allocator::Allocator;
-use super::profile::{Profile, StringHeaders};
+use crate::server::Allocator;
+use crate::server::{Profile, StringHeaders};
 
 /// Lengths below this are looked up: almost all elements there are.
 const TABLED: usize = 512;
 
 /// A field's expiry and the flags of its string, where they are in front of it.
 const FIELD_EXPIRY_BYTES: u64 = 18;
-
-impl StringHeaders {
-    /// The header of a string that is an allocation of its own. An empty one is given room to grow.
-    fn separate(self, len: u64) -> u64 {
-        if len == 0 { 3 } else { self.embedded(len) }
-    }
-
-    /// The header of a string inside something else.
-    fn embedded(self, len: u64) -> u64 {
-        match len {
-            0..32 => 1,
-            _ if len <= self.max_with_3 => 3,
-            _ if len <= self.max_with_5 => 5,
-            _ if len < 1 << 32 => 9,
-            _ => 17,
-        }
-    }
-}
 
 /// Bytes of strings in a server, by their length.
 #[derive(Clone, Debug)]
@@ -89,18 +71,13 @@ impl Sizes {
     /// A string inside an allocation, unrounded: header, bytes and terminator.
     #[inline]
     pub(crate) fn embedded(&self, len: u64) -> u64 {
-        embedded(self.headers, len)
+        self.headers.embedded_bytes(len)
     }
 
     /// The same where the header must be able to hold flags, so that it is at least 3.
     pub(crate) fn embedded_with_flags(&self, len: u64) -> u64 {
         self.headers.embedded(len).max(3).saturating_add(len).saturating_add(1)
     }
-}
-
-/// As [`Sizes::embedded`].
-pub(crate) fn embedded(headers: StringHeaders, len: u64) -> u64 {
-    headers.embedded(len).saturating_add(len).saturating_add(1)
 }
 
 /// As [`Sizes::string`].
@@ -126,7 +103,7 @@ fn look_up(table: &[u16; TABLED], len: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::Family;
+    use crate::server::Family;
     use proptest::prelude::*;
 
     fn sizes(family: Family) -> Sizes {

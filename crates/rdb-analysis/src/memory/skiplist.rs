@@ -3,10 +3,10 @@
 //! Every node has a random number of levels, a quarter of those of one level having the next. It is drawn
 //! anew with every load, so that the expectation is the best that can be said.
 
-use super::allocator::Allocator;
 use super::float::double;
-use super::profile::Skiplist;
 use super::sizes::Sizes;
+use crate::server::Allocator;
+use crate::server::Skiplist;
 
 /// Most levels of a node.
 const MAX_LEVELS: u64 = 32;

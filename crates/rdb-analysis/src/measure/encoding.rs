@@ -10,10 +10,8 @@ use std::fmt;
 use rdb_parser::{Layout, Outline, Packed, ValueType};
 use serde::{Serialize, Serializer};
 
-use crate::assume::Rules;
-use crate::family::Family;
-use crate::measure::DataType;
-use crate::memory::{Key, embedded_bytes};
+use super::data_type::DataType;
+use crate::server::{Family, Key, Rules, embedded_bytes};
 
 /// `list-max-ziplist-entries` and `list-max-ziplist-value`, until 3.0.
 const MAX_LIST_ZIPLIST_ENTRIES: u64 = 512;

@@ -15,12 +15,12 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
+use super::contents::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
 use crate::collect::Group;
 use crate::measure::{DataType, Measure};
 use crate::memory::SourceMemoryJson;
-use crate::report::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
-use crate::trailing::TrailingKind;
-use crate::warnings::WarningGroup;
+use crate::scan::TrailingKind;
+use crate::scan::WarningGroup;
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;

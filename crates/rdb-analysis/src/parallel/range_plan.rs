@@ -1,6 +1,6 @@
 //! How a file is cut into ranges, and whether it is.
 
-use crate::facts::Counts;
+use crate::scan::Counts;
 
 /// Bytes read before the rest is split: enough to know who wrote the file.
 pub(super) const PRELUDE_BYTES: u64 = 64 << 10;

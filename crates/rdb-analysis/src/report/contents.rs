@@ -6,10 +6,10 @@ use rdb_parser::Checksum;
 use serde::Serialize;
 
 use crate::collect::{ExpiryBucket, Group, Rank, Summary};
-use crate::encoding::Encoding;
-use crate::facts::SourceFacts;
+use crate::measure::Encoding;
 use crate::measure::{DataType, Measure};
 use crate::memory::SourceMemory;
+use crate::scan::SourceFacts;
 
 /// What the keys of all sources come to.
 #[derive(Debug)]

@@ -5,8 +5,7 @@
 //! and what it calls) and compared with the answers of running servers; `docs/memory-model.md` has the
 //! formulas they go into, and how well each was met.
 
-use super::dict::Conversion;
-use crate::family::Family;
+use super::family::Family;
 
 /// The constants of a family of servers.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +70,29 @@ pub(crate) struct StringHeaders {
     pub(crate) max_with_5: u64,
 }
 
+impl StringHeaders {
+    /// The header of a string that is an allocation of its own. An empty one is given room to grow.
+    pub(crate) fn separate(self, len: u64) -> u64 {
+        if len == 0 { 3 } else { self.embedded(len) }
+    }
+
+    /// The header of a string inside something else.
+    pub(crate) fn embedded(self, len: u64) -> u64 {
+        match len {
+            0..32 => 1,
+            _ if len <= self.max_with_3 => 3,
+            _ if len <= self.max_with_5 => 5,
+            _ if len < 1 << 32 => 9,
+            _ => 17,
+        }
+    }
+
+    /// A string inside something else: header, bytes and terminator.
+    pub(crate) fn embedded_bytes(self, len: u64) -> u64 {
+        self.embedded(len).saturating_add(len).saturating_add(1)
+    }
+}
+
 /// How sets, sorted sets and hashes are held once they are not packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tables {
@@ -94,6 +116,19 @@ pub(crate) enum Tables {
         /// Charged with a hash besides.
         hash: u64,
     },
+}
+
+/// How a collection that converts while it is loaded becomes a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Conversion {
+    /// A hash, at its first long pair, into a table that grows: Redis 6.2.
+    Hash6_2,
+    /// A hash, at its first long pair, into a table sized for what was packed: since 7.0.
+    Hash,
+    /// A hash with field expiry, before its first long pair.
+    HashExpiry,
+    /// A set, before its first member that is no integer, until 7.0.
+    Set,
 }
 
 /// How a hash that is not packed holds its fields.

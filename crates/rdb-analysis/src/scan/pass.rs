@@ -8,12 +8,12 @@ use rdb_parser::{
     Warning, Window,
 };
 
-use crate::assume::{Assumptions, Rules};
-use crate::facts::{Counts, Coverage, Learned, SourceFacts};
+use super::facts::{Counts, Coverage, Learned, SourceFacts};
+use super::source::{Guard, Progress, Source, SourceData};
+use super::trailing::Trailing;
+use crate::measure::MemoryGauge;
 use crate::measure::{KeyView, Measurer};
-use crate::memory::MemoryGauge;
-use crate::source::{Guard, Progress, Source, SourceData};
-use crate::trailing::Trailing;
+use crate::server::{Assumptions, Rules};
 
 /// Bytes between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -126,7 +126,7 @@ impl ScanOptions {
 ///
 /// What it carries from one record to the next is in its [`Learned`] and in the [state](State) of its parser,
 /// together [`Carried`]; what it counts is in its [`Counts`]. Both are all that matters where a source is scanned in
-/// ranges: see [`split`](crate::split).
+/// ranges: see [`split`](crate::parallel).
 pub(crate) struct Pass<M> {
     pub(crate) learned: Learned,
     pub(crate) counts: Counts,
@@ -155,7 +155,7 @@ pub(crate) struct Carried {
 
 impl Carried {
     /// Whether records are read and measured the same way with both. The database and slot of keys may differ: a
-    /// [collector](crate::split::Collector) corrects them.
+    /// [collector](crate::parallel::Collector) corrects them.
     pub(crate) fn reads_like(&self, other: &Self) -> bool {
         let mut parser = self.parser;
         (parser.db, parser.slot) = (other.parser.db, other.parser.slot);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use rdb_parser::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::trailing::TrailingKind;
+use super::trailing::TrailingKind;
 
 /// The bytes of one RDB file and what is known of it from outside.
 #[derive(Debug)]

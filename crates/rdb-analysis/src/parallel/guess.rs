@@ -10,9 +10,9 @@ use rdb_parser::{
 };
 
 use super::Part;
-use crate::facts::Counts;
 use crate::measure::KeyView;
-use crate::memory::MemoryGauge;
+use crate::measure::MemoryGauge;
+use crate::scan::Counts;
 use crate::scan::{Carried, Context, Halt, Pass, Reported, Sink};
 
 /// Names after which it is known what names look like.

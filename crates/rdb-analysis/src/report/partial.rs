@@ -1,16 +1,12 @@
 //! What one source comes to, to be joined with others: here, or on another machine.
 
-mod wire;
-
 use std::sync::atomic::AtomicBool;
 
-pub use wire::WireError;
-
+use super::contents::{Report, SourceReport};
 use crate::analyze::{Options, summarize};
 use crate::collect::Summary;
-use crate::facts::SourceFacts;
-use crate::report::{Report, SourceReport};
-use crate::source::{Progress, Source, SourceError};
+use crate::scan::SourceFacts;
+use crate::scan::{Progress, Source, SourceError};
 
 /// The analysis of one source.
 ///

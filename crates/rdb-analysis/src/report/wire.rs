@@ -6,18 +6,18 @@ use base64::engine::general_purpose::STANDARD;
 use rdb_parser::{Checksum, Dialect, Flavour, Header, ModuleId, Warning};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Partial;
+use super::contents::SourceReport;
+use super::partial::Partial;
 use crate::analyze::Options;
-use crate::assume::Rules;
 use crate::collect::{CellId, Group, Groups, Summary, TopKeys};
-use crate::encoding::Encoding;
-use crate::facts::{Coverage, SourceFacts};
+use crate::measure::Encoding;
 use crate::measure::{DataType, Measure};
 use crate::memory::reconcile;
-use crate::report::SourceReport;
-use crate::source::Note;
-use crate::trailing::TrailingKind;
-use crate::warnings::{WarningExample, WarningGroup, WarningLog};
+use crate::scan::Note;
+use crate::scan::TrailingKind;
+use crate::scan::{Coverage, SourceFacts};
+use crate::scan::{WarningExample, WarningGroup, WarningLog};
+use crate::server::Rules;
 
 /// Increment on every change of the fields or their meaning.
 const VERSION: u32 = 2;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdb_parser::{Checksum, Error, ErrorKind, Flavour, Header, RdbString};
 
-use crate::assume::Rules;
-use crate::memory::MemoryModel;
-use crate::source::{Guard, Note, Origin};
-use crate::trailing::TrailingKind;
-use crate::warnings::WarningLog;
+use super::source::{Guard, Note, Origin};
+use super::trailing::TrailingKind;
+use super::warnings::WarningLog;
+use crate::server::MemoryModel;
+use crate::server::Rules;
 
 /// Longest version of a server that is kept, in bytes.
 const MAX_VERSION_BYTES: usize = 64;

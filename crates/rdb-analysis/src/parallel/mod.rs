@@ -26,8 +26,8 @@
 //! byte is scanned at most twice: by a range, and by the stitch if that range is not used. Ranges that wait for
 //! the stitch hold a bounded part each ([`Part::has_refused`]).
 
-mod cut;
 mod guess;
+mod range_plan;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -35,13 +35,13 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 use rdb_parser::{Ahead, Error, Parser, State};
 
-pub(crate) use cut::{BUFFERED_RANGE_BYTES, Cut};
+pub(crate) use range_plan::{BUFFERED_RANGE_BYTES, Cut};
 
-use crate::facts::{Counts, SourceFacts};
-use crate::memory::MemoryGauge;
+use crate::measure::MemoryGauge;
 use crate::scan::{Carried, Context, Halt, Pass, Sink};
-use cut::{PRELUDE_BYTES, Pause};
+use crate::scan::{Counts, SourceFacts};
 use guess::{Guess, INHERITED_SLOT, NameShape, RangeScan, WATCHED_NAMES, Watching};
+use range_plan::{PRELUDE_BYTES, Pause};
 
 /// What becomes of keys that are scanned in parts.
 pub(crate) trait Collector: Sink {

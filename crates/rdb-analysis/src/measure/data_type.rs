@@ -1,0 +1,136 @@
+//! Types of keys.
+
+use std::fmt;
+
+use rdb_parser::{Layout, ModuleId, ValueType};
+use serde::{Serialize, Serializer};
+
+/// The type of a key, as `TYPE` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DataType {
+    /// `string`
+    String,
+    /// `list`
+    List,
+    /// `set`
+    Set,
+    /// `zset`
+    Zset,
+    /// `hash`
+    Hash,
+    /// `stream`
+    Stream,
+    /// `array`: a sparse array of Redis 8.8
+    Array,
+    /// `json`: of Dragonfly; the JSON of Redis is a module's
+    Json,
+    /// `bloom`: a Bloom filter of Dragonfly
+    Bloom,
+    /// `cuckoo`: a cuckoo filter of Dragonfly
+    Cuckoo,
+    /// `cms`: a count-min sketch of Dragonfly
+    CountMin,
+    /// `topk`: the most frequent items, of Dragonfly
+    TopK,
+    /// `gcra`: a rate limiter of Redis
+    Gcra,
+    /// `cron`: a scheduled script of KeyDB
+    Cron,
+    /// The type of a module, without the version of its encoding.
+    Module(ModuleId),
+}
+
+impl DataType {
+    /// The types every server has, in the order of reports.
+    pub const BUILT_IN: [Self; 6] =
+        [Self::String, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream];
+
+    /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for one that only some servers have.
+    #[inline(always)]
+    pub(crate) fn built_in_index(self) -> Option<usize> {
+        Some(match self {
+            Self::String => 0,
+            Self::List => 1,
+            Self::Set => 2,
+            Self::Zset => 3,
+            Self::Hash => 4,
+            Self::Stream => 5,
+            _ => return None,
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn of(value_type: ValueType, layout: &Layout) -> Self {
+        match (layout, value_type) {
+            (Layout::Module(id), _) => Self::Module(id.without_version()),
+            (_, ValueType::String) => Self::String,
+            (
+                _,
+                ValueType::List
+                | ValueType::ListZiplist
+                | ValueType::ListQuicklist
+                | ValueType::ListQuicklist2,
+            ) => Self::List,
+            (
+                _,
+                ValueType::Set
+                | ValueType::SetIntset
+                | ValueType::SetListpack
+                | ValueType::SetExpiryDragonfly,
+            ) => Self::Set,
+            (
+                _,
+                ValueType::ZsetText
+                | ValueType::ZsetBinary
+                | ValueType::ZsetZiplist
+                | ValueType::ZsetListpack,
+            ) => Self::Zset,
+            (Layout::Stream(_), _) => Self::Stream,
+            (_, rare) => Self::of_rare(rare),
+        }
+    }
+
+    #[cold]
+    fn of_rare(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Array => Self::Array,
+            ValueType::Json => Self::Json,
+            ValueType::Bloom | ValueType::BloomChunked => Self::Bloom,
+            ValueType::Cuckoo => Self::Cuckoo,
+            ValueType::CountMin => Self::CountMin,
+            ValueType::TopK => Self::TopK,
+            ValueType::Gcra => Self::Gcra,
+            ValueType::Cron => Self::Cron,
+            _ => Self::Hash,
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Zset => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Array => "array",
+            Self::Json => "json",
+            Self::Bloom => "bloom",
+            Self::Cuckoo => "cuckoo",
+            Self::CountMin => "cms",
+            Self::TopK => "topk",
+            Self::Gcra => "gcra",
+            Self::Cron => "cron",
+            Self::Module(id) => return f.pad(&id.to_string()),
+        })
+    }
+}
+
+impl Serialize for DataType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,195 @@
+//! Measures keys as the parser skips their values.
+
+use rdb_parser::{Entry, RdbString, Role, Score, StreamId, ValueType, Visitor};
+
+use super::data_type::DataType;
+use super::encoding::{Encoding, Facts};
+use super::key::Measure;
+use crate::server::Rules;
+
+/// Finds the memory of keys, or does not care.
+pub(crate) trait MemoryGauge: Visitor + Clone + Sync {
+    /// Whether it is a model.
+    const IS_MODEL: bool;
+
+    /// A gauge for the given rules.
+    fn new(rules: &Rules) -> Self;
+
+    /// The memory of the key whose value was just passed over. `None`: not modelled.
+    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64>;
+
+    /// The value of the next key will not be shown.
+    fn forget(&mut self) {}
+}
+
+/// Does not care.
+impl MemoryGauge for () {
+    const IS_MODEL: bool = false;
+
+    fn new(_: &Rules) -> Self {}
+
+    fn memory_bytes(&mut self, _: Encoding, _: Facts) -> Option<u64> {
+        None
+    }
+}
+
+/// Looks at values as the parser passes over them, and measures keys from that. `M` is the memory model,
+/// or `()` for none.
+#[derive(Clone, Debug)]
+pub(crate) struct Measurer<M> {
+    rules: Rules,
+    memory: M,
+    deep: bool,
+    /// Whether every string of the value so far is an integer; kept for strings and sets, whose
+    /// encoding depends on it.
+    all_integers: bool,
+    watch_integers: bool,
+    /// Models of other rules that applied before, of which there are as many as servers differ. A file may change
+    /// the rules with every record, and a model takes longer to make than a record to read.
+    earlier: Vec<(Rules, M)>,
+}
+
+impl<M: MemoryGauge> Measurer<M> {
+    pub(crate) fn new(rules: Rules, deep: bool) -> Self {
+        let memory = M::new(&rules);
+        Self { rules, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
+    }
+
+    /// A measurer of another part of the source, with the same rules.
+    pub(crate) fn for_part(&self) -> Self {
+        Self { rules: self.rules, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
+    }
+
+    /// The rules that apply.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Applies `rules` to the keys that follow.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        if rules != self.rules {
+            let known = self.earlier.iter().position(|(earlier, _)| *earlier == rules);
+            let memory = match known {
+                Some(index) => self.earlier.swap_remove(index).1,
+                None => M::new(&rules),
+            };
+            let earlier = std::mem::replace(&mut self.memory, memory);
+            self.earlier.push((self.rules, earlier));
+            self.forget();
+        }
+        self.rules = rules;
+    }
+
+    /// Nothing of the next entry's value was shown. What is left may be of one that was damaged.
+    pub(crate) fn forget(&mut self) {
+        self.memory.forget();
+        self.all_integers = false;
+    }
+
+    /// The measure of the entry whose value was just passed over.
+    #[inline(always)]
+    pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
+        let outline = &entry.outline;
+        let data_type = DataType::of(entry.value_type, &outline.layout);
+        let facts = Facts {
+            data_type,
+            value_type: entry.value_type,
+            outline: *outline,
+            all_integers: self.all_integers,
+            key_bytes: entry.key.decoded_len(),
+            has_expiry: entry.meta.expires_at_ms.is_some(),
+        };
+        let encoding = Encoding::after_loading(&self.rules, facts);
+        let memory_bytes = self.memory.memory_bytes(encoding, facts);
+        let memory_is_modelled = memory_bytes.is_some();
+        let memory_bytes = memory_bytes.or(M::IS_MODEL.then_some(entry.rdb_bytes));
+        Measure {
+            db: entry.db,
+            data_type,
+            encoding,
+            elements: outline.elements,
+            value_bytes: outline.value_bytes,
+            rdb_bytes: entry.rdb_bytes,
+            memory_bytes,
+            memory_is_modelled,
+            largest_element_bytes: outline.largest_element_bytes,
+            expires_at_ms: entry.meta.expires_at_ms,
+            idle_seconds: entry.meta.idle_seconds,
+            freq: entry.meta.freq,
+            slot: entry.meta.slot,
+            offset: entry.span.start,
+        }
+    }
+}
+
+impl<M: MemoryGauge> Visitor for Measurer<M> {
+    #[inline]
+    fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
+        self.memory.begin(value_type, elements);
+        self.watch_integers = match value_type {
+            ValueType::String => true,
+            ValueType::Set => elements.is_some_and(|n| n <= self.rules.limits.set_max_intset_entries),
+            _ => false,
+        };
+        self.all_integers = self.watch_integers;
+    }
+
+    #[inline]
+    fn string(&mut self, role: Role, string: RdbString<'_>) {
+        self.memory.string(role, string);
+        if matches!(role, Role::Whole | Role::Member) && self.watch_integers && !string.is_canonical_integer()
+        {
+            self.all_integers = false;
+            self.watch_integers = false;
+        }
+    }
+
+    #[inline]
+    fn wants_strings(&self) -> bool {
+        self.watch_integers || self.memory.wants_strings()
+    }
+
+    #[inline]
+    fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
+        self.memory.lengths(roles, lengths);
+    }
+
+    #[inline]
+    fn score(&mut self, score: Score<'_>) {
+        self.memory.score(score);
+    }
+
+    #[inline]
+    fn field_expiry(&mut self, expiry: Option<u64>) {
+        self.memory.field_expiry(expiry);
+    }
+
+    fn list_node(&mut self, packed: bool, bytes: u64) {
+        self.memory.list_node(packed, bytes);
+    }
+
+    fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
+        self.memory.stream_node(id, listpack_bytes);
+    }
+
+    fn stream_group(&mut self, name_bytes: u64) {
+        self.memory.stream_group(name_bytes);
+    }
+
+    fn stream_consumer(&mut self, name_bytes: u64) {
+        self.memory.stream_consumer(name_bytes);
+    }
+
+    #[inline]
+    fn stream_pending(&mut self, id: &StreamId) {
+        self.memory.stream_pending(id);
+    }
+
+    fn wants_pending(&self) -> bool {
+        self.memory.wants_pending()
+    }
+
+    fn wants_packed(&self) -> bool {
+        self.deep
+    }
+}

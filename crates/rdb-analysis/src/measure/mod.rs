@@ -1,0 +1,12 @@
+//! What one key costs.
+
+mod data_type;
+mod encoding;
+mod key;
+mod measurer;
+
+pub use data_type::DataType;
+pub use encoding::Encoding;
+pub(crate) use encoding::Facts;
+pub use key::{KeyView, Measure};
+pub(crate) use measurer::{Measurer, MemoryGauge};

@@ -1,0 +1,71 @@
+//! Limits of a server's configuration.
+
+/// Limits of a server's configuration that decide how it holds a value after loading. Each is named after
+/// its directive in `redis.conf`; the defaults are the servers' own.
+///
+/// Until 6.2 the directives for hashes and sorted sets had `ziplist` in their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Limits {
+    /// `hash-max-listpack-entries`
+    pub hash_max_listpack_entries: u64,
+    /// `hash-max-listpack-value`, in bytes
+    pub hash_max_listpack_value: u64,
+    /// `set-max-intset-entries`
+    pub set_max_intset_entries: u64,
+    /// `set-max-listpack-entries`, since 7.2
+    pub set_max_listpack_entries: u64,
+    /// `set-max-listpack-value`, in bytes, since 7.2
+    pub set_max_listpack_value: u64,
+    /// `zset-max-listpack-entries`
+    pub zset_max_listpack_entries: u64,
+    /// `zset-max-listpack-value`, in bytes
+    pub zset_max_listpack_value: u64,
+    /// `list-max-listpack-size`: items in a node, or from -1 to -5 for nodes of 4 KiB to 64 KiB
+    pub list_max_listpack_size: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            list_max_listpack_size: -2,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a list's node may have so many bytes and items.
+    ///
+    /// Source: `quicklistNodeExceedsLimit` in `quicklist.c`.
+    pub(crate) fn list_node_fits(&self, bytes: u64, items: u64) -> bool {
+        match u64::try_from(self.list_max_listpack_size) {
+            // 0 means 1.
+            Ok(max_items) => items <= max_items.max(1) && bytes <= 8 << 10,
+            Err(_) => bytes <= 2 << (10 + self.list_max_listpack_size.unsigned_abs().min(5)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_lists_node_has_two_forms() {
+        let limits = |list_max_listpack_size| Limits { list_max_listpack_size, ..Limits::default() };
+        assert!(limits(-2).list_node_fits(8192, 1 << 20));
+        assert!(!limits(-2).list_node_fits(8193, 1));
+        assert!(limits(-1).list_node_fits(4096, 1) && !limits(-1).list_node_fits(4097, 1));
+        assert!(limits(-5).list_node_fits(65_536, 1) && !limits(-9).list_node_fits(65_537, 1));
+        assert!(limits(10).list_node_fits(100, 10) && !limits(10).list_node_fits(100, 11));
+        assert!(limits(0).list_node_fits(100, 1) && !limits(i64::MAX).list_node_fits(8193, 1));
+        assert!(limits(i64::MIN).list_node_fits(65_536, 1));
+    }
+}

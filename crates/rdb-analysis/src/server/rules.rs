@@ -1,0 +1,146 @@
+//! What a file does not tell and a user may: the server, its allocator, its configuration.
+
+use rdb_parser::{Flavour, Header};
+
+use super::allocator::Allocator;
+use super::family::Family;
+use super::limits::Limits;
+use super::profile::Profile;
+use super::version::{ServerVersion, note, numbers};
+
+/// What is assumed of the server where the file does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Assumptions {
+    /// The server, instead of the one the file names.
+    pub server: Option<ServerVersion>,
+    /// Its allocator.
+    pub allocator: Allocator,
+    /// Its configuration.
+    pub limits: Limits,
+}
+
+/// Whose memory is modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryModel {
+    /// The servers it is made for.
+    pub name: &'static str,
+    /// The allocator assumed.
+    pub allocator: Allocator,
+    /// How well it stands for the server that wrote the file, if that is another one.
+    pub note: Option<&'static str>,
+}
+
+/// What decides how a server holds a value: settled once per file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) family: Family,
+    pub(crate) profile: &'static Profile,
+    pub(crate) allocator: Allocator,
+    pub(crate) limits: Limits,
+    /// How well the family stands for the server, if it is not one of it.
+    note: Option<&'static str>,
+}
+
+/// Rules are equal if they give the same results; the note is ignored.
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        self.family == other.family
+            && std::ptr::eq(self.profile, other.profile)
+            && self.allocator == other.allocator
+            && self.limits == other.limits
+    }
+}
+
+impl Eq for Rules {}
+
+impl Rules {
+    /// The rules for a file that begins with `header` and states so much about its server.
+    pub(crate) fn new(
+        assumptions: &Assumptions,
+        header: Header,
+        flavour: Flavour,
+        version: Option<&str>,
+    ) -> Self {
+        let (flavour, version) = match &assumptions.server {
+            Some(server) => (server.flavour.unwrap_or(flavour), Some(server.version.as_str())),
+            None => (flavour, version),
+        };
+        let family = version.and_then(|version| Family::from_version(flavour, version));
+        let numbers = version.filter(|_| family.is_some()).map(numbers);
+        let patch = numbers.and_then(|[_, _, patch]| patch);
+        let note = match numbers {
+            Some(numbers) => note(flavour, numbers),
+            None => Some("the file does not state the server's version; chosen by the version of its format"),
+        };
+        let family = family.unwrap_or_else(|| Family::from_header(header));
+        Self {
+            family,
+            profile: Profile::of(family, patch),
+            allocator: assumptions.allocator,
+            limits: assumptions.limits,
+            note,
+        }
+    }
+
+    /// What a report says of them.
+    pub(crate) fn model(&self) -> MemoryModel {
+        MemoryModel { name: self.profile.name, allocator: self.allocator, note: self.note }
+    }
+
+    /// The same for the family that the memory model stands for.
+    pub(crate) fn modelled(&self) -> Self {
+        Self { family: self.profile.family, ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdb_parser::Dialect;
+
+    const HEADER: Header = Header { dialect: Dialect::Redis, version: 11 };
+
+    fn model(assumed: Option<&str>, flavour: Flavour, stated: Option<&str>) -> MemoryModel {
+        let server = assumed.map(|text| text.parse().expect("valid"));
+        let assumptions = Assumptions { server, ..Assumptions::default() };
+        Rules::new(&assumptions, HEADER, flavour, stated).model()
+    }
+
+    #[test]
+    fn the_file_names_its_model_unless_the_user_does() {
+        assert_eq!(model(None, Flavour::Redis, Some("7.0.15")).name, "Redis 7.0");
+        assert_eq!(model(None, Flavour::Redis, None).name, "Redis 7.2");
+        assert!(model(None, Flavour::Redis, None).note.is_some());
+        assert_eq!(model(Some("8.2"), Flavour::Redis, Some("7.0.15")).name, "Redis 8.2");
+        assert_eq!(model(Some("8.1.2"), Flavour::Valkey, Some("9.1.0")).name, "Valkey 8.1");
+        assert_eq!(model(Some("valkey-9.1"), Flavour::Redis, Some("7.0.15")).name, "Valkey 9");
+        assert_eq!(model(Some("redis 6.2.5"), Flavour::Valkey, Some("8.0.1")).name, "Redis 6.2");
+    }
+
+    #[test]
+    fn a_model_that_stands_for_another_server_says_so() {
+        for (flavour, version) in [
+            (Flavour::KeyDb, "6.3.4"),
+            (Flavour::Dragonfly, "6.2.11"),
+            (Flavour::Redis, "4.0.14"),
+            (Flavour::Redis, "8.0.1"),
+            (Flavour::Redis, "8.4.0"),
+            (Flavour::Redis, "255.255.255"),
+            (Flavour::Valkey, "7.2.5"),
+            (Flavour::Valkey, "9.0.0"),
+        ] {
+            assert!(model(None, flavour, Some(version)).note.is_some(), "{version}");
+        }
+        for (flavour, version) in [
+            (Flavour::Redis, "6.2.14"),
+            (Flavour::Redis, "7.0.15"),
+            (Flavour::Redis, "8.2.3"),
+            (Flavour::Valkey, "8.1.8"),
+            (Flavour::Valkey, "9.1.2"),
+        ] {
+            assert_eq!(model(None, flavour, Some(version)).note, None, "{version}");
+        }
+    }
+}

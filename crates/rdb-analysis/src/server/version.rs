@@ -1,0 +1,73 @@
+//! A server and its version, as a user states them.
+
+use std::str::FromStr;
+
+use rdb_parser::Flavour;
+
+use super::family::Family;
+
+/// A server and its version, as a user names it: `7.2.6`, `redis-7.2`, `valkey-8.1.3`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServerVersion {
+    /// `None`: that of the file.
+    pub(super) flavour: Option<Flavour>,
+    pub(super) version: String,
+}
+
+impl FromStr for ServerVersion {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (flavour, version) = match text.split_once(['-', ' ']) {
+            Some((name, version)) if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+                let named = [Flavour::Redis, Flavour::Valkey, Flavour::KeyDb, Flavour::Dragonfly]
+                    .into_iter()
+                    .find(|flavour| flavour.name() == name);
+                (Some(named.ok_or("expected redis-, valkey-, keydb- or dragonfly- and a version")?), version)
+            }
+            _ => (None, text),
+        };
+        match Family::from_version(Flavour::Redis, version) {
+            Some(_) => Ok(Self { flavour, version: version.to_owned() }),
+            None => Err("expected a version such as 7.2.6 or valkey-8.1"),
+        }
+    }
+}
+
+/// Major, minor and patch of a version.
+pub(super) fn numbers(version: &str) -> [Option<u32>; 3] {
+    let mut numbers = version.split(['.', '-', '+']).map(|number| number.parse().ok());
+    std::array::from_fn(|_| numbers.next().flatten())
+}
+
+/// Where a model stands for a server that it was not made for.
+pub(super) fn note(flavour: Flavour, [major, minor, _]: [Option<u32>; 3]) -> Option<&'static str> {
+    let (major, minor) = (major.unwrap_or(0), minor.unwrap_or(0));
+    match (flavour, major, minor) {
+        (Flavour::Dragonfly, ..) => {
+            Some("Dragonfly holds values in its own way; this is what a Redis would take, a rough guide only")
+        }
+        (Flavour::KeyDb, ..) => Some("KeyDB is taken as the Redis that it comes from; not measured"),
+        (Flavour::Valkey, ..8, _) => Some("Valkey 7.2 is taken as Redis 7.2; not measured"),
+        (Flavour::Valkey, 8, 0..=1) | (Flavour::Valkey, 9, 1) => None,
+        (Flavour::Valkey, ..) => Some("taken as the nearest version of Valkey; not measured"),
+        (_, ..6, _) | (_, 6, 0..=1) => Some("versions before 6.2 are taken as 6.2; not measured"),
+        (_, 8, 0..=1) => Some("8.0 is taken as 7.4, whose accounting it has; not measured"),
+        (_, 8, 4..) | (_, 9.., _) => {
+            Some("extrapolated: since 8.4 hashes are held in another way that is not measured yet")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_name_and_numbers() {
+        for wrong in ["", "seven", "redis", "redis-", "memcached-1.6", "valkey-x"] {
+            assert!(wrong.parse::<ServerVersion>().is_err(), "{wrong}");
+        }
+    }
+}
