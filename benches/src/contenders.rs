@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use rdb_analysis::{Options, Origin, Rank, Source, SourceData, SourceReport, analyze};
+use rdb_analysis::{Rank, ReportCollector, ScanOptions, Source, SourceData, SourceReport, analyze};
 use rdb_source::{Data, IoMode};
 
 use crate::floor;
@@ -80,34 +80,22 @@ fn scan(
     memory: bool,
 ) -> anyhow::Result<Option<u64>> {
     let mut opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
-    let source = Source {
-        path: path.display().to_string(),
-        shard: None,
-        fallback_time_ms: 0,
-        data: match &mut opened.data {
-            Data::Mapped(mapping) => SourceData::Bytes(mapping),
-            Data::Stream { reader, length, ready_bytes } => SourceData::Reader {
-                reader: Box::new(reader),
-                length: *length,
-                ready_bytes: ready_bytes.clone(),
-            },
-        },
-        origin: Origin::default(),
+    let data = match &mut opened.data {
+        Data::Mapped(mapping) => SourceData::Bytes(mapping),
+        Data::Stream { reader, length, ready_bytes } => {
+            SourceData::Reader { reader: Box::new(reader), length: *length, ready_bytes: ready_bytes.clone() }
+        }
     };
-    let mut options = Options::default();
-    options.threads = threads;
-    options.scan.verify_checksum = verify_checksum;
-    options.scan.memory = memory;
-    if !memory {
-        options.rank = Rank::RdbBytes;
-    }
-    let outcome = analyze(vec![source], &options, &(), &false.into())?;
+    let source = Source::new(path.display().to_string(), data);
+    let options = ScanOptions::default().threads(threads).verify_checksum(verify_checksum).memory(memory);
+    let rank = if memory { Rank::MemoryBytes } else { Rank::RdbBytes };
+    let outcome = analyze(vec![source], ReportCollector::default().rank(rank), &options, &(), &false.into())?;
     let is_whole = |source: &SourceReport| source.facts.coverage.stopped_at_offset.is_none();
     ensure!(
-        outcome.failures.is_empty() && outcome.report.sources.iter().all(is_whole),
+        outcome.failures.is_empty() && outcome.output.sources.iter().all(is_whole),
         "the file is damaged"
     );
-    Ok(Some(outcome.report.totals.keys))
+    Ok(Some(outcome.output.totals.keys))
 }
 
 /// A filter that wants no key, so that every value is passed over.

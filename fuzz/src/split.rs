@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{KeyView, Options, Origin, Partial, Rank, ScanOptions, Source, SourceData, render_keys};
+use rdb_analysis::{KeyView, Partial, Rank, ReportCollector, ScanOptions, Source, Threads, render_keys};
 use rdb_parser::ErrorKind;
 
 /// Records, of which the input names some, one byte each. Placeholders are filled with the byte behind.
@@ -64,7 +64,7 @@ pub fn split(data: &[u8]) {
     if kind & 8 != 0 {
         assert_eq!(report(&file, &whole, is_stream, 1), report(&file, &ranged, is_stream, 2), "report");
     }
-    assert_eq!(rows(&file, &whole.scan, is_stream), rows(&file, &ranged.scan, is_stream), "keys");
+    assert_eq!(rows(&file, &whole, is_stream), rows(&file, &ranged, is_stream), "keys");
 }
 
 /// A file of the records that `choices` name: pairs of a number and what fills its placeholders.
@@ -83,41 +83,29 @@ fn records(header: &[u8], choices: &[u8]) -> Vec<u8> {
     file
 }
 
-fn options(range_bytes: Option<u64>) -> Options {
-    let mut options = Options::default();
-    options.top = 3;
-    options.rank = Rank::RdbBytes;
-    options.scan.range_bytes = range_bytes;
-    options
+fn options(range_bytes: Option<u64>) -> ScanOptions {
+    ScanOptions::default().range_bytes(range_bytes)
 }
 
 fn source(file: &[u8], is_stream: bool) -> Source<'_> {
-    let data = if is_stream {
-        SourceData::Reader { reader: Box::new(file), length: None, ready_bytes: None }
-    } else {
-        SourceData::Bytes(file)
-    };
-    Source {
-        path: "f".to_owned(),
-        shard: None,
-        fallback_time_ms: 1_700_000_000_000,
-        data,
-        origin: Origin::default(),
-    }
+    let source = if is_stream { Source::from_reader("f", file, None) } else { Source::from_bytes("f", file) };
+    source.fallback_time_ms(1_700_000_000_000)
 }
 
-fn pool(threads: usize) -> &'static rayon::ThreadPool {
-    static POOLS: OnceLock<[rayon::ThreadPool; 2]> = OnceLock::new();
-    let pool = |threads| rdb_analysis::thread_pool(Some(threads)).expect("threads");
-    &POOLS.get_or_init(|| [pool(1), pool(2)])[threads - 1]
+fn threads(count: usize) -> &'static Threads {
+    static THREADS: OnceLock<[Threads; 2]> = OnceLock::new();
+    let start = |count| Threads::start(Some(count)).expect("threads");
+    &THREADS.get_or_init(|| [start(1), start(2)])[count - 1]
 }
 
 /// The report as JSON: all that anybody sees of it.
-fn report(file: &[u8], options: &Options, is_stream: bool, threads: usize) -> Option<String> {
+fn report(file: &[u8], options: &ScanOptions, is_stream: bool, count: usize) -> Option<String> {
     let source = source(file, is_stream);
-    let partial = pool(threads).install(|| Partial::scan(source, options, &(), &false.into())).ok()?;
+    let collector = ReportCollector::default().top(3).rank(Rank::RdbBytes);
+    let scan = || Partial::scan(source, &collector, options, &(), &false.into());
+    let partial = threads(count).run(scan).ok()?;
     let mut shown = Vec::new();
-    json::write_pretty(&mut shown, &json::report(&Partial::join([partial], options), KeysAs::Base64))
+    json::write_pretty(&mut shown, &json::report(&Partial::join([partial], &collector), KeysAs::Base64))
         .expect("in memory");
     String::from_utf8(shown).ok()
 }
@@ -136,6 +124,6 @@ fn rows(file: &[u8], options: &ScanOptions, is_stream: bool) -> Option<Vec<u8>> 
         all.extend_from_slice(block);
         ControlFlow::Continue(())
     };
-    pool(1).install(|| render_keys(source, options, &(), &false.into(), render, emit)).ok()?;
+    threads(1).run(|| render_keys(source, options, &(), &false.into(), render, emit)).ok()?;
     Some(all)
 }

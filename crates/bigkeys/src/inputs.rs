@@ -176,13 +176,10 @@ impl Input {
                 SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
             }
         };
-        Source {
-            path: self.path.clone(),
-            shard: self.shard.clone(),
-            fallback_time_ms: self.opened.modified_ms.unwrap_or_else(now_ms),
-            data,
-            origin,
-        }
+        Source::new(self.path.clone(), data)
+            .shard(self.shard.clone())
+            .fallback_time_ms(self.opened.modified_ms.unwrap_or_else(now_ms))
+            .origin(origin)
     }
 }
 

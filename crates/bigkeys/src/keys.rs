@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_analysis::{KeyView, ScanOptions, render_keys};
+use rdb_analysis::{KeyView, ScanOptions, Threads, render_keys};
 use rdb_parser::ErrorKind;
 
 use crate::Ending;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     };
     let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
-    let pool = rdb_analysis::thread_pool(args.input.threads.map(usize::from))?;
+    let threads = Threads::start(args.input.threads.map(usize::from))?;
     for unopened in inputs.unopened(&bar) {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
             written = writer.write(block);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let facts = pool.install(|| render_keys(input.source(), &options, &bar, stop, render, emit));
+        let facts = threads.run(|| render_keys(input.source(), &options, &bar, stop, render, emit));
         written?;
         ending = ending.max(match facts {
             Ok(facts) => judge(&path, &facts, messages),

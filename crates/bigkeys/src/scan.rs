@@ -3,7 +3,7 @@
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
 use rdb_analysis::json::NumbersAs;
-use rdb_analysis::{Options, Rank, SourceFacts, analyze};
+use rdb_analysis::{Rank, ReportCollector, ScanOptions, SourceFacts, analyze};
 use rdb_parser::escape::Escaped;
 
 use crate::Ending;
@@ -16,16 +16,16 @@ use crate::stop::Stop;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
-    let options = options(args)?;
+    let (collector, options) = options(args)?;
     let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
     let unlisted = inputs.failures();
     let bar = Bar::new(&args.output, inputs.lengths(), true);
     let started_at = DcsTime(Timestamp::now());
-    let outcome = analyze(inputs.unopened(&bar), &options, &bar, stop.flag())?;
+    let outcome = analyze(inputs.unopened(&bar), collector, &options, &bar, stop.flag())?;
     stop.reading_ended();
     bar.finish();
 
-    let report = outcome.report;
+    let report = outcome.output;
     for failure in &outcome.failures {
         messages::error(failure);
     }
@@ -70,29 +70,30 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     Ok(ending)
 }
 
-fn options(args: &ScanArgs) -> anyhow::Result<Options> {
-    let mut options = Options::default();
-    args.memory.apply(&mut options.scan);
-    if args.by == Some(By::MemoryBytes) && !options.scan.memory {
+fn options(args: &ScanArgs) -> anyhow::Result<(ReportCollector, ScanOptions)> {
+    let mut collector = ReportCollector::default();
+    let mut options = ScanOptions::default();
+    args.memory.apply(&mut options);
+    if args.by == Some(By::MemoryBytes) && !options.memory {
         anyhow::bail!("--by memory_bytes needs the memory model, which --no-memory switches off");
     }
     // The contract has no place for it.
-    options.scan.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
-    options.scan.deep = args.input.deep || args.by == Some(By::ValueBytes);
-    options.scan.verify_checksum = !args.input.no_checksum;
+    options.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
+    options.deep = args.input.deep || args.by == Some(By::ValueBytes);
+    options.verify_checksum = !args.input.no_checksum;
     options.threads = args.input.threads.map(usize::from);
-    options.top = args.top;
-    options.rank = match (args.by, args.format) {
+    collector.top = args.top;
+    collector.rank = match (args.by, args.format) {
         (Some(by), _) => by.rank(),
         (None, ScanFormat::Dcs) => Rank::Natural,
-        (None, _) if !options.scan.memory => Rank::RdbBytes,
+        (None, _) if !options.memory => Rank::RdbBytes,
         (None, _) => Rank::MemoryBytes,
     };
     if args.format == ScanFormat::Dcs {
-        options.top = options.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
-        options.max_db = dcs_bigkeys::MAX_DB;
+        collector.top = collector.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
+        collector.max_db = dcs_bigkeys::MAX_DB;
     }
-    Ok(options)
+    Ok((collector, options))
 }
 
 /// Warns about a source that is not clean.

@@ -1,7 +1,7 @@
 //! The JSON against the contract's own examples.
 
 use dcs_bigkeys::{DcsTime, KeyType, MAX_DB, MAX_KEYS_PER_TYPE, Status, Task, TaskInfo, Unit};
-use rdb_analysis::{Options, Origin, Rank, Source, SourceData, analyze};
+use rdb_analysis::{Rank, ReportCollector, ScanOptions, Source, analyze};
 use serde_json::{Value, json};
 
 /// The example of the details operation, with the nulls that the raw form of other examples has.
@@ -93,18 +93,10 @@ fn task(file: &[u8], shard: Option<&str>) -> Task {
 
 /// The task of a report that lists `top` keys of each type, of databases up to `max_db`.
 fn task_of(file: &[u8], shard: Option<&str>, top: usize, max_db: u64) -> Task {
-    let source = Source {
-        path: "dump.rdb".to_owned(),
-        shard: shard.map(str::to_owned),
-        fallback_time_ms: 0,
-        data: SourceData::Bytes(file),
-        origin: Origin::default(),
-    };
-    let mut options = Options::default();
-    options.rank = Rank::Natural;
-    options.top = top;
-    options.max_db = max_db;
-    let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
+    let source = Source::from_bytes("dump.rdb", file).shard(shard.map(str::to_owned));
+    let collector = ReportCollector::default().rank(Rank::Natural).top(top).max_db(max_db);
+    let options = ScanOptions::default();
+    let outcome = analyze(vec![source], collector, &options, &(), &false.into()).expect("threads");
     let time = DcsTime("2026-01-02T03:04:05.006Z".parse().expect("a time"));
     let info = TaskInfo {
         id: "i".to_owned(),
@@ -113,7 +105,7 @@ fn task_of(file: &[u8], shard: Option<&str>, top: usize, max_db: u64) -> Task {
         started_at: time,
         finished_at: time,
     };
-    Task::finished(info, &outcome.report)
+    Task::finished(info, &outcome.output)
 }
 
 #[test]

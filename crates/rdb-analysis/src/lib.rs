@@ -1,20 +1,41 @@
 //! Sizes, counts, top lists and groups of the keys in RDB files.
 //!
-//! [`analyze()`] scans [`Source`]s, several at a time, into one [`Report`]; [`for_each_key`] gives every
-//! key of one source with its [`Measure`]. Both read a value once, by its length prefixes, and hold
-//! only what they report. Neither opens files nor prints: a source is bytes or a reader, and
-//! [`json`] writes the documented JSON to any writer.
+//! [`analyze()`] scans [`Source`]s on all threads, in one pass, into the output of a [`Collector`].
+//! [`ReportCollector`] makes a [`Report`], which [`json`] writes as the documented JSON:
 //!
 //! ```
-//! use rdb_analysis::{Options, Origin, Source, SourceData, analyze};
+//! use rdb_analysis::{ReportCollector, ScanOptions, Source, analyze};
 //!
 //! let file = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff";
-//! let source = Source { path: "dump.rdb".to_owned(), shard: None, fallback_time_ms: 0, data: SourceData::Bytes(file), origin: Origin::default() };
-//! let outcome = analyze(vec![source], &Options::default(), &(), &false.into())?;
-//! assert_eq!(outcome.report.totals.keys, 1);
-//! assert_eq!(outcome.report.totals.elements, 2);
+//! let sources = vec![Source::from_bytes("dump.rdb", file)];
+//! let options = ScanOptions::default();
+//! let outcome = analyze(sources, ReportCollector::default(), &options, &(), &false.into())?;
+//! assert_eq!(outcome.output.totals.keys, 1);
+//! assert_eq!(outcome.output.totals.elements, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Collectors
+//!
+//! A collector observes every key and its [`Measure`], and gives a typed result. [`Totals`], [`ByType`],
+//! [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`] and [`ReportCollector`] are here. A
+//! tuple of collectors is a collector, so your own runs in the same pass: see [`Collector`].
+//!
+//! # Other ways to the keys
+//!
+//! * [`for_each_key`] gives every key of one source in file order, on one thread.
+//! * [`render_keys`] makes bytes of every key on all threads and keeps the order of the file.
+//! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with others.
+//! * [`check`] looks for everything that is wrong with a file.
+//!
+//! # Damage
+//!
+//! A source that does not begin as an RDB file is an error. Any later damage ends the scan of that source or
+//! leaves out a key, and [`SourceFacts::coverage`] says which and why.
+//!
+//! # Non-goals
+//!
+//! This crate neither opens files nor prints. A source is bytes or a reader.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -32,19 +53,24 @@ mod report;
 mod rows;
 mod scan;
 mod server;
+mod threads;
 
-pub use analyze::{Options, Outcome, analyze, for_each_key, thread_pool};
+pub use analyze::{Outcome, analyze, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
-pub use collect::{ExpiryBucket, Group, Rank};
+pub use collect::{
+    ByDatabase, ByEncoding, ByExpiry, ByType, Collector, DbGroup, EncodingGroup, EndOfSource, ExpiryBucket,
+    ExpiryGroup, Group, GroupTables, Groups, KeyRecord, Observe, PlaceUse, RangeStart, Rank, TopKeys, Totals,
+    TypeGroup,
+};
 pub use measure::{DataType, Encoding, KeyView, Measure};
 pub use memory::{Expected, ExpectedError, SourceMemory};
+pub use parallel::Place;
 pub use report::json;
-pub use report::{
-    DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Partial, Report, SourceReport, TypeGroup, WireError,
-};
+pub use report::{Partial, Report, ReportCollector, SourceReport, WireError};
 pub use rows::render_keys;
 pub use scan::{
     Coverage, Guard, Loss, Note, OpenSource, Origin, Progress, ScanOptions, Source, SourceData, SourceError,
     SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
 pub use server::{Allocator, Assumptions, Family, Limits, MemoryModel, ServerVersion};
+pub use threads::{Threads, ThreadsError};

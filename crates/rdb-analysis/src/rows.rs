@@ -5,12 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use rdb_parser::ErrorKind;
 
-use crate::analyze::scan_on_all_threads;
 use crate::measure::KeyView;
-use crate::parallel::{Absorbed, Collector, Cut, Inherited, Part};
-use crate::scan::{Counts, SourceFacts};
-use crate::scan::{Progress, Source, SourceError};
-use crate::scan::{ScanOptions, Sink};
+use crate::parallel::{Absorbed, Place, RangePart, RangePlan, RangeSink, scan_in_ranges};
+use crate::scan::{Counts, Progress, ScanOptions, Sink, Source, SourceError, SourceFacts};
 
 /// Bytes that are collected before they are passed on.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -47,8 +44,8 @@ pub fn render_keys(
     let path = source.path.clone();
     let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
     let threads = rayon::current_num_threads();
-    let cut = Cut::buffered(options.range_bytes, RANGE_BYTES, threads);
-    let facts = scan_on_all_threads(source, options, cut, progress, stop, &mut rendering);
+    let plan = RangePlan::buffered(options.range_bytes, RANGE_BYTES, threads);
+    let facts = scan_in_ranges(source, options, plan, progress, stop, &mut rendering);
     let facts = facts.map_err(|error| SourceError { path, error })?;
     // Whether anybody wants this last block makes no difference any more.
     let _ = rendering.flush();
@@ -78,7 +75,7 @@ where
     R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind>,
     E: FnMut(&[u8]) -> ControlFlow<()>,
 {
-    fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         let rendered = (self.render)(key, &mut self.block);
         if self.block.len() >= BLOCK_BYTES {
             self.flush()?;
@@ -87,38 +84,38 @@ where
     }
 }
 
-impl<'r, R, E> Collector for Rendering<'r, R, E>
+impl<'r, R, E> RangeSink for Rendering<'r, R, E>
 where
     R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
     E: FnMut(&[u8]) -> ControlFlow<()>,
 {
     type Part = Rows<'r, R>;
 
-    fn new_part(&self, here: Inherited) -> Rows<'r, R> {
+    fn new_part(&self, here: Place) -> Rows<'r, R> {
         Rows { render: self.render, assumed: here, block: Vec::new(), has_refused: false }
     }
 
-    fn wants_parts(&self, counts: &Counts, here: Inherited) -> bool {
+    fn is_worth_splitting(&self, counts: &Counts, here: Place) -> bool {
         // Where slots are named they change all the time, and an assumed one would be wrong.
         here.slot.is_none() && counts.key_bytes < LARGE_KEY_BYTES.saturating_mul(counts.keys)
     }
 
-    fn absorb(&mut self, part: Rows<'r, R>, inherited: Inherited) -> Absorbed {
-        if part.assumed != inherited {
+    fn absorb(&mut self, part: Rows<'r, R>, place: Place) -> Absorbed {
+        if part.assumed != place {
             return Absorbed::Refused;
         }
         if self.flush().is_break() {
             return Absorbed::Enough;
         }
         self.block = part.block;
-        if self.flush().is_break() { Absorbed::Enough } else { Absorbed::Taken }
+        if self.flush().is_break() { Absorbed::Enough } else { Absorbed::Merged }
     }
 }
 
 /// The rendered keys of a part of a file.
 struct Rows<'r, R> {
     render: &'r R,
-    assumed: Inherited,
+    assumed: Place,
     block: Vec<u8>,
     has_refused: bool,
 }
@@ -127,7 +124,7 @@ impl<R> Sink for Rows<'_, R>
 where
     R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind>,
 {
-    fn key(&mut self, _: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         let name_bytes = key.key.decoded_len().saturating_mul(MAX_ESCAPED_BYTES);
         if name_bytes.saturating_add(self.block.len() as u64) > MAX_PART_BYTES {
             self.has_refused = true;
@@ -144,11 +141,11 @@ where
     }
 }
 
-impl<R> Part for Rows<'_, R>
+impl<R> RangePart for Rows<'_, R>
 where
     R: Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
 {
-    const CAN_BE_CORRECTED: bool = false;
+    const CORRECTS_PLACE: bool = false;
 
     fn has_refused(&self) -> bool {
         self.has_refused

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use rdb_analysis::{Options, Outcome, Rank, Source, SourceData, analyze};
+use rdb_analysis::{Outcome, Rank, Report, ReportCollector, ScanOptions, Source, SourceData, analyze};
 
 /// Bytes of the long string.
 const LONG: u64 = 300 << 20;
@@ -36,18 +36,11 @@ fn file(keys: u32) -> Vec<u8> {
     file
 }
 
-fn scan(data: SourceData<'_>, rank: Rank) -> Outcome {
-    let source = Source {
-        path: "f".to_owned(),
-        shard: None,
-        fallback_time_ms: 0,
-        data,
-        origin: rdb_analysis::Origin::default(),
-    };
-    let mut options = Options::default();
-    options.rank = rank;
-    options.threads = Some(1);
-    analyze(vec![source], &options, &(), &false.into()).expect("a thread")
+fn scan(data: SourceData<'_>, rank: Rank) -> Outcome<Report> {
+    let source = Source::new("f".to_owned(), data);
+    let collector = ReportCollector::default().rank(rank);
+    let options = ScanOptions::default().threads(1);
+    analyze(vec![source], collector, &options, &(), &false.into()).expect("a thread")
 }
 
 fn piped<'a>(reader: impl Read + Send + 'a) -> SourceData<'a> {
@@ -67,7 +60,7 @@ fn memory_depends_on_neither_keys_nor_values() {
                 let file: &'static [u8] = file.to_vec().leak();
                 let before = dhat::HeapStats::get().total_blocks;
                 let outcome = scan(data(file), rank);
-                let keys = outcome.report.totals.keys;
+                let keys = outcome.output.totals.keys;
                 drop(outcome);
                 (keys, dhat::HeapStats::get().total_blocks - before)
             };
@@ -91,9 +84,9 @@ fn memory_depends_on_neither_keys_nor_values() {
     for head in [&b"REDIS0003\x00\x01k"[..], b"REDIS0003\x04\x01k\x01\x01f"] {
         let before = dhat::HeapStats::get().total_bytes;
         let outcome = scan(piped(long_string(head)), Rank::RdbBytes);
-        assert!(outcome.report.is_clean());
-        assert_eq!(outcome.report.totals.keys, 1);
-        assert!(outcome.report.totals.rdb_bytes > LONG);
+        assert!(outcome.output.is_clean());
+        assert_eq!(outcome.output.totals.keys, 1);
+        assert!(outcome.output.totals.rdb_bytes > LONG);
         let allocated = dhat::HeapStats::get().total_bytes - before;
         assert!(allocated < 8 << 20, "{allocated} bytes in all");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Options, Origin, Partial, Report, Source, SourceData, WireError, analyze};
+use rdb_analysis::{Partial, Report, ReportCollector, ScanOptions, Source, WireError, analyze};
 
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/fixtures");
@@ -27,13 +27,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 }
 
 fn source(index: usize, (path, bytes): &(String, Vec<u8>)) -> Source<'_> {
-    Source {
-        path: path.clone(),
-        shard: Some(format!("10.0.0.{index}:6379")),
-        fallback_time_ms: 1_700_000_000_000,
-        data: SourceData::Bytes(bytes),
-        origin: Origin::default(),
-    }
+    Source::from_bytes(path, bytes).shard(format!("10.0.0.{index}:6379")).fallback_time_ms(1_700_000_000_000)
 }
 
 fn text(report: &Report) -> String {
@@ -47,24 +41,27 @@ fn carried_partials_join_to_the_report_of_one_machine() {
     // The sources that are no RDB files come first, so that the numbers of the others shift.
     let mut files = fixtures();
     files.reverse();
-    let (options, stop) = (Options::default(), AtomicBool::new(false));
+    let (collector, options) = (ReportCollector::default(), ScanOptions::default());
+    let stop = AtomicBool::new(false);
     let sources = files.iter().enumerate().map(|(index, file)| source(index, file)).collect();
-    let whole = analyze(sources, &options, &(), &stop).expect("threads");
+    let whole = analyze(sources, &collector, &options, &(), &stop).expect("threads");
     assert_eq!(whole.failures.len(), 1);
-    assert!(whole.report.sources.len() > 5, "there are fixtures");
+    assert!(whole.output.sources.len() > 5, "there are fixtures");
     let mut partials = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        let Ok(partial) = Partial::scan(source(index, file), &options, &(), &stop) else { continue };
+        let Ok(partial) = Partial::scan(source(index, file), &collector, &options, &(), &stop) else {
+            continue;
+        };
         let carried = partial.to_json().expect("written");
         assert!(!carried.contains('\0') && !carried.contains('\n'));
-        let again = Partial::from_json(&carried, &options).expect("read");
+        let again = Partial::from_json(&carried, &collector, &options).expect("read");
         assert_eq!(again.facts(), partial.facts());
         partials.push(again);
     }
-    assert_eq!(text(&Partial::join(partials, &options)), text(&whole.report));
-    for (data_type, keys) in &whole.report.top {
+    assert_eq!(text(&Partial::join(partials, &collector)), text(&whole.output));
+    for (data_type, keys) in &whole.output.top {
         for key in keys {
-            let shard = whole.report.sources[key.source].shard.as_ref();
+            let shard = whole.output.sources[key.source].shard.as_ref();
             assert_eq!(key.shard.as_ref(), shard, "{data_type}");
         }
     }
@@ -73,12 +70,13 @@ fn carried_partials_join_to_the_report_of_one_machine() {
 #[test]
 fn another_version_and_damage_are_told_apart() {
     let files = fixtures();
-    let options = Options::default();
-    let partial = Partial::scan(source(0, &files[0]), &options, &(), &AtomicBool::new(false));
+    let (collector, options) = (ReportCollector::default(), ScanOptions::default());
+    let read = |text: &str| Partial::from_json(text, &collector, &options);
+    let partial = Partial::scan(source(0, &files[0]), &collector, &options, &(), &AtomicBool::new(false));
     let text = partial.expect("an RDB file").to_json().expect("written");
     let newer = text.replacen("\"version\":2", "\"version\":3", 1);
-    assert!(matches!(Partial::from_json(&newer, &options), Err(WireError::Version(3))));
-    assert!(matches!(Partial::from_json(&text[..text.len() - 2], &options), Err(WireError::Json(_))));
+    assert!(matches!(read(&newer), Err(WireError::Version(3))));
+    assert!(matches!(read(&text[..text.len() - 2]), Err(WireError::Json(_))));
     let unknown = text.replacen("\"dialect\":0", "\"dialect\":9", 1);
-    assert!(matches!(Partial::from_json(&unknown, &options), Err(WireError::Unknown("dialect"))));
+    assert!(matches!(read(&unknown), Err(WireError::Unknown("dialect"))));
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rdb_analysis::{Allocator, Origin, ScanOptions, Source, SourceData, SourceFacts, for_each_key};
+use rdb_analysis::{Allocator, ScanOptions, Source, SourceFacts, for_each_key};
 use serde::Deserialize;
 
 /// What a server answered for a key after it had loaded the file.
@@ -112,13 +112,7 @@ pub(crate) fn compare(file: &[u8], allocator: Allocator, truths: &[Truth]) -> (S
     }
     let mut options = ScanOptions::default();
     options.assumptions.allocator = allocator;
-    let source = Source {
-        path: "dump".to_owned(),
-        shard: None,
-        fallback_time_ms: 0,
-        data: SourceData::Bytes(file),
-        origin: Origin::default(),
-    };
+    let source = Source::from_bytes("dump", file);
     let mut compared = Vec::new();
     let mut scratch = Vec::new();
     let facts = for_each_key(source, &options, &(), &false.into(), |key| {

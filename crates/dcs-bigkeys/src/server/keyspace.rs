@@ -168,7 +168,7 @@ fn signed(number: u64) -> i64 {
 mod tests {
     use std::ops::ControlFlow;
 
-    use rdb_analysis::{Origin, ScanOptions, Source, SourceData};
+    use rdb_analysis::{ScanOptions, Source};
 
     use super::*;
 
@@ -188,13 +188,7 @@ mod tests {
 
     fn analyse(keys: &[(&str, usize)]) -> OfflineResult {
         let file = file(keys);
-        let source = Source {
-            path: "test".to_owned(),
-            shard: None,
-            fallback_time_ms: 0,
-            data: SourceData::Bytes(&file),
-            origin: Origin::default(),
-        };
+        let source = Source::from_bytes("test", &file);
         let mut keyspace = Keyspace::default();
         rdb_analysis::for_each_key(source, &ScanOptions::default(), &(), &false.into(), |key| {
             ControlFlow::Continue(keyspace.observe(key))

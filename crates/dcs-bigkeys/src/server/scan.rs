@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Options, Origin, Partial, Rank, ScanOptions, Source, SourceData, SourceFacts};
+use rdb_analysis::{
+    Origin, Partial, Rank, ReportCollector, ScanOptions, Source, SourceData, SourceFacts, Threads,
+};
 use rdb_source::{Data, IoMode};
 
 use super::catalog::{BackupError, Catalog, file_name};
@@ -48,12 +50,8 @@ struct OpenBackup {
 }
 
 /// How big-key analyses are made.
-fn options() -> Options {
-    let mut options = Options::default();
-    options.top = MAX_KEYS_PER_TYPE;
-    options.rank = Rank::Natural;
-    options.max_db = MAX_DB;
-    options
+fn collector() -> ReportCollector {
+    ReportCollector::default().top(MAX_KEYS_PER_TYPE).rank(Rank::Natural).max_db(MAX_DB)
 }
 
 /// Scans a shard of an instance for one of the analyses, on so many threads.
@@ -100,13 +98,11 @@ fn bigkeys(
     running: &Running,
     threads: usize,
 ) -> Result<(SourceFacts, String), String> {
-    let options = options();
-    let pool = rdb_analysis::thread_pool(Some(threads))
-        .map_err(|error| format!("the scan cannot start: {error}"))?;
-    pool.broadcast(|_| yield_to_requests());
+    let threads = Threads::start(Some(threads)).map_err(|error| error.to_string())?;
+    threads.run_on_each(yield_to_requests);
     let source = opened.source();
-    let partial = pool
-        .install(|| Partial::scan(source, &options, running, &running.stop))
+    let partial = threads
+        .run(|| Partial::scan(source, &collector(), &ScanOptions::default(), running, &running.stop))
         .map_err(|error| error.to_string())?;
     Ok((partial.facts().clone(), partial.to_json().map_err(|error| error.to_string())?))
 }
@@ -151,12 +147,12 @@ pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
 }
 
 fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, String> {
-    let options = options();
+    let (collector, options) = (collector(), ScanOptions::default());
     let mut partials = Vec::new();
     for result in results {
-        partials.push(Partial::from_json(&result, &options).map_err(|error| error.to_string())?);
+        partials.push(Partial::from_json(&result, &collector, &options).map_err(|error| error.to_string())?);
     }
-    let report = Partial::join(partials, &options);
+    let report = Partial::join(partials, &collector);
     let keys = big_keys(&report);
     Ok(Ending {
         failure: None,
@@ -198,30 +194,28 @@ fn open(
 
 impl OpenBackup {
     fn source(&mut self) -> Source<'_> {
-        Source {
-            // Reports are answered to clients, who need not know our directories.
-            path: file_name(&self.path),
-            shard: self.shard.clone(),
-            fallback_time_ms: self
-                .input
-                .modified_ms
-                .unwrap_or_else(|| jiff::Timestamp::now().as_millisecond()),
-            data: match &mut self.input.data {
-                Data::Mapped(mapping) => SourceData::Bytes(mapping),
-                Data::Stream { reader, length, ready_bytes } => {
-                    // Given away, so that a file is closed when the analysis is done with it.
-                    let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
-                    let reader = std::mem::replace(reader, nothing);
-                    SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
-                }
-            },
-            origin: Origin {
-                prefix_bytes: self.input.wrapper.prefix_bytes,
-                end_mark: self.input.wrapper.mark,
-                announced_bytes: self.input.wrapper.announced_bytes,
-                ..Origin::default()
-            },
-        }
+        let now_ms = || jiff::Timestamp::now().as_millisecond();
+        let modified_ms = self.input.modified_ms.unwrap_or_else(now_ms);
+        let origin = Origin {
+            prefix_bytes: self.input.wrapper.prefix_bytes,
+            end_mark: self.input.wrapper.mark,
+            announced_bytes: self.input.wrapper.announced_bytes,
+            ..Origin::default()
+        };
+        let data = match &mut self.input.data {
+            Data::Mapped(mapping) => SourceData::Bytes(mapping),
+            Data::Stream { reader, length, ready_bytes } => {
+                // Given away, so that a file is closed when the analysis is done with it.
+                let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
+                let reader = std::mem::replace(reader, nothing);
+                SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
+            }
+        };
+        // Reports are answered to clients, who need not know our directories.
+        Source::new(file_name(&self.path), data)
+            .shard(self.shard.clone())
+            .fallback_time_ms(modified_ms)
+            .origin(origin)
     }
 
     /// Whether the file was written to while it was read. One that was replaced by another is no matter: the

@@ -50,4 +50,7 @@ pub struct KeyView<'a> {
     pub key: RdbString<'a>,
     /// Its measures.
     pub measure: Measure,
+    /// The time by which keys count as expired, in milliseconds since 1970: when the file was written, or
+    /// [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).
+    pub time_ms: i64,
 }

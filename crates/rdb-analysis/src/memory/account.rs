@@ -6,7 +6,7 @@ use super::buckets::BucketTables;
 use super::dict::slots_for;
 use super::expected::{Expected, ExpectedError};
 use super::float::{double, rounded};
-use crate::collect::Groups;
+use crate::measure::{DataType, Encoding};
 use crate::server::MemoryModel;
 use crate::server::Rules;
 use crate::server::{KeyCharge, Tables};
@@ -38,7 +38,45 @@ pub struct SourceMemory {
     pub expected_error: Vec<ExpectedError>,
 }
 
+/// The keys of a source, as far as the account needs them.
+pub(crate) struct KeysInMemory {
+    /// The sum of their `memory_bytes`.
+    pub(crate) bytes: u64,
+    /// Keys in that sum that are not modelled.
+    pub(crate) not_modelled: u64,
+    /// Keys, and keys with an expiry, of each database.
+    pub(crate) databases: Vec<(u64, u64)>,
+    /// Types and encodings that occur.
+    pub(crate) encodings: Vec<(DataType, Encoding)>,
+}
+
 impl SourceMemory {
+    pub(crate) fn new(rules: &Rules, keys: KeysInMemory, used_memory_bytes: Option<u64>) -> Self {
+        let rules = rules.modelled();
+        let mut tables = BucketTables::default();
+        let mut key_tables_bytes = 0u64;
+        let mut expiry_tables_bytes = 0u64;
+        for (keys, expiries) in keys.databases {
+            let (key_table, expiry_table) = table_bytes(&rules, &mut tables, keys, expiries);
+            key_tables_bytes = key_tables_bytes.saturating_add(key_table);
+            expiry_tables_bytes = expiry_tables_bytes.saturating_add(expiry_table);
+        }
+        let expected_error = keys.encodings.into_iter().map(|(data_type, encoding)| ExpectedError {
+            data_type,
+            encoding,
+            expected: Expected::of(rules.family, rules.allocator, data_type, encoding),
+        });
+        Self {
+            model: rules.model(),
+            keys_bytes: keys.bytes,
+            keys_not_modelled: keys.not_modelled,
+            key_tables_bytes,
+            expiry_tables_bytes,
+            used_memory_bytes,
+            expected_error: expected_error.collect(),
+        }
+    }
+
     /// What is accounted for.
     pub fn accounted_bytes(&self) -> u64 {
         self.keys_bytes.saturating_add(self.key_tables_bytes).saturating_add(self.expiry_tables_bytes)
@@ -51,45 +89,6 @@ impl SourceMemory {
         let used = i128::from(self.used_memory_bytes?);
         i64::try_from(used - i128::from(self.accounted_bytes())).ok()
     }
-}
-
-/// The account of a source. `None` if memory was not modelled.
-pub(crate) fn reconcile(
-    rules: &Rules,
-    groups: &Groups,
-    used_memory_bytes: Option<u64>,
-) -> Option<SourceMemory> {
-    let totals = groups.totals();
-    if totals.keys > 0 && totals.memory_bytes.is_none() {
-        return None;
-    }
-    let rules = rules.modelled();
-    let mut tables = BucketTables::default();
-    let mut key_tables_bytes = 0u64;
-    let mut expiry_tables_bytes = 0u64;
-    for (_, group) in groups.by_db() {
-        let (keys, expiries) = table_bytes(&rules, &mut tables, group.keys, group.keys_with_expiry);
-        key_tables_bytes = key_tables_bytes.saturating_add(keys);
-        expiry_tables_bytes = expiry_tables_bytes.saturating_add(expiries);
-    }
-    let expected_error = groups
-        .by_encoding()
-        .into_keys()
-        .map(|(data_type, encoding)| ExpectedError {
-            data_type,
-            encoding,
-            expected: Expected::of(rules.family, rules.allocator, data_type, encoding),
-        })
-        .collect();
-    Some(SourceMemory {
-        model: rules.model(),
-        keys_bytes: totals.memory_bytes.unwrap_or(0),
-        keys_not_modelled: totals.memory_not_modelled_keys,
-        key_tables_bytes,
-        expiry_tables_bytes,
-        used_memory_bytes,
-        expected_error,
-    })
 }
 
 /// The tables of a database with so many keys, and of the expiries of so many of them, besides the entries

@@ -22,6 +22,6 @@ mod skiplist;
 mod value;
 
 pub use account::SourceMemory;
-pub(crate) use account::{SourceMemoryJson, reconcile};
+pub(crate) use account::{KeysInMemory, SourceMemoryJson};
 pub use expected::{Expected, ExpectedError};
 pub(crate) use gauge::Gauge;

@@ -5,18 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_parser::{
-    Crc64, Dialect, Entry, ErrorKind, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch,
-    guess_blob, guess_key,
+    Crc64, Dialect, Entry, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch, guess_blob,
+    guess_key,
 };
 
-use super::Part;
-use crate::measure::KeyView;
+use super::name_shape::NameShape;
+use super::sink::{INHERITED_SLOT, RangePart};
 use crate::measure::MemoryGauge;
-use crate::scan::Counts;
-use crate::scan::{Carried, Context, Halt, Pass, Reported, Sink};
-
-/// Names after which it is known what names look like.
-pub(super) const WATCHED_NAMES: u64 = 16;
+use crate::scan::{Carried, Context, Counts, Halt, Pass, ProgressMark};
 
 /// Bytes in which a start is looked for. A value that is longer than that is read by the range it begins in.
 const SEARCH_BYTES: u64 = 8 << 20;
@@ -26,15 +22,6 @@ const CHAIN_KEYS: usize = 8;
 
 /// Bytes scanned before they are summed, while they are still in the cache.
 const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
-
-/// Half of the length of a name that no guess is refused for.
-const MIN_LONGEST_NAME: usize = 64;
-
-/// First bytes of names that are compared with those of others.
-const INITIALS: usize = 3;
-
-/// Stands for the slot of the records before, until it is known. No slot has this number.
-pub(super) const INHERITED_SLOT: u16 = u16::MAX;
 
 /// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time: a parser is made
 /// for each, and for a compressed blob a decompressor, which fills its window.
@@ -59,8 +46,8 @@ pub(super) struct RangeScan<P> {
     pub(super) checksum: Option<Crc64>,
     /// Whether it was told to stop.
     pub(super) stopped: bool,
-    /// What of it the watcher knows.
-    pub(super) reported: Reported,
+    /// What of it was reported as progress.
+    pub(super) reported: ProgressMark,
 }
 
 impl RangeScan<()> {
@@ -85,7 +72,12 @@ pub(super) struct Guess<'a, M> {
 impl<M: MemoryGauge> Guess<'_, M> {
     /// Looks for a start at or behind `from`, and scans from there to the first record boundary at or
     /// behind `to`. Costs at most what scanning as many bytes costs, besides the scan that is kept.
-    pub(super) fn find_and_scan<P: Part>(&self, from: u64, to: u64, mut part: P) -> Option<RangeScan<P>> {
+    pub(super) fn find_and_scan<P: RangePart>(
+        &self,
+        from: u64,
+        to: u64,
+        mut part: P,
+    ) -> Option<RangeScan<P>> {
         let limit = to.min(from.saturating_add(SEARCH_BYTES));
         let budget = limit - from;
         let mut spent = 0;
@@ -164,14 +156,14 @@ impl<M: MemoryGauge> Guess<'_, M> {
     }
 
     /// Scans from `start`, and gives up if what is there is no chain of records.
-    pub(super) fn scan_from<P: Part>(
+    pub(super) fn scan_from<P: RangePart>(
         &self,
         start: u64,
         to: u64,
         part: &mut P,
     ) -> Result<RangeScan<()>, Broken> {
         let mut state = self.carried.parser;
-        if P::CAN_BE_CORRECTED {
+        if P::CORRECTS_PLACE {
             state.slot = Some(INHERITED_SLOT);
         }
         let mut parser = Parser::resume(self.piece, start, state);
@@ -354,86 +346,4 @@ fn hash(name: &[u8]) -> u64 {
 pub(super) struct Broken {
     /// Bytes that were scanned for nothing.
     bytes: u64,
-}
-
-/// What the names of a file's keys look like, from those at its beginning. A guess that shows another kind of
-/// name is not followed: inside a collection most guesses are lengths and pieces of elements.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NameShape {
-    /// Names seen.
-    pub(super) names: u64,
-    /// Whether some are stored as numbers, in up to four bytes, any bytes.
-    numbers: bool,
-    /// Whether all others are printable.
-    printable: bool,
-    longest: usize,
-    /// The kinds of bytes that names have in their first places, by a byte of that kind.
-    initials: [[bool; 256]; INITIALS],
-}
-
-/// Stands for all bytes of the same kind. Digits and letters are counted up from name to name, so that those of later
-/// names are not those of the first; other characters stay.
-fn kind(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => b'0',
-        b'a'..=b'z' => b'a',
-        b'A'..=b'Z' => b'A',
-        0x80.. => 0x80,
-        other => other,
-    }
-}
-
-impl NameShape {
-    pub(super) const UNKNOWN: Self = Self {
-        names: 0,
-        numbers: false,
-        printable: true,
-        longest: MIN_LONGEST_NAME,
-        initials: [[false; 256]; INITIALS],
-    };
-
-    fn learn(&mut self, name: RdbString<'_>) {
-        self.names += 1;
-        match name {
-            RdbString::Raw(name) => {
-                self.printable &= !name.iter().any(u8::is_ascii_control);
-                self.longest = self.longest.max(name.len());
-                for (seen, &byte) in self.initials.iter_mut().zip(name) {
-                    seen[usize::from(kind(byte))] = true;
-                }
-            }
-            RdbString::Int(_) => self.numbers = true,
-            _ => self.printable = false,
-        }
-    }
-
-    fn fits(&self, name: &[u8]) -> bool {
-        if name.len() <= 4 && (self.numbers || self.names < WATCHED_NAMES) {
-            return true;
-        }
-        let begins_alike = || {
-            let places = self.initials.iter().zip(name);
-            self.names < WATCHED_NAMES
-                || places.into_iter().all(|(seen, &byte)| seen[usize::from(kind(byte))])
-        };
-        name.len() <= 2 * self.longest
-            && (!self.printable || begins_alike() && !name.iter().any(u8::is_ascii_control))
-    }
-}
-
-/// Passes keys on, looking at their names.
-pub(super) struct Watching<'a, C> {
-    pub(super) collector: &'a mut C,
-    pub(super) shape: NameShape,
-}
-
-impl<C: Sink> Sink for Watching<'_, C> {
-    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        self.shape.learn(key.key);
-        self.collector.key(now_ms, key)
-    }
-
-    fn select_db(&mut self) {
-        self.collector.select_db();
-    }
 }

@@ -1,6 +1,6 @@
 //! How a file is cut into ranges, and whether it is.
 
-use crate::scan::Counts;
+use crate::scan::{Counts, SourceData};
 
 /// Bytes read before the rest is split: enough to know who wrote the file.
 pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
@@ -17,7 +17,7 @@ const MIN_RANGE_BYTES: u64 = 8 << 20;
 const RANGES_PER_THREAD: u64 = 6;
 
 /// Length of the ranges of a stream, of which a buffer holds some at a time.
-pub(crate) const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
+const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
 
 /// Such ranges that are scanned at a time, for each thread.
 const BUFFERED_RANGES_PER_THREAD: usize = 4;
@@ -31,12 +31,15 @@ const KEYS_IN_A_RANGE: u64 = 16;
 /// What a buffer holds at most, whatever the user says.
 const MAX_AHEAD_BYTES: usize = 64 << 20;
 
+/// Ranges of a length that the user sets that are scanned before they are merged.
+const FORCED_RANGES: usize = 64;
+
 /// The longest [`Pause`], in lengths of what was scanned in vain.
 const MAX_PAUSE: u64 = 16;
 
-/// How a file is cut.
+/// How a file is split into ranges.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Cut {
+pub(crate) enum RangePlan {
     /// All of it, into large ranges first and smaller ones later, for so many threads.
     ForThreads(u64),
     /// Into ranges of the same length, of which some are scanned at a time.
@@ -50,13 +53,33 @@ pub(crate) enum Cut {
     },
 }
 
-impl Cut {
-    /// Into ranges of so many bytes, as the user says.
-    pub(crate) fn forced(range_bytes: u64, at_a_time: usize) -> Self {
+impl RangePlan {
+    /// The plan for a source that is one of `concurrent_sources`, for the current threads. `range_bytes` is the
+    /// length of ranges that the user asks for. `None`: the source is scanned by one thread.
+    pub(crate) fn for_source(
+        data: &SourceData<'_>,
+        range_bytes: Option<u64>,
+        concurrent_sources: usize,
+    ) -> Option<Self> {
+        let threads = rayon::current_num_threads();
+        match (data, range_bytes) {
+            (SourceData::Bytes(_), Some(range_bytes)) => Some(Self::forced(range_bytes, FORCED_RANGES)),
+            (SourceData::Bytes(_), None) => (threads > 1).then_some(Self::ForThreads(threads as u64)),
+            // Every thread has a source of its own to read.
+            (SourceData::Reader { .. }, None) if concurrent_sources >= threads => None,
+            (SourceData::Reader { .. }, range_bytes) => {
+                Self::buffered(range_bytes, BUFFERED_RANGE_BYTES, threads)
+            }
+        }
+    }
+
+    /// Ranges of `range_bytes`, as the user asks for.
+    fn forced(range_bytes: u64, at_a_time: usize) -> Self {
         Self::Evenly { range_bytes: range_bytes.max(1), at_a_time, is_forced: true }
     }
 
-    /// Into ranges that a buffer holds some of, of `range_bytes` or what the user `forces`. `None` for one thread.
+    /// Splits buffered input into ranges of `range_bytes`, or of the length that the user `forced`. `None` for
+    /// one thread.
     pub(crate) fn buffered(forced: Option<u64>, range_bytes: u64, threads: usize) -> Option<Self> {
         let at_a_time = BUFFERED_RANGES_PER_THREAD * threads;
         match forced {
@@ -134,8 +157,8 @@ pub(super) struct Pause {
 
 impl Pause {
     /// Bytes to be read, after ranges of so many bytes of which so many were taken in.
-    pub(super) fn after(&mut self, scanned: u64, taken_in: u64, cut: Cut) -> u64 {
-        let in_vain = cut.is_adaptive() && taken_in < scanned / 2;
+    pub(super) fn after(&mut self, scanned: u64, taken_in: u64, plan: RangePlan) -> u64 {
+        let in_vain = plan.is_adaptive() && taken_in < scanned / 2;
         self.times = if in_vain { (2 * self.times).clamp(1, MAX_PAUSE) } else { 0 };
         self.times * scanned
     }
@@ -147,25 +170,25 @@ mod tests {
 
     #[test]
     fn ranges_follow_each_other_to_the_end_or_as_many_as_fit() {
-        for cut in [Cut::ForThreads(2), Cut::forced(20 << 20, 9)] {
-            let ranges = cut.ranges(5, 100 << 20).expect("worth it");
+        for plan in [RangePlan::ForThreads(2), RangePlan::forced(20 << 20, 9)] {
+            let ranges = plan.ranges(5, 100 << 20).expect("worth it");
             assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 100 << 20));
             assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
         }
-        let buffered = Cut::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
+        let buffered = RangePlan::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
         let ranges = buffered.ranges(0, 1 << 40).expect("worth it");
         assert_eq!(ranges[ranges.len() - 1].1, buffered.ahead_bytes() as u64);
         assert!(buffered.ranges(0, BUFFERED_RANGE_BYTES * 3).is_none());
-        assert!(Cut::buffered(None, BUFFERED_RANGE_BYTES, 1).is_none());
+        assert!(RangePlan::buffered(None, BUFFERED_RANGE_BYTES, 1).is_none());
     }
 
     #[test]
-    fn the_pause_grows_while_ranges_are_scanned_in_vain() {
-        let cut = Cut::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
+    fn the_pause_grows_while_ranges_are_discarded() {
+        let plan = RangePlan::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
         let mut pause = Pause::default();
-        let pauses: Vec<u64> = (0..6).map(|_| pause.after(100, 49, cut)).collect();
+        let pauses: Vec<u64> = (0..6).map(|_| pause.after(100, 49, plan)).collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 1600]);
-        assert_eq!(pause.after(100, 50, cut), 0);
-        assert_eq!(pause.after(100, 0, Cut::ForThreads(2)), 0);
+        assert_eq!(pause.after(100, 50, plan), 0);
+        assert_eq!(pause.after(100, 0, RangePlan::ForThreads(2)), 0);
     }
 }

@@ -15,12 +15,11 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
-use super::contents::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
-use crate::collect::Group;
+use super::contents::{Report, SourceReport};
+use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, TypeGroup};
 use crate::measure::{DataType, Measure};
 use crate::memory::SourceMemoryJson;
-use crate::scan::TrailingKind;
-use crate::scan::WarningGroup;
+use crate::scan::{TrailingKind, WarningGroup};
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,10 +1,12 @@
 //! Results as plain data, as JSON, and in parts that travel between machines.
 
+mod collector;
 mod contents;
 pub mod json;
 mod partial;
 mod wire;
 
-pub use contents::{DbGroup, EncodingGroup, ExpiryGroup, KeyRecord, Report, SourceReport, TypeGroup};
+pub use collector::ReportCollector;
+pub use contents::{Report, SourceReport};
 pub use partial::Partial;
 pub use wire::WireError;

@@ -1,12 +1,12 @@
-//! What one source comes to, to be joined with others: here, or on another machine.
+//! The analysis of one source, to be joined with others: here, or on another machine.
 
 use std::sync::atomic::AtomicBool;
 
+use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
-use crate::analyze::{Options, summarize};
-use crate::collect::Summary;
-use crate::scan::SourceFacts;
-use crate::scan::{Progress, Source, SourceError};
+use crate::analyze::collect_source;
+use crate::collect::{Collector as _, RangeStart, Sums, TopLists};
+use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
 ///
@@ -15,42 +15,43 @@ use crate::scan::{Progress, Source, SourceError};
 /// carry them.
 #[derive(Debug)]
 pub struct Partial {
-    pub(crate) report: SourceReport,
-    pub(crate) summary: Summary,
+    pub(super) source: SourceReport,
+    pub(super) sums: Sums,
+    pub(super) top: TopLists,
 }
 
 impl Partial {
-    /// Scans a source on the threads of the current rayon pool. When `stop` is set, it covers what was read
-    /// up to then and says so.
+    /// Scans a source on the [current threads](crate::Threads::run). When `stop` is set, it covers what was
+    /// read up to then.
     ///
     /// # Errors
     ///
     /// If the source does not begin as an RDB file.
     pub fn scan(
         source: Source<'_>,
-        options: &Options,
+        collector: &ReportCollector,
+        options: &ScanOptions,
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Self, SourceError> {
-        let (report, summary) = summarize(source, 1, options, progress, stop)?;
-        Ok(Self { report, summary })
+        let (path, shard) = (source.path.clone(), source.shard.clone());
+        let (facts, parts) = collect_source(source, 0, collector, 1, options, progress, stop)?;
+        let ReportParts { sums, top, sources: _ } = parts;
+        Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top })
     }
 
     /// What was learned of the source besides its keys.
     pub fn facts(&self) -> &SourceFacts {
-        &self.report.facts
+        &self.source.facts
     }
 
-    /// The report over several sources, in the given order. All were scanned with `options`.
-    pub fn join(partials: impl IntoIterator<Item = Self>, options: &Options) -> Report {
-        let mut sources = Vec::new();
-        let mut total = Summary::new(options);
-        for mut partial in partials {
-            let source = sources.len();
-            partial.summary.change_sources(|_| source);
-            total.merge(partial.summary);
-            sources.push(partial.report);
+    /// The report over several sources, in the given order. All were scanned with `collector`.
+    pub fn join(partials: impl IntoIterator<Item = Self>, collector: &ReportCollector) -> Report {
+        let mut all = collector.child(RangeStart { source: 0, is_place_known: true });
+        for (index, Self { source, sums, mut top }) in partials.into_iter().enumerate() {
+            top.change_sources(|_| index);
+            collector.merge(&mut all, ReportParts { sums, top, sources: vec![(index, source)] });
         }
-        Report::new(sources, options.rank, total)
+        collector.finish(all)
     }
 }

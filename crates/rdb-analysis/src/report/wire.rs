@@ -6,17 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use rdb_parser::{Checksum, Dialect, Flavour, Header, ModuleId, Warning};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::collector::ReportCollector;
 use super::contents::SourceReport;
 use super::partial::Partial;
-use crate::analyze::Options;
-use crate::collect::{CellId, Group, Groups, Summary, TopKeys};
-use crate::measure::Encoding;
-use crate::measure::{DataType, Measure};
-use crate::memory::reconcile;
-use crate::scan::Note;
-use crate::scan::TrailingKind;
-use crate::scan::{Coverage, SourceFacts};
-use crate::scan::{WarningExample, WarningGroup, WarningLog};
+use crate::collect::{CellId, Collector as _, DbGroup, Group, RangeStart, Sums};
+use crate::measure::{DataType, Encoding, Measure};
+use crate::scan::{
+    Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
+};
 use crate::server::Rules;
 
 /// Increment on every change of the fields or their meaning.
@@ -47,19 +44,23 @@ impl Partial {
         Ok(serde_json::to_string(&PartialWire::from(self))?)
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote. It was scanned with `options`.
+    /// Reads what [`to_json`](Self::to_json) wrote. It was scanned with `collector` and `options`.
     ///
     /// # Errors
     ///
     /// [`WireError`].
-    pub fn from_json(text: &str, options: &Options) -> Result<Self, WireError> {
+    pub fn from_json(
+        text: &str,
+        collector: &ReportCollector,
+        options: &ScanOptions,
+    ) -> Result<Self, WireError> {
         /// Read first, so that another version is named and not taken for damage.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
         }
         match serde_json::from_str::<Versioned>(text)?.version {
-            VERSION => serde_json::from_str::<PartialWire>(text)?.into_partial(options),
+            VERSION => serde_json::from_str::<PartialWire>(text)?.into_partial(collector, options),
             other => Err(WireError::Version(other)),
         }
     }
@@ -249,13 +250,13 @@ impl TypeWire {
 
 impl From<&Partial> for PartialWire {
     fn from(partial: &Partial) -> Self {
-        let Summary { groups, top } = &partial.summary;
+        let Partial { source, sums, top } = partial;
         Self {
             version: VERSION,
-            path: partial.report.path.clone(),
-            shard: partial.report.shard.clone(),
-            facts: FactsWire::from(&partial.report.facts),
-            cells: groups
+            path: source.path.clone(),
+            shard: source.shard.clone(),
+            facts: FactsWire::from(&source.facts),
+            cells: sums
                 .cells()
                 .into_iter()
                 .map(|(id, group)| CellWire {
@@ -265,40 +266,39 @@ impl From<&Partial> for PartialWire {
                     group,
                 })
                 .collect(),
-            dbs: groups.by_db().into_iter().map(|(db, group)| DbWire { db, group }).collect(),
-            expiry: groups.expiry().to_vec(),
+            dbs: sums.by_db().into_iter().map(|DbGroup { db, group }| DbWire { db, group }).collect(),
+            expiry: sums.expiry().to_vec(),
             top: top.iter().map(|key| TopWire::new(&key.measure, &key.key, key.key_bytes)).collect(),
         }
     }
 }
 
 impl PartialWire {
-    fn into_partial(self, options: &Options) -> Result<Partial, WireError> {
+    fn into_partial(self, collector: &ReportCollector, options: &ScanOptions) -> Result<Partial, WireError> {
         let facts = self.facts.into_facts(options)?;
-        let mut groups = Groups::default();
+        let mut sums = Sums::default();
         for cell in self.cells {
             let id = CellId {
                 data_type: cell.data_type.into_type()?,
                 encoding: item(&Encoding::ALL, cell.encoding, "encoding")?,
                 expires: cell.expires,
             };
-            groups.add_cell(id, &cell.group);
+            sums.add_cell(id, &cell.group);
         }
         for DbWire { db, group } in self.dbs {
-            groups.add_db(db, &group);
+            sums.add_db(db, &group);
         }
-        groups.add_expiry(&self.expiry);
-        let mut top = TopKeys::new(options.rank, options.top, options.max_db);
+        sums.add_expiry(&self.expiry);
+        let mut top = collector.top_keys().child(RangeStart { source: 0, is_place_known: true });
         for key in self.top {
             let (name, key_bytes) = (key.key.0.clone(), key.key_bytes);
             top.insert(key.into_measure()?, name, key_bytes);
         }
-        let memory = match facts.memory_model {
-            Some(_) => reconcile(&facts.rules, &groups, facts.used_memory_bytes),
-            None => None,
-        };
-        let report = SourceReport { path: self.path, shard: self.shard, facts, memory };
-        Ok(Partial { report, summary: Summary::of(groups, top) })
+        let source = SourceReport::new(self.path, self.shard, facts, &sums);
+        if let Some(shard) = &source.shard {
+            top.set_shard(0, shard);
+        }
+        Ok(Partial { source, sums, top })
     }
 }
 
@@ -345,7 +345,7 @@ impl From<&SourceFacts> for FactsWire {
 }
 
 impl FactsWire {
-    fn into_facts(self, options: &Options) -> Result<SourceFacts, WireError> {
+    fn into_facts(self, options: &ScanOptions) -> Result<SourceFacts, WireError> {
         let header = Header { dialect: item(&DIALECTS, self.dialect, "dialect")?, version: self.rdb_version };
         let flavour = item(&FLAVOURS, self.flavour, "kind of server")?;
         let trailing_kind =
@@ -359,7 +359,7 @@ impl FactsWire {
             let group = WarningGroup { count, examples: examples.into_iter().map(example).collect() };
             warnings.add(item(&Warning::ALL, warning, "warning")?, group);
         }
-        let rules = Rules::new(&options.scan.assumptions, header, flavour, self.server_version.as_deref());
+        let rules = Rules::new(&options.assumptions, header, flavour, self.server_version.as_deref());
         Ok(SourceFacts {
             flavour,
             server_version: self.server_version,

@@ -111,7 +111,7 @@ impl SourceFacts {
     }
 
     /// Adds what `origin` knows better: what was announced, and what was lost on the way.
-    pub(crate) fn judged_by(mut self, mut origin: Origin<'_>) -> Self {
+    pub(crate) fn adjusted_by(mut self, mut origin: Origin<'_>) -> Self {
         self.notes = std::mem::take(&mut origin.notes);
         if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
             && !self.coverage.interrupted
@@ -128,6 +128,24 @@ impl SourceFacts {
             self.notes.extend(origin.broken_promises(rdb_bytes, self.trailing_kind));
         }
         self
+    }
+}
+
+impl SourceFacts {
+    /// What the checksum says, in a word: `verified`, `mismatch`, `absent`, or `skipped`, also where
+    /// the end was not reached.
+    pub fn checksum_name(&self) -> &'static str {
+        match self.checksum {
+            Some(Checksum::Verified) => "verified",
+            Some(Checksum::Mismatch { .. }) => "mismatch",
+            Some(Checksum::Absent) => "absent",
+            _ => "skipped",
+        }
+    }
+
+    /// Whether the source was read to its end and nothing was wrong with it.
+    pub fn is_clean(&self) -> bool {
+        self.coverage.complete && !matches!(self.checksum, Some(Checksum::Mismatch { .. }))
     }
 }
 

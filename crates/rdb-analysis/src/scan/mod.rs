@@ -1,15 +1,20 @@
 //! One pass over one source.
 
 mod facts;
+mod lost;
+mod options;
 mod pass;
+mod progress;
 mod source;
 mod trailing;
 mod warnings;
 
 pub(crate) use facts::Counts;
 pub use facts::{Coverage, SourceFacts};
-pub use pass::ScanOptions;
-pub(crate) use pass::{Carried, Context, EachKey, Halt, Pass, Reported, Sink, is_lost, scan_source};
+pub(crate) use lost::is_lost;
+pub use options::ScanOptions;
+pub(crate) use pass::{Carried, Context, EachKey, Halt, Pass, Sink, scan_source};
+pub(crate) use progress::ProgressMark;
 pub use source::{Guard, Loss, Note, OpenSource, Origin, Progress, Source, SourceData, SourceError};
 pub(crate) use trailing::Trailing;
 pub use trailing::TrailingKind;

@@ -1,7 +1,7 @@
 //! One pass over one source: the loop everything else is built on.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rdb_parser::{
     Checksum, Entry, Error, ErrorKind, Event, Header, Input, KeySink, Parser, SliceInput, State, Stretch,
@@ -9,50 +9,18 @@ use rdb_parser::{
 };
 
 use super::facts::{Counts, Coverage, Learned, SourceFacts};
+use super::lost::is_lost;
+use super::options::ScanOptions;
+use super::progress::ProgressMark;
 use super::source::{Guard, Progress, Source, SourceData};
 use super::trailing::Trailing;
-use crate::measure::MemoryGauge;
-use crate::measure::{KeyView, Measurer};
-use crate::server::{Assumptions, Rules};
-
-/// Bytes between two reports of progress.
-const PROGRESS_BYTES: u64 = 1 << 20;
-
-/// How sources are read.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ScanOptions {
-    /// Walk packed values entry by entry, so that `value_bytes` and `largest_element_bytes` are known
-    /// for them too.
-    pub deep: bool,
-    /// Compare checksums.
-    pub verify_checksum: bool,
-    /// Cut sources in memory into ranges of about so many bytes to scan them side by side. `None`: as is
-    /// best for the number of threads. The result is the same.
-    pub range_bytes: Option<u64>,
-    /// Model the server's memory, so that `memory_bytes` is known.
-    pub memory: bool,
-    /// What is assumed of the server.
-    pub assumptions: Assumptions,
-}
-
-impl Default for ScanOptions {
-    fn default() -> Self {
-        Self {
-            deep: false,
-            verify_checksum: true,
-            range_bytes: None,
-            memory: true,
-            assumptions: Assumptions::default(),
-        }
-    }
-}
+use crate::measure::{KeyView, Measurer, MemoryGauge};
+use crate::server::Rules;
 
 /// What takes the keys of a pass.
 pub(crate) trait Sink {
-    /// A key, and the time by which keys count as expired, in milliseconds since 1970. A key refused with an
-    /// error counts as damaged; a break ends the pass.
-    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>;
+    /// A key. One that is refused with an error counts as damaged. A break ends the pass.
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>;
 
     /// The file names a database.
     fn select_db(&mut self) {}
@@ -61,10 +29,10 @@ pub(crate) trait Sink {
 /// Gives keys to a function.
 pub(crate) struct EachKey<F>(pub(crate) F);
 
-impl<F: FnMut(i64, &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>> Sink for EachKey<F> {
+impl<F: FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>> Sink for EachKey<F> {
     #[inline]
-    fn key(&mut self, now_ms: i64, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        (self.0)(now_ms, key)
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        (self.0)(key)
     }
 }
 
@@ -111,15 +79,7 @@ pub(crate) fn scan_source<M: MemoryGauge>(
             pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
         }
     };
-    Ok(facts.judged_by(source.origin))
-}
-
-impl ScanOptions {
-    pub(crate) fn parser(&self) -> rdb_parser::Options {
-        let mut options = rdb_parser::Options::default();
-        options.verify_checksum = self.verify_checksum;
-        options
-    }
+    Ok(facts.adjusted_by(source.origin))
 }
 
 /// A pass under way.
@@ -140,7 +100,7 @@ pub(crate) struct Pass<M> {
     fallback_time_ms: i64,
     /// Follows from what was learned.
     time_ms: i64,
-    pub(crate) reported: Reported,
+    pub(crate) reported: ProgressMark,
 }
 
 /// All that a sequential pass carries from one record to the next.
@@ -189,7 +149,7 @@ impl<M: MemoryGauge> Pass<M> {
             guarded_page: None,
             fallback_time_ms,
             time_ms: fallback_time_ms,
-            reported: Reported { bytes: 0, keys: 0 },
+            reported: ProgressMark::default(),
         }
     }
 
@@ -205,7 +165,7 @@ impl<M: MemoryGauge> Pass<M> {
             guarded_page: None,
             fallback_time_ms: self.fallback_time_ms,
             time_ms: self.time_ms,
-            reported: Reported { bytes: parser.position(), keys: 0 },
+            reported: ProgressMark::at(parser.position()),
         }
     }
 
@@ -375,7 +335,8 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
             return ControlFlow::Continue(());
         }
         let Pass { counts, coverage, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
-        match self.sink.key(*time_ms, &KeyView { key: entry.key, measure: measurer.measure(entry) }) {
+        let view = KeyView { key: entry.key, measure: measurer.measure(entry), time_ms: *time_ms };
+        match self.sink.key(&view) {
             ControlFlow::Continue(Ok(())) => {
                 counts.keys += 1;
                 counts.key_bytes += entry.rdb_bytes;
@@ -394,74 +355,11 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
         if !entry.warnings.is_empty() {
             counts.warnings.observe_entry(entry);
         }
-        if end - reported.bytes >= PROGRESS_BYTES {
-            reported.report(self.context.progress, end, counts.keys);
-        }
+        reported.report_if_due(self.context.progress, end, counts.keys);
         if self.context.stop.load(Ordering::Relaxed) {
             coverage.stop(end);
             return ControlFlow::Break(Halt::Stopped);
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// Bytes of a page of memory on the common platforms. With larger pages the guard is asked several times per page, which
-/// is harmless.
-const PAGE_BYTES: u64 = 4096;
-
-/// Whether `entry` may be made of bytes that are not the source's. `alarm` is the guard's.
-///
-/// A file that was truncated inside the last page that is mapped shows zeros there without an alarm. Zeros
-/// parse as string keys with an empty name. The guard is asked once per page about such keys, because a page of zeros
-/// holds more than a thousand. If it is asked before the truncation, up to that many are counted, and the result
-/// is still partial.
-#[inline(always)]
-pub(crate) fn is_lost(
-    guard: &dyn Guard,
-    alarm: &AtomicBool,
-    guarded_page: &mut Option<u64>,
-    entry: &Entry<'_>,
-) -> bool {
-    // The alarm may be set by a signal handler on this thread while the entry is read.
-    compiler_fence(Ordering::SeqCst);
-    let alarm = alarm.load(Ordering::Relaxed);
-    (alarm || entry.key.decoded_len() == 0) && is_behind_loss(guard, alarm, guarded_page, entry.span.end)
-}
-
-/// Whether a record that ends at `end` has bytes that were lost. The alarm may have been set by a thread
-/// that reads far behind it.
-#[cold]
-fn is_behind_loss(guard: &dyn Guard, alarm: bool, guarded_page: &mut Option<u64>, end: u64) -> bool {
-    let page = Some(end / PAGE_BYTES);
-    if std::mem::replace(guarded_page, page) == page && !alarm {
-        return false;
-    }
-    match guard.loss() {
-        Some(loss) => loss.offset.is_none_or(|offset| end > offset),
-        None => alarm,
-    }
-}
-
-/// What the watcher has been told.
-#[derive(Clone, Copy)]
-pub(crate) struct Reported {
-    /// Up to this offset.
-    bytes: u64,
-    keys: u64,
-}
-
-impl Reported {
-    /// Progress after merging a range that another worker scanned and already reported. The range begins at `start`, with
-    /// `keys_before` keys before it.
-    pub(crate) fn behind_part(self, theirs: Self, start: u64, keys_before: u64) -> Self {
-        // What neither has told is left to tell.
-        let (bytes, keys) = (start.saturating_sub(self.bytes), keys_before - self.keys);
-        Self { bytes: theirs.bytes.saturating_sub(bytes), keys: keys_before + theirs.keys - keys }
-    }
-
-    #[cold]
-    fn report(&mut self, progress: &dyn Progress, bytes: u64, keys: u64) {
-        progress.advance(bytes.saturating_sub(self.bytes), keys.saturating_sub(self.keys));
-        *self = Self { bytes, keys };
     }
 }

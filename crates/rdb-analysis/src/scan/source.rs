@@ -13,6 +13,7 @@ use super::trailing::TrailingKind;
 
 /// The bytes of one RDB file and what is known of it from outside.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Source<'a> {
     /// Its path, or another name for reports.
     pub path: String,
@@ -25,6 +26,42 @@ pub struct Source<'a> {
     pub data: SourceData<'a>,
     /// How it came here; the default for a plain file.
     pub origin: Origin<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// A source of bytes in memory or mapped. `path` is its name in reports.
+    pub fn from_bytes(path: impl Into<String>, bytes: &'a [u8]) -> Self {
+        Self::new(path.into(), SourceData::Bytes(bytes))
+    }
+
+    /// A source to be read in order, in bounded memory. `length` is the number of bytes, if it is known.
+    pub fn from_reader(path: impl Into<String>, reader: impl Read + Send + 'a, length: Option<u64>) -> Self {
+        let reader = Box::new(reader);
+        Self::new(path.into(), SourceData::Reader { reader, length, ready_bytes: None })
+    }
+
+    /// A source of `data`, a plain file without a shard.
+    pub fn new(path: String, data: SourceData<'a>) -> Self {
+        Self { path, shard: None, fallback_time_ms: 0, data, origin: Origin::default() }
+    }
+
+    /// Sets [`shard`](Self::shard).
+    #[must_use]
+    pub fn shard(self, shard: impl Into<Option<String>>) -> Self {
+        Self { shard: shard.into(), ..self }
+    }
+
+    /// Sets [`fallback_time_ms`](Self::fallback_time_ms).
+    #[must_use]
+    pub fn fallback_time_ms(self, fallback_time_ms: i64) -> Self {
+        Self { fallback_time_ms, ..self }
+    }
+
+    /// Sets [`origin`](Self::origin).
+    #[must_use]
+    pub fn origin(self, origin: Origin<'a>) -> Self {
+        Self { origin, ..self }
+    }
 }
 
 /// A source that is opened just before its scan and closed after it. At most one per thread is open.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rdb_analysis::{Options, SourceData, analyze};
+use rdb_analysis::{ReportCollector, ScanOptions, SourceData, analyze};
 
 use super::records::{Record, write};
 use super::support::{check, report, report_of, report_with, source, streamed};
@@ -140,11 +140,10 @@ fn keys_of_one_size_are_listed_by_payload_then_elements_then_name() {
         (0..40).map(|i| Record::String(format!("k{i:02}").into_bytes(), vec![b'v'; 33 + i % 3])).collect();
     records.push(Record::String(b"kzz".to_vec(), vec![b'v'; 36]));
     let file = write(&records);
-    let mut options = Options::default();
-    options.top = 3;
-    let outcome =
-        analyze(vec![source(SourceData::Bytes(&file))], &options, &(), &false.into()).expect("threads");
-    let strings = outcome.report.top.values().next().expect("strings");
+    let collector = ReportCollector::default().top(3);
+    let sources = vec![source(SourceData::Bytes(&file))];
+    let outcome = analyze(sources, collector, &ScanOptions::default(), &(), &false.into()).expect("threads");
+    let strings = outcome.output.top.values().next().expect("strings");
     let memory: Vec<_> = strings.iter().map(|key| key.measure.memory_bytes).collect();
     assert!(memory.iter().all(|bytes| *bytes == memory[0]), "{memory:?}");
     let names: Vec<_> = strings.iter().map(|key| String::from_utf8_lossy(&key.key)).collect();
@@ -161,7 +160,7 @@ fn a_range_that_holds_as_many_names_as_it_may_counts_no_key_twice() {
             .push(Record::String(vec![b'a' + i % 26; 60_000 + usize::from(i)], vec![b'v'; usize::from(i)]));
     }
     let file = write(&records);
-    let list_20 = |options: &mut Options| options.top = 20;
+    let list_20 = |collector: ReportCollector| collector.top(20);
     let sequential = report_with(SourceData::Bytes(&file), 1, None, list_20);
     assert!(sequential.contains("\"count\": 100"), "a warning for each key");
     for range_bytes in [300_000, 1_000_000, 3_000_000] {
@@ -217,7 +216,7 @@ fn keys_of_databases_that_are_too_high_take_no_place_in_top_lists() {
         }));
     }
     let file = write(&records);
-    let up_to_db_19 = |options: &mut Options| options.max_db = 19;
+    let up_to_db_19 = |collector: ReportCollector| collector.max_db(19);
     let sequential = report_with(SourceData::Bytes(&file), 1, None, up_to_db_19);
     let top = sequential.split_once("\"top\"").expect("top lists").1;
     assert_eq!(top.matches("\"offset\"").count(), 5, "{top}");
@@ -262,10 +261,9 @@ fn progress_counts_every_byte_once() {
     let file = write(&(0..100_000).map(value).collect::<Vec<_>>());
     for data in [SourceData::Bytes(&file), streamed(&file, usize::MAX, None, false)] {
         let told = Told(AtomicU64::new(0));
-        let mut options = Options::default();
-        options.threads = Some(2);
-        options.scan.range_bytes = Some(2 << 20);
-        analyze(vec![source(data)], &options, &told, &false.into()).expect("threads");
+        let options = ScanOptions::default().threads(2).range_bytes(2 << 20);
+        let collector = ReportCollector::default();
+        analyze(vec![source(data)], collector, &options, &told, &false.into()).expect("threads");
         assert_eq!(told.0.into_inner(), file.len() as u64);
     }
 }

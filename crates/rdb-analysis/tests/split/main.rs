@@ -5,7 +5,7 @@ mod records;
 mod support;
 
 use proptest::prelude::*;
-use rdb_analysis::{Options, SourceData, analyze};
+use rdb_analysis::{ReportCollector, ScanOptions, SourceData, analyze};
 
 use records::{Record, chunked_record, dragonfly_record, odd_record, record, trailing, write};
 use support::{check, source, streamed};
@@ -13,14 +13,14 @@ use support::{check, source, streamed};
 /// Checks that the bytes of keys, of no key and behind the end are the length of the file, if its end was reached, and
 /// that no byte is counted twice if not. Gives whether the end was reached.
 fn check_bytes(file: &[u8]) -> bool {
-    let mut options = Options::default();
+    let collector = ReportCollector::default();
     let mut at_end = false;
     for (threads, range_bytes) in [(1, None), (2, Some(100))] {
-        options.threads = Some(threads);
-        options.scan.range_bytes = range_bytes;
+        let options = ScanOptions::default().threads(threads).range_bytes(range_bytes);
         for data in [SourceData::Bytes(file), streamed(file, 1777, None, false)] {
-            let outcome = analyze(vec![source(data)], &options, &(), &false.into()).expect("threads");
-            let facts = &outcome.report.sources[0].facts;
+            let outcome =
+                analyze(vec![source(data)], &collector, &options, &(), &false.into()).expect("threads");
+            let facts = &outcome.output.sources[0].facts;
             let counted = facts.key_bytes + facts.container_bytes + facts.trailing_bytes;
             at_end = facts.checksum.is_some();
             if at_end {

@@ -7,18 +7,12 @@ use std::sync::atomic::AtomicU64;
 
 use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{
-    KeyView, Options, Origin, Rank, ScanOptions, Source, SourceData, analyze, render_keys, thread_pool,
+    KeyView, Rank, ReportCollector, ScanOptions, Source, SourceData, Threads, analyze, render_keys,
 };
 use rdb_parser::ErrorKind;
 
 pub(crate) fn source(data: SourceData<'_>) -> Source<'_> {
-    Source {
-        path: "f".to_owned(),
-        shard: None,
-        fallback_time_ms: 1_700_000_000_000,
-        data,
-        origin: Origin::default(),
-    }
+    Source::new("f".to_owned(), data).fallback_time_ms(1_700_000_000_000)
 }
 
 /// Gives some bytes at a time, and fails at the end if it should.
@@ -56,34 +50,29 @@ pub(crate) fn report(file: &[u8], threads: usize, range_bytes: Option<u64>) -> S
 
 /// The report as JSON: all that anybody sees of it.
 pub(crate) fn report_of(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
-    report_with(data, threads, range_bytes, |_| {})
+    report_with(data, threads, range_bytes, |collector| collector)
 }
 
-/// The same, with options that `adjust` changes.
+/// The report of a collector that `adjust` changes, as JSON.
 pub(crate) fn report_with(
     data: SourceData<'_>,
     threads: usize,
     range_bytes: Option<u64>,
-    adjust: impl FnOnce(&mut Options),
+    adjust: impl FnOnce(ReportCollector) -> ReportCollector,
 ) -> String {
     let source = source(data);
-    let mut options = Options::default();
-    options.threads = Some(threads);
-    options.top = 5;
-    options.rank = Rank::RdbBytes;
-    options.scan.range_bytes = range_bytes;
-    adjust(&mut options);
-    let outcome = analyze(vec![source], &options, &(), &false.into()).expect("threads");
+    let collector = adjust(ReportCollector::default().top(5).rank(Rank::RdbBytes));
+    let options = ScanOptions::default().threads(threads).range_bytes(range_bytes);
+    let outcome = analyze(vec![source], collector, &options, &(), &false.into()).expect("threads");
     let mut shown = Vec::new();
-    json::write_pretty(&mut shown, &json::report(&outcome.report, KeysAs::Base64)).expect("memory");
+    json::write_pretty(&mut shown, &json::report(&outcome.output, KeysAs::Base64)).expect("memory");
     String::from_utf8(shown).expect("UTF-8")
 }
 
 /// Every key, rendered with all that is known of it.
 pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> Vec<u8> {
     let source = source(data);
-    let mut options = ScanOptions::default();
-    options.range_bytes = range_bytes;
+    let options = ScanOptions::default().range_bytes(range_bytes);
     let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
         let mut scratch = Vec::new();
         let name = key.key.decode(&mut scratch)?;
@@ -95,8 +84,8 @@ pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64
         all.extend_from_slice(block);
         ControlFlow::Continue(())
     };
-    let pool = thread_pool(Some(threads)).expect("threads");
-    pool.install(|| render_keys(source, &options, &(), &false.into(), render, emit)).expect("an RDB file");
+    let threads = Threads::start(Some(threads)).expect("threads");
+    threads.run(|| render_keys(source, &options, &(), &false.into(), render, emit)).expect("an RDB file");
     all
 }
 

@@ -1,0 +1,45 @@
+//! The measures by which keys rank.
+
+use crate::measure::{DataType, Measure};
+
+/// The measure that makes a key big. A key of which it is not known comes after all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rank {
+    /// The number of elements.
+    Elements,
+    /// Bytes of payload.
+    ValueBytes,
+    /// Bytes in the file.
+    RdbBytes,
+    /// Bytes in the server's memory, as modelled.
+    MemoryBytes,
+    /// What big-key lists of the servers' own tools and of cloud consoles use: bytes for strings, the
+    /// number of elements for everything else.
+    Natural,
+}
+
+impl Rank {
+    /// The measure of a key by which it ranks.
+    #[inline]
+    pub fn of(self, measure: &Measure) -> Option<u64> {
+        match self {
+            Self::ValueBytes => measure.value_bytes,
+            Self::RdbBytes => Some(measure.rdb_bytes),
+            Self::MemoryBytes => measure.memory_bytes,
+            Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
+            Self::Elements | Self::Natural => measure.elements,
+        }
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elements => "elements",
+            Self::ValueBytes => "value_bytes",
+            Self::RdbBytes => "rdb_bytes",
+            Self::MemoryBytes => "memory_bytes",
+            Self::Natural => "natural",
+        }
+    }
+}

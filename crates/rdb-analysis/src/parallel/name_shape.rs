@@ -1,0 +1,99 @@
+//! What the names of a file's keys look like.
+
+use std::ops::ControlFlow;
+
+use rdb_parser::{ErrorKind, RdbString};
+
+use crate::measure::KeyView;
+use crate::scan::Sink;
+
+/// Names after which it is known what names look like.
+pub(super) const WATCHED_NAMES: u64 = 16;
+
+/// Half of the length of a name that no guess is refused for.
+const MIN_LONGEST_NAME: usize = 64;
+
+/// First bytes of names that are compared with those of others.
+const INITIALS: usize = 3;
+
+/// What the names of a file's keys look like, from those at its beginning. A guess that shows another kind of
+/// name is not followed: inside a collection most guesses are lengths and pieces of elements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NameShape {
+    /// Names seen.
+    pub(super) names: u64,
+    /// Whether some are stored as numbers, in up to four bytes, any bytes.
+    numbers: bool,
+    /// Whether all others are printable.
+    printable: bool,
+    longest: usize,
+    /// The kinds of bytes that names have in their first places, by a byte of that kind.
+    initials: [[bool; 256]; INITIALS],
+}
+
+/// Stands for all bytes of the same kind. Digits and letters are counted up from name to name, so that those of later
+/// names are not those of the first; other characters stay.
+fn kind(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => b'0',
+        b'a'..=b'z' => b'a',
+        b'A'..=b'Z' => b'A',
+        0x80.. => 0x80,
+        other => other,
+    }
+}
+
+impl NameShape {
+    pub(super) const UNKNOWN: Self = Self {
+        names: 0,
+        numbers: false,
+        printable: true,
+        longest: MIN_LONGEST_NAME,
+        initials: [[false; 256]; INITIALS],
+    };
+
+    pub(super) fn learn(&mut self, name: RdbString<'_>) {
+        self.names += 1;
+        match name {
+            RdbString::Raw(name) => {
+                self.printable &= !name.iter().any(u8::is_ascii_control);
+                self.longest = self.longest.max(name.len());
+                for (seen, &byte) in self.initials.iter_mut().zip(name) {
+                    seen[usize::from(kind(byte))] = true;
+                }
+            }
+            RdbString::Int(_) => self.numbers = true,
+            _ => self.printable = false,
+        }
+    }
+
+    pub(super) fn fits(&self, name: &[u8]) -> bool {
+        if name.len() <= 4 && (self.numbers || self.names < WATCHED_NAMES) {
+            return true;
+        }
+        let begins_alike = || {
+            let places = self.initials.iter().zip(name);
+            self.names < WATCHED_NAMES
+                || places.into_iter().all(|(seen, &byte)| seen[usize::from(kind(byte))])
+        };
+        name.len() <= 2 * self.longest
+            && (!self.printable || begins_alike() && !name.iter().any(u8::is_ascii_control))
+    }
+}
+
+/// Passes keys on, looking at their names.
+pub(super) struct Watching<'a, C> {
+    pub(super) collector: &'a mut C,
+    pub(super) shape: NameShape,
+}
+
+impl<C: Sink> Sink for Watching<'_, C> {
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        self.shape.learn(key.key);
+        self.collector.key(key)
+    }
+
+    fn select_db(&mut self) {
+        self.collector.select_db();
+    }
+}

@@ -1,0 +1,82 @@
+//! Scans one source, with or without ranges, with or without the memory model.
+
+use std::sync::atomic::AtomicBool;
+
+use rdb_parser::{Error, SliceInput, Window};
+
+use super::range_plan::RangePlan;
+use super::sink::RangeSink;
+use super::stitch::scan_split;
+use crate::measure::MemoryGauge;
+use crate::memory::Gauge;
+use crate::scan::{
+    Context, Origin, Progress, ScanOptions, Sink, Source, SourceData, SourceFacts, scan_source,
+};
+
+/// Scans one source on one thread.
+///
+/// # Errors
+///
+/// If the source does not begin as an RDB file.
+pub(crate) fn scan_in_order(
+    source: Source<'_>,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    sink: &mut impl Sink,
+) -> Result<SourceFacts, Error> {
+    if options.memory {
+        scan_source::<Gauge>(source, options, progress, stop, sink)
+    } else {
+        scan_source::<()>(source, options, progress, stop, sink)
+    }
+}
+
+/// Scans one source on the current threads, if there is a `plan`, or else on one thread.
+///
+/// # Errors
+///
+/// If the source does not begin as an RDB file.
+pub(crate) fn scan_in_ranges(
+    source: Source<'_>,
+    options: &ScanOptions,
+    plan: Option<RangePlan>,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    sink: &mut impl RangeSink,
+) -> Result<SourceFacts, Error> {
+    let Some(plan) = plan else {
+        return scan_in_order(source, options, progress, stop, sink);
+    };
+    if options.memory {
+        scan_with_model::<Gauge>(source, options, plan, progress, stop, sink)
+    } else {
+        scan_with_model::<()>(source, options, plan, progress, stop, sink)
+    }
+}
+
+fn scan_with_model<M: MemoryGauge>(
+    source: Source<'_>,
+    options: &ScanOptions,
+    plan: RangePlan,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    sink: &mut impl RangeSink,
+) -> Result<SourceFacts, Error> {
+    let guard = source.origin.guard.as_deref();
+    let ready_bytes = source.data.ready_bytes();
+    let context = Context { options, progress, stop, guard, ready_bytes: ready_bytes.as_deref() };
+    let Origin { prefix_bytes: start, end_mark, .. } = source.origin;
+    let (length, time_ms, mark) = (source.data.length(), source.fallback_time_ms, end_mark.as_ref());
+    let facts = match source.data {
+        SourceData::Bytes(bytes) => {
+            let input = SliceInput::starting_at(bytes, start);
+            scan_split::<M, _>(input, length, plan, &context, time_ms, mark, sink)?
+        }
+        SourceData::Reader { reader, length, .. } => {
+            let input = Window::starting_at(reader, start, length);
+            scan_split::<M, _>(input, length, plan, &context, time_ms, mark, sink)?
+        }
+    };
+    Ok(facts.adjusted_by(source.origin))
+}

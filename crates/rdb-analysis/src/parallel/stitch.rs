@@ -1,0 +1,183 @@
+//! Joins ranges from the left.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+use rdb_parser::{Ahead, Error, Parser, State};
+
+use super::guess::{Guess, RangeScan};
+use super::name_shape::{NameShape, WATCHED_NAMES, Watching};
+use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};
+use super::sink::{Absorbed, Place, RangeSink};
+use crate::measure::MemoryGauge;
+use crate::scan::{Carried, Context, Halt, Pass, Sink, SourceFacts};
+
+/// Scans the RDB data that begins at the cursor of `input` on the threads of the current pool. Facts and keys are
+/// the same as [`scan_source`](crate::scan::scan_source) gives. `length` is that of the file, if known.
+///
+/// # Errors
+///
+/// If the data does not begin as an RDB file.
+pub(crate) fn scan_split<M: MemoryGauge, C: RangeSink>(
+    input: impl Ahead,
+    length: Option<u64>,
+    plan: RangePlan,
+    context: &Context<'_>,
+    time_ms: i64,
+    end_mark: Option<&[u8; 40]>,
+    collector: &mut C,
+) -> Result<SourceFacts, Error> {
+    let mut stitch = Stitch::<_, M>::new(input, context, time_ms)?;
+    let mut watching = Watching { collector: &mut *collector, shape: stitch.shape };
+    let bound = stitch.parser.position().saturating_add(plan.prelude_bytes(length));
+    let mut halt = Halt::Bound;
+    while halt == Halt::Bound && stitch.parser.position() < bound && watching.shape.names < WATCHED_NAMES {
+        halt = stitch.read_to(bound.min(stitch.parser.position() + PRELUDE_BYTES), &mut watching);
+    }
+    stitch.shape = watching.shape;
+    let mut pause = Pause::default();
+    while halt == Halt::Bound {
+        let from = stitch.parser.position();
+        let Some(ranges) = stitch.next_ranges(plan, collector) else {
+            halt = stitch.read_to(from.saturating_add(plan.step_bytes()), collector);
+            continue;
+        };
+        let end = ranges.last().map_or(from, |&(_, end)| end);
+        let taken_in;
+        (halt, taken_in) = stitch.scan_ranges(&ranges, collector);
+        let next = end.saturating_add(pause.after(end - from, taken_in, plan));
+        if halt == Halt::Bound && stitch.parser.position() < next {
+            halt = stitch.read_to(next, collector);
+        }
+    }
+    Ok(stitch.pass.finish(&mut stitch.parser, context, length, end_mark))
+}
+
+/// The pass that knows everything up to where it is.
+struct Stitch<'a, I, M> {
+    context: &'a Context<'a>,
+    parser: Parser<I>,
+    pass: Pass<M>,
+    shape: NameShape,
+}
+
+impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
+    fn new(input: I, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
+        let parser = Parser::new(input, context.options.parser())?;
+        let pass = Pass::new(&parser, context, time_ms);
+        Ok(Self { context, parser, pass, shape: NameShape::UNKNOWN })
+    }
+
+    /// Reads on to the first place between keys at or behind `bound`.
+    fn read_to(&mut self, bound: u64, collector: &mut impl Sink) -> Halt {
+        self.pass.run(&mut self.parser, self.context, bound, collector)
+    }
+
+    /// The database and slot of the next record.
+    fn place(&self) -> Place {
+        let State { db, slot, .. } = self.parser.state();
+        Place { db, slot }
+    }
+
+    /// The next ranges to be scanned side by side, unless it is better to read on in order.
+    fn next_ranges<C: RangeSink>(&mut self, plan: RangePlan, collector: &C) -> Option<Vec<(u64, u64)>> {
+        let counts = &self.pass.counts;
+        if plan.is_too_fine(counts) || !collector.is_worth_splitting(counts, self.place()) {
+            return None;
+        }
+        let mut bytes = plan.ahead_bytes();
+        if let Some(ready) = self.context.ready_bytes {
+            // Not to be waited for: whoever brings them needs a thread, too.
+            let ready = usize::try_from(ready.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+            bytes = bytes.min(self.parser.ahead(0).bytes.len().saturating_add(ready));
+        }
+        let ahead = self.parser.ahead(bytes);
+        plan.ranges(ahead.offset, ahead.end())
+    }
+
+    /// Scans ranges of what lies ahead side by side, and takes them in from the left. Also gives the bytes of those
+    /// that were not scanned in vain.
+    fn scan_ranges<C: RangeSink>(&mut self, ranges: &[(u64, u64)], collector: &mut C) -> (Halt, u64) {
+        let here = self.parser.position();
+        let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part(self.place())).collect();
+        let carried = self.pass.carried(&self.parser);
+        let guess = Guess {
+            carried: &carried,
+            // Nothing is read for that, it was shown before.
+            piece: self.parser.ahead(0),
+            pass: &self.pass,
+            context: self.context,
+            shape: self.shape,
+        };
+        let scans: Vec<Option<RangeScan<C::Part>>> = (ranges.par_iter().zip(empty))
+            .with_max_len(1)
+            // The first range begins where we are, which is no guess.
+            .map(|(&(from, to), mut part)| {
+                if from == here {
+                    guess.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part))
+                } else {
+                    guess.find_and_scan(from, to, part)
+                }
+            })
+            .collect();
+        let mut taken_in = 0;
+        for scan in scans.into_iter().flatten() {
+            let bytes = scan.end - scan.start;
+            match self.take_in(scan, &carried, collector) {
+                ControlFlow::Continue(is_taken) => taken_in += if is_taken { bytes } else { 0 },
+                ControlFlow::Break(halt) => return (halt, taken_in),
+            }
+        }
+        (Halt::Bound, taken_in)
+    }
+
+    /// Adds a range that was scanned with what was `carried` where ranges began, if it starts where the records up to
+    /// it end and these carry the same. Gives whether they do.
+    fn take_in<C: RangeSink>(
+        &mut self,
+        scan: RangeScan<C::Part>,
+        carried: &Carried,
+        collector: &mut C,
+    ) -> ControlFlow<Halt, bool> {
+        if self.parser.position() < scan.start {
+            self.read_over(scan.start, collector)?;
+        }
+        if self.parser.position() != scan.start
+            || !self.parser.is_between_keys()
+            || !self.pass.carried(&self.parser).reads_like(carried)
+        {
+            return ControlFlow::Continue(false);
+        }
+        let place = self.place();
+        let absorbed = collector.absorb(scan.part, place);
+        if absorbed == Absorbed::Refused {
+            self.read_over(scan.end, collector)?;
+            return ControlFlow::Continue(false);
+        }
+        let sum = match (self.parser.running_checksum(), scan.checksum) {
+            (Some(mut sum), Some(more)) => {
+                sum.append(&more);
+                Some(sum)
+            }
+            _ => None,
+        };
+        let db = if scan.names_db { scan.db } else { place.db };
+        self.parser.jump(scan.end, db, place.slot_of(scan.slot), sum);
+        self.pass.reported = self.pass.reported.after_range(scan.reported, scan.start, self.pass.counts.keys);
+        self.pass.counts.add(scan.counts);
+        if absorbed == Absorbed::Enough || scan.stopped {
+            self.pass.coverage.stop(scan.end);
+            return ControlFlow::Break(Halt::Stopped);
+        }
+        ControlFlow::Continue(true)
+    }
+
+    /// As [`read_to`](Self::read_to), where more follows.
+    fn read_over(&mut self, bound: u64, collector: &mut impl Sink) -> ControlFlow<Halt> {
+        match self.read_to(bound, collector) {
+            Halt::Bound => ControlFlow::Continue(()),
+            halt => ControlFlow::Break(halt),
+        }
+    }
+}

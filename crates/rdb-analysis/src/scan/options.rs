@@ -1,0 +1,88 @@
+//! How sources are read.
+
+use crate::server::Assumptions;
+
+/// How sources are read.
+///
+/// ```
+/// use rdb_analysis::ScanOptions;
+///
+/// let options = ScanOptions::default().deep(true).verify_checksum(false).threads(4);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScanOptions {
+    /// Whether to walk packed values entry by entry, so that `value_bytes` and `largest_element_bytes` are
+    /// known for them, too.
+    pub deep: bool,
+    /// Whether to compare checksums.
+    pub verify_checksum: bool,
+    /// Length of the ranges into which a source is split, in bytes. `None`: as is best for the number of
+    /// threads. The result is the same.
+    pub range_bytes: Option<u64>,
+    /// Whether to model the server's memory, so that `memory_bytes` is known.
+    pub memory: bool,
+    /// What is assumed of the server.
+    pub assumptions: Assumptions,
+    /// Threads that [`analyze()`](crate::analyze()) starts. `None`: one per core.
+    pub threads: Option<usize>,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            deep: false,
+            verify_checksum: true,
+            range_bytes: None,
+            memory: true,
+            assumptions: Assumptions::default(),
+            threads: None,
+        }
+    }
+}
+
+impl ScanOptions {
+    /// Sets [`deep`](Self::deep).
+    #[must_use]
+    pub fn deep(self, deep: bool) -> Self {
+        Self { deep, ..self }
+    }
+
+    /// Sets [`verify_checksum`](Self::verify_checksum).
+    #[must_use]
+    pub fn verify_checksum(self, verify_checksum: bool) -> Self {
+        Self { verify_checksum, ..self }
+    }
+
+    /// Sets [`range_bytes`](Self::range_bytes).
+    #[must_use]
+    pub fn range_bytes(self, range_bytes: impl Into<Option<u64>>) -> Self {
+        Self { range_bytes: range_bytes.into(), ..self }
+    }
+
+    /// Sets [`memory`](Self::memory).
+    #[must_use]
+    pub fn memory(self, memory: bool) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Sets [`assumptions`](Self::assumptions).
+    #[must_use]
+    pub fn assumptions(self, assumptions: Assumptions) -> Self {
+        Self { assumptions, ..self }
+    }
+
+    /// Sets [`threads`](Self::threads).
+    #[must_use]
+    pub fn threads(self, threads: impl Into<Option<usize>>) -> Self {
+        Self { threads: threads.into(), ..self }
+    }
+
+    /// The options of the parser.
+    pub(crate) fn parser(&self) -> rdb_parser::Options {
+        let mut options = rdb_parser::Options::default();
+        options.verify_checksum = self.verify_checksum;
+        options
+    }
+}
