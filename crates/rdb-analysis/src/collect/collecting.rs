@@ -31,11 +31,11 @@ impl<'c, C: Collector> Collecting<'c, C> {
 impl<C: Collector> Sink for Collecting<'_, C> {
     #[inline(always)]
     fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
-        let checked = self.all.check(key);
-        if checked.is_ok() {
-            self.all.observe(key);
+        if let Err(kind) = self.all.check(key) {
+            return ControlFlow::Continue(Err(kind));
         }
-        ControlFlow::Continue(checked)
+        self.all.observe(key);
+        ControlFlow::Continue(Ok(()))
     }
 }
 

@@ -190,27 +190,24 @@ impl TopLists {
         }
     }
 
-    /// Whether keys of `db` are left out. Of a range that does not know its database, all keys are listed
-    /// until it does.
-    #[inline(always)]
-    fn leaves_out(&self, db: u64) -> bool {
-        self.start.is_place_known && db > self.kind.max_db
-    }
-
     /// The list that a key belongs to, unless the key is certain not to come in. Also gives its rank.
+    ///
+    /// A range that does not know its database lists keys of all databases until it does.
     #[inline(always)]
     fn list_for(&mut self, measure: &Measure) -> Option<(&mut List, &mut Names, Option<u64>)> {
         let rank = self.kind.rank.of(measure);
-        let leaves_out = self.leaves_out(measure.db);
+        let TopKeys { limit, max_db, .. } = self.kind;
+        let leaves_out = || self.start.is_place_known && measure.db > max_db;
         let list = match measure.data_type.built_in_index() {
             Some(index) => &mut self.built_in[index],
             // A type has a place of its own only if a key of it is listed.
-            None if leaves_out => return None,
+            None if leaves_out() => return None,
             None => other_list(&mut self.others, measure.data_type),
         };
-        let is_too_small = list.keys.len() == self.kind.limit
-            && list.keys.peek().is_none_or(|smallest| rank < smallest.rank);
-        if is_too_small || leaves_out {
+        if list.keys.len() == limit && list.keys.peek().is_none_or(|smallest| rank < smallest.rank) {
+            return None;
+        }
+        if leaves_out() {
             return None;
         }
         Some((list, &mut self.names, rank))
@@ -290,7 +287,11 @@ impl Observe for TopLists {
     fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         match key.key {
             RdbString::Raw(_) | RdbString::Int(_) => Ok(()),
-            _ => self.check_name(key),
+            _ => {
+                // A copy, so that the key itself need not be in memory.
+                let key = *key;
+                self.check_name(&key)
+            }
         }
     }
 
@@ -313,7 +314,7 @@ impl Observe for TopLists {
     /// Does not change the order, because the keys are all of one database.
     fn correct_place(&mut self, place: Place) {
         self.start.is_place_known = true;
-        if self.leaves_out(place.db) {
+        if place.db > self.kind.max_db {
             *self = Self::new(self.kind, self.start);
         }
         self.change_keys(|key| place.correct(&mut key.measure));
