@@ -118,7 +118,7 @@ fn check_sums(file: &Path) {
     let source = &report["sources"][0];
     let sum =
         |names: &[&str]| -> u64 { names.iter().map(|name| source[name].as_u64().expect("a number")).sum() };
-    assert_eq!(sum(&["key_bytes", "container_bytes", "trailing_bytes"]), length);
+    assert_eq!(sum(&["key_bytes", "overhead_bytes", "trailing_bytes"]), length);
     assert_eq!(source["bytes"], length);
     let lines = json_lines(&stdout(&["keys", text(file)], 0));
     let rdb_bytes: u64 = lines.iter().map(|row| row["rdb_bytes"].as_u64().expect("a number")).sum();

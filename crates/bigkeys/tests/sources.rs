@@ -187,7 +187,7 @@ fn captures_of_a_full_resynchronisation_are_read() {
             let source = &report["sources"][0];
             assert_eq!(source["trailing_kind"].as_str(), kind);
             assert_eq!(report["top"]["string"][0]["offset"], start + PREAMBLE_BYTES, "absolute");
-            let sum = ["key_bytes", "container_bytes", "trailing_bytes"].map(|name| source[name].as_u64());
+            let sum = ["key_bytes", "overhead_bytes", "trailing_bytes"].map(|name| source[name].as_u64());
             assert_eq!(sum.iter().flatten().sum::<u64>(), file.len() as u64, "{source}");
             assert!(!said.contains("announced"), "{said}");
         }

@@ -176,7 +176,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
         let mut records = 0;
         // The last place between keys.
         let mut settled =
-            Mark { end: start, db: state.db, slot: state.slot, container_bytes: 0, taken: (0, 0) };
+            Mark { end: start, db: state.db, slot: state.slot, overhead_bytes: 0, taken: (0, 0) };
         loop {
             let is_settled = parser.is_between_keys();
             if is_settled {
@@ -242,7 +242,7 @@ impl<M: MemoryGauge> Guess<'_, M> {
             return Err(Broken { bytes: parser.position() - start });
         }
         self.sum(&mut sums, summed, settled.end);
-        pass.counts.container_bytes += settled.container_bytes;
+        pass.counts.overhead_bytes += settled.overhead_bytes;
         Ok(RangeScan {
             part: (),
             start,
@@ -283,7 +283,7 @@ struct Mark {
     end: u64,
     db: u64,
     slot: Option<u16>,
-    container_bytes: u64,
+    overhead_bytes: u64,
     /// Keys, and other records.
     taken: (u64, u64),
 }
@@ -291,7 +291,7 @@ struct Mark {
 impl Mark {
     fn of<I: Input>(parser: &Parser<I>, end: u64, taken: (u64, u64)) -> Self {
         let State { db, slot, .. } = parser.state();
-        Self { end, db, slot, container_bytes: parser.container_bytes(), taken }
+        Self { end, db, slot, overhead_bytes: parser.container_bytes(), taken }
     }
 }
 

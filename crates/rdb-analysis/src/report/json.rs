@@ -22,7 +22,7 @@ use crate::memory::SourceMemoryJson;
 use crate::scan::{TrailingKind, WarningGroup};
 
 /// Version of the report's shape. Raised when a field is renamed, removed or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// How key names are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,7 +215,7 @@ struct SourceJson<'a> {
     announced_keys: u64,
     functions: u64,
     key_bytes: u64,
-    container_bytes: u64,
+    overhead_bytes: u64,
     trailing_bytes: u64,
     trailing_kind: Option<&'static str>,
     notes: Vec<&'a str>,
@@ -273,7 +273,7 @@ fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
         announced_keys: facts.announced_keys,
         functions: facts.functions,
         key_bytes: facts.key_bytes,
-        container_bytes: facts.container_bytes,
+        overhead_bytes: facts.overhead_bytes,
         trailing_bytes: facts.trailing_bytes,
         trailing_kind: facts.trailing_kind.map(TrailingKind::name),
         notes: facts.notes.iter().map(|note| note.text.as_str()).collect(),

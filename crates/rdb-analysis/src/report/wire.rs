@@ -17,7 +17,7 @@ use crate::scan::{
 use crate::server::Rules;
 
 /// Increment on every change of the fields or their meaning.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ struct FactsWire {
     bytes: u64,
     keys: u64,
     key_bytes: u64,
-    container_bytes: u64,
+    overhead_bytes: u64,
     trailing_bytes: u64,
     trailing_kind: Option<u8>,
     notes: Vec<Note>,
@@ -325,7 +325,7 @@ impl From<&SourceFacts> for FactsWire {
             bytes: facts.bytes,
             keys: facts.keys,
             key_bytes: facts.key_bytes,
-            container_bytes: facts.container_bytes,
+            overhead_bytes: facts.overhead_bytes,
             trailing_bytes: facts.trailing_bytes,
             trailing_kind: facts.trailing_kind.map(|kind| number(&TRAILING_KINDS, &kind)),
             notes: facts.notes.clone(),
@@ -368,7 +368,7 @@ impl FactsWire {
             bytes: self.bytes,
             keys: self.keys,
             key_bytes: self.key_bytes,
-            container_bytes: self.container_bytes,
+            overhead_bytes: self.overhead_bytes,
             trailing_bytes: self.trailing_bytes,
             trailing_kind: trailing_kind.transpose()?,
             notes: self.notes,

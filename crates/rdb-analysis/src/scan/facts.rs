@@ -35,7 +35,7 @@ pub struct SourceFacts {
     /// Bytes that belong to keys passed on.
     pub key_bytes: u64,
     /// Bytes that belong to none.
-    pub container_bytes: u64,
+    pub overhead_bytes: u64,
     /// Bytes after the end of the RDB data.
     pub trailing_bytes: u64,
     /// What these bytes look like. `None` if there are none.
@@ -85,7 +85,7 @@ impl SourceFacts {
     /// Facts of a source, from what a pass learned and counted up to here.
     pub(crate) fn of(header: Header, rules: Rules, learned: Learned, counts: Counts) -> Self {
         let Learned { flavour, server_version, created_at_s, used_memory_bytes } = learned;
-        let Counts { keys, skipped_keys: _, key_bytes, container_bytes, announced_keys, functions, warnings } =
+        let Counts { keys, skipped_keys: _, key_bytes, overhead_bytes, announced_keys, functions, warnings } =
             counts;
         Self {
             header,
@@ -96,7 +96,7 @@ impl SourceFacts {
             bytes: 0,
             keys,
             key_bytes,
-            container_bytes,
+            overhead_bytes,
             trailing_bytes: 0,
             trailing_kind: None,
             notes: Vec::new(),
@@ -207,7 +207,7 @@ pub(crate) struct Counts {
     /// Keys that no server loads.
     pub(crate) skipped_keys: u64,
     pub(crate) key_bytes: u64,
-    pub(crate) container_bytes: u64,
+    pub(crate) overhead_bytes: u64,
     pub(crate) announced_keys: u64,
     pub(crate) functions: u64,
     pub(crate) warnings: WarningLog,
@@ -221,12 +221,12 @@ impl Counts {
 
     /// Adds the counts of another part of the source.
     pub(crate) fn add(&mut self, part: Self) {
-        let Self { keys, skipped_keys, key_bytes, container_bytes, announced_keys, functions, warnings } =
+        let Self { keys, skipped_keys, key_bytes, overhead_bytes, announced_keys, functions, warnings } =
             part;
         self.keys += keys;
         self.skipped_keys += skipped_keys;
         self.key_bytes += key_bytes;
-        self.container_bytes += container_bytes;
+        self.overhead_bytes += overhead_bytes;
         self.announced_keys = self.announced_keys.saturating_add(announced_keys);
         self.functions += functions;
         self.warnings = std::mem::take(&mut self.warnings).merge(warnings);

@@ -225,7 +225,7 @@ impl<M: MemoryGauge> Pass<M> {
     #[cold]
     fn skip_key(&mut self, end: u64, rdb_bytes: u64) {
         self.counts.skipped_keys += 1;
-        self.counts.container_bytes += rdb_bytes;
+        self.counts.overhead_bytes += rdb_bytes;
         self.end_of_last_key = end;
     }
 
@@ -287,7 +287,7 @@ impl<M: MemoryGauge> Pass<M> {
             }
             facts.trailing_kind = trailing.kind(end_mark);
         }
-        facts.container_bytes += parser.container_bytes();
+        facts.overhead_bytes += parser.container_bytes();
         facts.bytes = length.unwrap_or(parser.position());
         facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
         self.reported.report(context.progress, parser.position(), keys);
@@ -343,7 +343,7 @@ impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
                 *end_of_last_key = end;
             }
             ControlFlow::Continue(Err(kind)) => {
-                counts.container_bytes += entry.rdb_bytes;
+                counts.overhead_bytes += entry.rdb_bytes;
                 coverage.note_damaged_key(&kind, entry.span.start);
             }
             // Nothing of a key that the sink refuses is counted: another pass may read it.

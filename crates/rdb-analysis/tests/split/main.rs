@@ -21,7 +21,7 @@ fn check_bytes(file: &[u8]) -> bool {
             let outcome =
                 analyze(vec![source(data)], &collector, &options, &(), &false.into()).expect("threads");
             let facts = &outcome.output.sources[0].facts;
-            let counted = facts.key_bytes + facts.container_bytes + facts.trailing_bytes;
+            let counted = facts.key_bytes + facts.overhead_bytes + facts.trailing_bytes;
             at_end = facts.checksum.is_some();
             if at_end {
                 assert_eq!(counted, facts.bytes, "{:?}", facts.coverage);
