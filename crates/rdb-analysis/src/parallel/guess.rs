@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_parser::{
-    Crc64, Dialect, Entry, Event, Input, KeySink, Parser, Piece, RdbString, State, Stretch, guess_blob,
-    guess_key,
+    Crc64, Dialect, Entry, Event, Input, KeySink, Parser, Piece, RdbString, SliceInput, State, Stretch,
+    guess_blob, guess_key,
 };
 
 use super::name_shape::NameShape;
@@ -155,112 +155,163 @@ impl<M: MemoryGauge> Guess<'_, M> {
         })
     }
 
-    /// Scans from `start`, and gives up if what is there is no chain of records.
+    /// Scans from `start`, and gives up if the bytes there are no chain of records.
     pub(super) fn scan_from<P: RangePart>(
         &self,
         start: u64,
         to: u64,
         part: &mut P,
     ) -> Result<RangeScan<()>, Broken> {
-        let mut state = self.carried.parser;
-        if P::CORRECTS_PLACE {
-            state.slot = Some(INHERITED_SLOT);
-        }
-        let mut parser = Parser::resume(self.piece, start, state);
-        let mut pass = self.pass.over_part(&parser);
-        let mut sums = self.context.options.verify_checksum.then(Crc64::new);
-        let mut summed = start;
-        let mut names_db = false;
-        let mut stopped = false;
-        // Other records that were taken.
-        let mut records = 0;
-        // The last place between keys.
-        let mut settled =
-            Mark { end: start, db: state.db, slot: state.slot, overhead_bytes: 0, taken: (0, 0) };
+        let mut range = RangePass::new(self, start, P::CORRECTS_PLACE);
         loop {
-            let is_settled = parser.is_between_keys();
-            if is_settled {
-                settled = Mark::of(&parser, parser.position(), (pass.counts.keys_read(), records));
-                if settled.end - summed >= CHECKSUM_STEP_BYTES {
-                    self.sum(&mut sums, summed, settled.end);
-                    summed = settled.end;
-                }
-                if settled.end >= to {
-                    break;
-                }
-            }
-            if stopped {
+            let is_settled = range.settle();
+            if range.stopped || is_settled && range.settled.end >= to {
                 break;
             }
             // A chunked value may be complete only at the end of the file.
-            if parser.position() > to.saturating_add(SEARCH_BYTES) {
-                return Err(Broken { bytes: parser.position() - start });
+            if range.parser.position() > to.saturating_add(SEARCH_BYTES) {
+                return Err(range.broken());
             }
-            let step = to.min(summed.saturating_add(CHECKSUM_STEP_BYTES));
-            let read = parser.read_keys(step, &mut pass.keys(self.context, part));
-            let goes_on = match read {
-                Ok(Stretch::Bound) => true,
-                Ok(Stretch::Broken(Halt::Stopped)) => {
-                    stopped = true;
-                    false
-                }
-                Ok(Stretch::Event(Event::Entry(entry))) => {
-                    let outcome = pass.keys(self.context, part).key_in_pieces(&entry);
-                    stopped = outcome == ControlFlow::Break(Halt::Stopped);
-                    outcome.is_continue() || stopped && !part.has_refused()
-                }
-                Ok(Stretch::Event(event)) if is_followed(&event) => {
-                    let is_select = matches!(event, Event::SelectDb { .. });
-                    if is_select {
-                        part.select_db();
-                    }
-                    // An AUX field counts nothing.
-                    records += u64::from(!pass.record(&event));
-                    pass.learned.flavour = parser.flavour();
-                    // A chunked value belongs to the database in which it began, which the range must not assume for keys
-                    // behind another one.
-                    let splits_value = is_select && !names_db && parser.has_open_chunks();
-                    names_db |= is_select;
-                    // A record that changes what is carried ends the range before it, and the stitch reads it.
-                    !splits_value && pass.carried(&parser).reads_like(self.carried)
-                }
-                _ => false,
-            };
-            if !goes_on {
-                // Keeps the keys that were read before the record that ended the chain. Only keys were read in this call,
-                // because any other record ends it.
-                let keys_read = pass.counts.keys_read();
-                if is_settled && keys_read > settled.taken.0 && parser.is_described_by_state() {
-                    settled =
-                        Mark { end: pass.end_of_last_key, taken: (keys_read, settled.taken.1), ..settled };
+            if !range.read(to, part) {
+                if is_settled {
+                    range.settle_after_keys();
                 }
                 break;
             }
         }
-        // What was taken behind the last settled place the stitch would count again.
-        if settled.taken != (pass.counts.keys_read(), records) {
-            return Err(Broken { bytes: parser.position() - start });
+        range.finish(part.has_refused())
+    }
+}
+
+/// The scan of one range under way.
+struct RangePass<'a, M> {
+    guess: &'a Guess<'a, M>,
+    start: u64,
+    parser: Parser<SliceInput<'a>>,
+    pass: Pass<M>,
+    /// The checksum of the bytes from `start` to `summed`. `None` if checksums are not compared.
+    checksum: Option<Crc64>,
+    summed: u64,
+    /// Whether a record named a database.
+    names_db: bool,
+    /// Records other than keys that were counted.
+    records: u64,
+    /// The last place between keys.
+    settled: Mark,
+    stopped: bool,
+}
+
+impl<'a, M: MemoryGauge> RangePass<'a, M> {
+    fn new(guess: &'a Guess<'a, M>, start: u64, corrects_place: bool) -> Self {
+        let mut state = guess.carried.parser;
+        if corrects_place {
+            state.slot = Some(INHERITED_SLOT);
         }
-        self.sum(&mut sums, summed, settled.end);
-        pass.counts.overhead_bytes += settled.overhead_bytes;
+        let parser = Parser::resume(guess.piece, start, state);
+        Self {
+            start,
+            pass: guess.pass.over_part(&parser),
+            checksum: guess.context.options.verify_checksum.then(Crc64::new),
+            summed: start,
+            names_db: false,
+            records: 0,
+            settled: Mark { end: start, db: state.db, slot: state.slot, overhead_bytes: 0, counted: (0, 0) },
+            stopped: false,
+            parser,
+            guess,
+        }
+    }
+
+    /// Marks the current place, if it is between keys. Returns whether it is.
+    fn settle(&mut self) -> bool {
+        if !self.parser.is_between_keys() {
+            return false;
+        }
+        let counted = (self.pass.counts.keys_read(), self.records);
+        self.settled = Mark::of(&self.parser, self.parser.position(), counted);
+        if self.settled.end - self.summed >= CHECKSUM_STEP_BYTES {
+            self.sum();
+        }
+        true
+    }
+
+    /// Adds the bytes up to the settled place to the checksum.
+    fn sum(&mut self) {
+        let bytes = self.guess.piece.get(self.summed, self.settled.end);
+        if let (Some(checksum), Some(bytes)) = (&mut self.checksum, bytes) {
+            checksum.update(bytes);
+        }
+        self.summed = self.settled.end;
+    }
+
+    /// Reads keys up to a place, at most `to`, or one other record. Returns whether the range goes on.
+    fn read<P: RangePart>(&mut self, to: u64, part: &mut P) -> bool {
+        let context = self.guess.context;
+        let step = to.min(self.summed.saturating_add(CHECKSUM_STEP_BYTES));
+        match self.parser.read_keys(step, &mut self.pass.keys(context, part)) {
+            Ok(Stretch::Bound) => true,
+            Ok(Stretch::Broken(Halt::Stopped)) => {
+                self.stopped = true;
+                false
+            }
+            Ok(Stretch::Event(Event::Entry(entry))) => {
+                let outcome = self.pass.keys(context, part).chunked_key(&entry);
+                self.stopped = outcome == ControlFlow::Break(Halt::Stopped);
+                outcome.is_continue() || self.stopped && !part.has_refused()
+            }
+            Ok(Stretch::Event(event)) if is_followed(&event) => {
+                let is_select = matches!(event, Event::SelectDb { .. });
+                if is_select {
+                    part.select_db();
+                }
+                // An AUX field counts nothing.
+                self.records += u64::from(!self.pass.record(&event));
+                self.pass.learned.flavour = self.parser.flavour();
+                // A chunked value belongs to the database in which it began. The range does not know that
+                // database, so it must not read keys behind another one.
+                let splits_value = is_select && !self.names_db && self.parser.has_open_chunks();
+                self.names_db |= is_select;
+                // A record that changes what is carried ends the range before it, and the stitch reads it.
+                !splits_value && self.pass.carried(&self.parser).reads_like(self.guess.carried)
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the keys that were read before the record that ended the chain. Only keys were read since the
+    /// settled place, because any other record ends a [read](Self::read).
+    fn settle_after_keys(&mut self) {
+        let keys = self.pass.counts.keys_read();
+        if keys > self.settled.counted.0 && self.parser.is_described_by_state() {
+            self.settled.end = self.pass.end_of_last_key;
+            self.settled.counted.0 = keys;
+        }
+    }
+
+    /// The scan up to the settled place.
+    fn finish(mut self, has_refused: bool) -> Result<RangeScan<()>, Broken> {
+        // The stitch would count again what was counted behind the settled place.
+        if self.settled.counted != (self.pass.counts.keys_read(), self.records) {
+            return Err(self.broken());
+        }
+        self.sum();
+        self.pass.counts.overhead_bytes += self.settled.overhead_bytes;
         Ok(RangeScan {
             part: (),
-            start,
-            end: settled.end,
-            db: settled.db,
-            slot: settled.slot,
-            names_db,
-            counts: pass.counts,
-            checksum: sums,
-            stopped: stopped && !part.has_refused(),
-            reported: pass.reported,
+            start: self.start,
+            end: self.settled.end,
+            db: self.settled.db,
+            slot: self.settled.slot,
+            names_db: self.names_db,
+            counts: self.pass.counts,
+            checksum: self.checksum,
+            stopped: self.stopped && !has_refused,
+            reported: self.pass.reported,
         })
     }
 
-    fn sum(&self, sums: &mut Option<Crc64>, from: u64, to: u64) {
-        if let (Some(sums), Some(bytes)) = (sums, self.piece.get(from, to)) {
-            sums.update(bytes);
-        }
+    fn broken(&self) -> Broken {
+        Broken { bytes: self.parser.position() - self.start }
     }
 }
 
@@ -285,13 +336,13 @@ struct Mark {
     slot: Option<u16>,
     overhead_bytes: u64,
     /// Keys, and other records.
-    taken: (u64, u64),
+    counted: (u64, u64),
 }
 
 impl Mark {
-    fn of<I: Input>(parser: &Parser<I>, end: u64, taken: (u64, u64)) -> Self {
+    fn of<I: Input>(parser: &Parser<I>, end: u64, counted: (u64, u64)) -> Self {
         let State { db, slot, .. } = parser.state();
-        Self { end, db, slot, overhead_bytes: parser.container_bytes(), taken }
+        Self { end, db, slot, overhead_bytes: parser.container_bytes(), counted }
     }
 }
 

@@ -189,7 +189,7 @@ impl<M: MemoryGauge> Pass<M> {
             }
             let event = match parser.read_keys(bound, &mut self.keys(context, sink)) {
                 Ok(Stretch::Event(Event::Entry(entry))) => {
-                    match self.keys(context, sink).key_in_pieces(&entry) {
+                    match self.keys(context, sink).chunked_key(&entry) {
                         ControlFlow::Continue(()) => continue,
                         ControlFlow::Break(halt) => return halt,
                     }
@@ -306,7 +306,7 @@ pub(crate) struct Keys<'p, M, S> {
 
 impl<M: MemoryGauge, S: Sink> Keys<'_, M, S> {
     /// Takes in a key of which no value was shown.
-    pub(crate) fn key_in_pieces(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
+    pub(crate) fn chunked_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
         self.pass.measurer.forget();
         self.key(entry)
     }
