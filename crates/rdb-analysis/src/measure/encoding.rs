@@ -11,7 +11,7 @@ use rdb_parser::{Layout, Outline, Packed, ValueType};
 use serde::{Serialize, Serializer};
 
 use super::data_type::DataType;
-use crate::server::{Family, Key, Rules, embedded_bytes};
+use crate::server::{AssumedServer, Family, Key, embedded_bytes};
 
 /// `list-max-ziplist-entries` and `list-max-ziplist-value`, until 3.0.
 const MAX_LIST_ZIPLIST_ENTRIES: u64 = 512;
@@ -92,12 +92,12 @@ impl Encoding {
         }
     }
 
-    /// The encoding in a server of `rules.family`.
+    /// The encoding in the assumed server.
     #[inline(always)]
-    pub(crate) fn after_loading(rules: &Rules, facts: Facts) -> Self {
+    pub(crate) fn after_loading(server: &AssumedServer, facts: ValueFacts) -> Self {
         match facts.data_type {
-            DataType::String => string(rules, &facts),
-            _ => collection(rules, facts),
+            DataType::String => string(server, &facts),
+            _ => collection(server, facts),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Serialize for Encoding {
 /// What decides an encoding, and the memory that goes with it. Handed on by value: that keeps those of a string
 /// in registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Facts {
+pub(crate) struct ValueFacts {
     pub(crate) data_type: DataType,
     pub(crate) value_type: ValueType,
     pub(crate) outline: Outline,
@@ -128,7 +128,7 @@ pub(crate) struct Facts {
     pub(crate) has_expiry: bool,
 }
 
-impl Facts {
+impl ValueFacts {
     #[inline(always)]
     pub(crate) fn key(&self) -> Key {
         Key { bytes: self.key_bytes, expires: self.has_expiry }
@@ -136,46 +136,46 @@ impl Facts {
 }
 
 #[inline(always)]
-fn string(rules: &Rules, facts: &Facts) -> Encoding {
+fn string(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
     let value_bytes = facts.outline.value_bytes.unwrap_or(0);
     if facts.all_integers {
         return Encoding::Int;
     }
     let key = facts.key();
-    let embedded = match rules.family {
+    let embedded = match server.family {
         Family::Redis2_4 | Family::Redis2_6 => false,
         Family::Redis3_0 => value_bytes <= MAX_EMBEDDED_STRING_BYTES_3_0,
-        _ => embedded_bytes(rules.profile, |request| rules.allocator.usable(request), key, value_bytes)
+        _ => embedded_bytes(server.profile, |request| server.allocator.usable(request), key, value_bytes)
             .is_some(),
     };
     if embedded { Encoding::Embstr } else { Encoding::Raw }
 }
 
 #[inline(never)]
-#[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `Facts`")]
-fn collection(rules: &Rules, facts: Facts) -> Encoding {
+#[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `ValueFacts`")]
+fn collection(server: &AssumedServer, facts: ValueFacts) -> Encoding {
     match facts.data_type {
-        DataType::List => list(rules, &facts.outline),
-        DataType::Set => set(rules, &facts),
-        DataType::Zset => zset(rules, &facts.outline),
-        DataType::Hash => hash(rules, &facts),
+        DataType::List => list(server, &facts.outline),
+        DataType::Set => set(server, &facts),
+        DataType::Zset => zset(server, &facts.outline),
+        DataType::Hash => hash(server, &facts),
         DataType::Stream => Encoding::Stream,
         DataType::Module(_) => Encoding::Raw,
         _ => Encoding::Unknown,
     }
 }
 
-fn list(rules: &Rules, outline: &Outline) -> Encoding {
+fn list(server: &AssumedServer, outline: &Outline) -> Encoding {
     let elements = outline.elements.unwrap_or(0);
     match outline.layout {
         Layout::Nodes { packed_nodes: 1, plain_nodes: 0, longest_node_bytes }
-            if rules.family.has_small_lists_and_sets()
-                && rules.limits.list_node_fits(longest_node_bytes, elements) =>
+            if server.family.has_small_lists_and_sets()
+                && server.limits.list_node_fits(longest_node_bytes, elements) =>
         {
             Encoding::Listpack
         }
-        Layout::Blob { .. } if rules.family < Family::Redis6_2 => Encoding::Ziplist,
-        Layout::Table { longest_string_bytes } if rules.family < Family::Redis6_2 => {
+        Layout::Blob { .. } if server.family < Family::Redis6_2 => Encoding::Ziplist,
+        Layout::Table { longest_string_bytes } if server.family < Family::Redis6_2 => {
             if elements <= MAX_LIST_ZIPLIST_ENTRIES && longest_string_bytes <= MAX_LIST_ZIPLIST_VALUE {
                 Encoding::Ziplist
             } else {
@@ -186,8 +186,8 @@ fn list(rules: &Rules, outline: &Outline) -> Encoding {
     }
 }
 
-fn set(rules: &Rules, facts: &Facts) -> Encoding {
-    let limits = &rules.limits;
+fn set(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
+    let limits = &server.limits;
     let elements = facts.outline.elements.unwrap_or(0);
     match facts.outline.layout {
         Layout::Blob { packed: Packed::Intset, .. } if elements <= limits.set_max_intset_entries => {
@@ -200,7 +200,7 @@ fn set(rules: &Rules, facts: &Facts) -> Encoding {
         // while number and length allow it.
         Layout::Table { .. } if facts.all_integers => Encoding::Intset,
         Layout::Table { longest_string_bytes }
-            if rules.family.has_small_lists_and_sets()
+            if server.family.has_small_lists_and_sets()
                 && elements <= limits.set_max_intset_entries
                 && elements <= limits.set_max_listpack_entries
                 && longest_string_bytes <= limits.set_max_listpack_value =>
@@ -216,17 +216,17 @@ fn compact(family: Family) -> Encoding {
     if family.has_listpacks() { Encoding::Listpack } else { Encoding::Ziplist }
 }
 
-fn zset(rules: &Rules, outline: &Outline) -> Encoding {
-    let limits = &rules.limits;
+fn zset(server: &AssumedServer, outline: &Outline) -> Encoding {
+    let limits = &server.limits;
     if fits(outline, limits.zset_max_listpack_entries, limits.zset_max_listpack_value) {
-        compact(rules.family)
+        compact(server.family)
     } else {
         Encoding::Skiplist
     }
 }
 
-fn hash(rules: &Rules, facts: &Facts) -> Encoding {
-    let limits = &rules.limits;
+fn hash(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
+    let limits = &server.limits;
     if is_templated(facts.value_type) {
         return Encoding::Unknown;
     }
@@ -236,12 +236,12 @@ fn hash(rules: &Rules, facts: &Facts) -> Encoding {
         return Encoding::Hashtable;
     }
     match facts.value_type {
-        ValueType::HashZipmap if rules.family == Family::Redis2_4 => Encoding::Zipmap,
+        ValueType::HashZipmap if server.family == Family::Redis2_4 => Encoding::Zipmap,
         ValueType::HashExpiry
         | ValueType::HashExpiryPreRelease
         | ValueType::HashListpackExpiry
         | ValueType::HashListpackExpiryPreRelease => Encoding::Listpackex,
-        _ => compact(rules.family),
+        _ => compact(server.family),
     }
 }
 

@@ -3,32 +3,32 @@
 use rdb_parser::{Entry, RdbString, Role, Score, StreamId, ValueType, Visitor};
 
 use super::data_type::DataType;
-use super::encoding::{Encoding, Facts};
+use super::encoding::{Encoding, ValueFacts};
 use super::key::Measure;
-use crate::server::Rules;
+use crate::server::AssumedServer;
 
 /// Finds the memory of keys, or does not care.
-pub(crate) trait MemoryGauge: Visitor + Clone + Sync {
+pub(crate) trait Estimator: Visitor + Clone + Sync {
     /// Whether it is a model.
     const IS_MODEL: bool;
 
-    /// A gauge for the given rules.
-    fn new(rules: &Rules) -> Self;
+    /// An estimator for the assumed server.
+    fn new(server: &AssumedServer) -> Self;
 
     /// The memory of the key whose value was just passed over. `None`: not modelled.
-    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64>;
+    fn memory_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64>;
 
     /// The value of the next key will not be shown.
     fn forget(&mut self) {}
 }
 
 /// Does not care.
-impl MemoryGauge for () {
+impl Estimator for () {
     const IS_MODEL: bool = false;
 
-    fn new(_: &Rules) -> Self {}
+    fn new(_: &AssumedServer) -> Self {}
 
-    fn memory_bytes(&mut self, _: Encoding, _: Facts) -> Option<u64> {
+    fn memory_bytes(&mut self, _: Encoding, _: ValueFacts) -> Option<u64> {
         None
     }
 }
@@ -37,47 +37,47 @@ impl MemoryGauge for () {
 /// or `()` for none.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurer<M> {
-    rules: Rules,
+    server: AssumedServer,
     memory: M,
     deep: bool,
     /// Whether every string of the value so far is an integer; kept for strings and sets, whose
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
-    /// Models of other rules that applied before, of which there are as many as servers differ. A file may change
-    /// the rules with every record, and a model takes longer to make than a record to read.
-    earlier: Vec<(Rules, M)>,
+    /// Estimators of servers that were assumed earlier, at most one per server. A file may name another server in
+    /// every record, and an estimator takes longer to make than a record takes to read.
+    earlier: Vec<(AssumedServer, M)>,
 }
 
-impl<M: MemoryGauge> Measurer<M> {
-    pub(crate) fn new(rules: Rules, deep: bool) -> Self {
-        let memory = M::new(&rules);
-        Self { rules, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
+impl<M: Estimator> Measurer<M> {
+    pub(crate) fn new(server: AssumedServer, deep: bool) -> Self {
+        let memory = M::new(&server);
+        Self { server, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
     }
 
-    /// A measurer of another part of the source, with the same rules.
+    /// A measurer of another range of the source, for the same server.
     pub(crate) fn for_part(&self) -> Self {
-        Self { rules: self.rules, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
+        Self { server: self.server, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
     }
 
-    /// The rules that apply.
-    pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+    /// The assumed server.
+    pub(crate) fn server(&self) -> &AssumedServer {
+        &self.server
     }
 
-    /// Applies `rules` to the keys that follow.
-    pub(crate) fn set_rules(&mut self, rules: Rules) {
-        if rules != self.rules {
-            let known = self.earlier.iter().position(|(earlier, _)| *earlier == rules);
+    /// Assumes `server` for the keys that follow.
+    pub(crate) fn set_server(&mut self, server: AssumedServer) {
+        if server != self.server {
+            let known = self.earlier.iter().position(|(earlier, _)| *earlier == server);
             let memory = match known {
                 Some(index) => self.earlier.swap_remove(index).1,
-                None => M::new(&rules),
+                None => M::new(&server),
             };
             let earlier = std::mem::replace(&mut self.memory, memory);
-            self.earlier.push((self.rules, earlier));
+            self.earlier.push((self.server, earlier));
             self.forget();
         }
-        self.rules = rules;
+        self.server = server;
     }
 
     /// Nothing of the next entry's value was shown. What is left may be of one that was damaged.
@@ -91,7 +91,7 @@ impl<M: MemoryGauge> Measurer<M> {
     pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;
         let data_type = DataType::of(entry.value_type, &outline.layout);
-        let facts = Facts {
+        let facts = ValueFacts {
             data_type,
             value_type: entry.value_type,
             outline: *outline,
@@ -99,7 +99,7 @@ impl<M: MemoryGauge> Measurer<M> {
             key_bytes: entry.key.decoded_len(),
             has_expiry: entry.meta.expires_at_ms.is_some(),
         };
-        let encoding = Encoding::after_loading(&self.rules, facts);
+        let encoding = Encoding::after_loading(&self.server, facts);
         let memory_bytes = self.memory.memory_bytes(encoding, facts);
         let memory_is_modelled = memory_bytes.is_some();
         let memory_bytes = memory_bytes.or(M::IS_MODEL.then_some(entry.rdb_bytes));
@@ -122,13 +122,13 @@ impl<M: MemoryGauge> Measurer<M> {
     }
 }
 
-impl<M: MemoryGauge> Visitor for Measurer<M> {
+impl<M: Estimator> Visitor for Measurer<M> {
     #[inline]
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
         self.memory.begin(value_type, elements);
         self.watch_integers = match value_type {
             ValueType::String => true,
-            ValueType::Set => elements.is_some_and(|n| n <= self.rules.limits.set_max_intset_entries),
+            ValueType::Set => elements.is_some_and(|n| n <= self.server.limits.set_max_intset_entries),
             _ => false,
         };
         self.all_integers = self.watch_integers;

@@ -7,6 +7,6 @@ mod measurer;
 
 pub use data_type::DataType;
 pub use encoding::Encoding;
-pub(crate) use encoding::Facts;
+pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
-pub(crate) use measurer::{Measurer, MemoryGauge};
+pub(crate) use measurer::{Estimator, Measurer};

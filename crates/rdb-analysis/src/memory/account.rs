@@ -7,8 +7,8 @@ use super::dict::slots_for;
 use super::expected::{Expected, ExpectedError};
 use super::float::{double, rounded};
 use crate::measure::{DataType, Encoding};
+use crate::server::AssumedServer;
 use crate::server::MemoryModel;
-use crate::server::Rules;
 use crate::server::{KeyCharge, Tables};
 
 /// Entry of a key in a dictionary, and one without a value.
@@ -51,23 +51,23 @@ pub(crate) struct KeysInMemory {
 }
 
 impl SourceMemory {
-    pub(crate) fn new(rules: &Rules, keys: KeysInMemory, used_memory_bytes: Option<u64>) -> Self {
-        let rules = rules.modelled();
+    pub(crate) fn new(server: &AssumedServer, keys: KeysInMemory, used_memory_bytes: Option<u64>) -> Self {
+        let server = server.modelled();
         let mut tables = BucketTables::default();
         let mut key_tables_bytes = 0u64;
         let mut expiry_tables_bytes = 0u64;
         for (keys, expiries) in keys.databases {
-            let (key_table, expiry_table) = table_bytes(&rules, &mut tables, keys, expiries);
+            let (key_table, expiry_table) = table_bytes(&server, &mut tables, keys, expiries);
             key_tables_bytes = key_tables_bytes.saturating_add(key_table);
             expiry_tables_bytes = expiry_tables_bytes.saturating_add(expiry_table);
         }
         let expected_error = keys.encodings.into_iter().map(|(data_type, encoding)| ExpectedError {
             data_type,
             encoding,
-            expected: Expected::of(rules.family, rules.allocator, data_type, encoding),
+            expected: Expected::of(server.family, server.allocator, data_type, encoding),
         });
         Self {
-            model: rules.model(),
+            model: server.model(),
             keys_bytes: keys.bytes,
             keys_not_modelled: keys.not_modelled,
             key_tables_bytes,
@@ -93,15 +93,15 @@ impl SourceMemory {
 
 /// The tables of a database with so many keys, and of the expiries of so many of them, besides the entries
 /// that the keys are charged.
-fn table_bytes(rules: &Rules, tables: &mut BucketTables, keys: u64, expiries: u64) -> (u64, u64) {
-    match (rules.profile.tables, rules.profile.key) {
+fn table_bytes(server: &AssumedServer, tables: &mut BucketTables, keys: u64, expiries: u64) -> (u64, u64) {
+    match (server.profile.tables, server.profile.key) {
         (Tables::Buckets { .. }, _) => (
             if keys > 0 { tables.bytes(keys) } else { 0 },
             if expiries > 0 { tables.bytes(expiries) } else { 0 },
         ),
         (Tables::Dict { .. }, KeyCharge::InObject) => (chained_table(keys), chained_table(expiries)),
         (Tables::Dict { .. }, _) => {
-            let entries = expiries.saturating_mul(rules.allocator.usable(ENTRY_BYTES));
+            let entries = expiries.saturating_mul(server.allocator.usable(ENTRY_BYTES));
             (slots(keys), slots(expiries).saturating_add(entries))
         }
     }

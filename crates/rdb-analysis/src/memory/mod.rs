@@ -1,7 +1,7 @@
 //! What a key takes in a server's memory: the answer to `MEMORY USAGE key SAMPLES 0` after the server has
 //! loaded the file.
 //!
-//! [`Gauge`] sees values as the parser passes over them and computes the answer from lengths, counts and
+//! [`MemoryEstimator`] sees values as the parser passes over them and computes the answer from lengths, counts and
 //! IDs alone. What differs between servers is in [`profile`], as data; what an allocator makes of a request
 //! is in [`allocator`]. The other modules are the servers' data structures, one each. `docs/memory-model.md`
 //! explains the whole and has its accuracy.
@@ -9,10 +9,10 @@
 mod account;
 mod buckets;
 mod dict;
+mod estimator;
 mod expected;
 mod expiry_index;
 mod float;
-mod gauge;
 mod key_costs;
 mod memo;
 mod packed;
@@ -23,5 +23,5 @@ mod value;
 
 pub use account::SourceMemory;
 pub(crate) use account::{KeysInMemory, SourceMemoryJson};
+pub(crate) use estimator::MemoryEstimator;
 pub use expected::{Expected, ExpectedError};
-pub(crate) use gauge::Gauge;

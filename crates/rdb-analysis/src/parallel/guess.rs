@@ -11,7 +11,7 @@ use rdb_parser::{
 
 use super::name_shape::NameShape;
 use super::sink::{INHERITED_SLOT, RangePart};
-use crate::measure::MemoryGauge;
+use crate::measure::Estimator;
 use crate::scan::{Carried, Context, Counts, Halt, Pass, ProgressMark};
 
 /// Bytes in which a start is looked for. A value that is longer than that is read by the range it begins in.
@@ -69,7 +69,7 @@ pub(super) struct Guess<'a, M> {
     pub(super) shape: NameShape,
 }
 
-impl<M: MemoryGauge> Guess<'_, M> {
+impl<M: Estimator> Guess<'_, M> {
     /// Looks for a start at or behind `from`, and scans from there to the first record boundary at or
     /// behind `to`. Costs at most what scanning as many bytes costs, besides the scan that is kept.
     pub(super) fn find_and_scan<P: RangePart>(
@@ -201,7 +201,7 @@ struct RangePass<'a, M> {
     stopped: bool,
 }
 
-impl<'a, M: MemoryGauge> RangePass<'a, M> {
+impl<'a, M: Estimator> RangePass<'a, M> {
     fn new(guess: &'a Guess<'a, M>, start: u64, corrects_place: bool) -> Self {
         let mut state = guess.carried.parser;
         if corrects_place {

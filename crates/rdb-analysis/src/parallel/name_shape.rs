@@ -83,17 +83,17 @@ impl NameShape {
 
 /// Passes keys on, looking at their names.
 pub(super) struct Watching<'a, C> {
-    pub(super) collector: &'a mut C,
+    pub(super) sink: &'a mut C,
     pub(super) shape: NameShape,
 }
 
 impl<C: Sink> Sink for Watching<'_, C> {
     fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
         self.shape.learn(key.key);
-        self.collector.key(key)
+        self.sink.key(key)
     }
 
     fn select_db(&mut self) {
-        self.collector.select_db();
+        self.sink.select_db();
     }
 }

@@ -157,8 +157,8 @@ pub(super) struct Pause {
 
 impl Pause {
     /// Bytes to be read, after ranges of so many bytes of which so many were taken in.
-    pub(super) fn after(&mut self, scanned: u64, taken_in: u64, plan: RangePlan) -> u64 {
-        let in_vain = plan.is_adaptive() && taken_in < scanned / 2;
+    pub(super) fn after(&mut self, scanned: u64, merged_bytes: u64, plan: RangePlan) -> u64 {
+        let in_vain = plan.is_adaptive() && merged_bytes < scanned / 2;
         self.times = if in_vain { (2 * self.times).clamp(1, MAX_PAUSE) } else { 0 };
         self.times * scanned
     }

@@ -7,8 +7,8 @@ use rdb_parser::{Error, SliceInput, Window};
 use super::range_plan::RangePlan;
 use super::sink::RangeSink;
 use super::stitch::scan_split;
-use crate::measure::MemoryGauge;
-use crate::memory::Gauge;
+use crate::measure::Estimator;
+use crate::memory::MemoryEstimator;
 use crate::scan::{
     Context, Origin, Progress, ScanOptions, Sink, Source, SourceData, SourceFacts, scan_source,
 };
@@ -26,7 +26,7 @@ pub(crate) fn scan_in_order(
     sink: &mut impl Sink,
 ) -> Result<SourceFacts, Error> {
     if options.memory {
-        scan_source::<Gauge>(source, options, progress, stop, sink)
+        scan_source::<MemoryEstimator>(source, options, progress, stop, sink)
     } else {
         scan_source::<()>(source, options, progress, stop, sink)
     }
@@ -49,13 +49,13 @@ pub(crate) fn scan_in_ranges(
         return scan_in_order(source, options, progress, stop, sink);
     };
     if options.memory {
-        scan_with_model::<Gauge>(source, options, plan, progress, stop, sink)
+        scan_with_model::<MemoryEstimator>(source, options, plan, progress, stop, sink)
     } else {
         scan_with_model::<()>(source, options, plan, progress, stop, sink)
     }
 }
 
-fn scan_with_model<M: MemoryGauge>(
+fn scan_with_model<M: Estimator>(
     source: Source<'_>,
     options: &ScanOptions,
     plan: RangePlan,

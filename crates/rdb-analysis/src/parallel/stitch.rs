@@ -10,7 +10,7 @@ use super::guess::{Guess, RangeScan};
 use super::name_shape::{NameShape, WATCHED_NAMES, Watching};
 use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};
 use super::sink::{Absorbed, Place, RangeSink};
-use crate::measure::MemoryGauge;
+use crate::measure::Estimator;
 use crate::scan::{Carried, Context, Halt, Pass, Sink, SourceFacts};
 
 /// Scans the RDB data that begins at the cursor of `input` on the threads of the current pool. Facts and keys are
@@ -19,17 +19,17 @@ use crate::scan::{Carried, Context, Halt, Pass, Sink, SourceFacts};
 /// # Errors
 ///
 /// If the data does not begin as an RDB file.
-pub(crate) fn scan_split<M: MemoryGauge, C: RangeSink>(
+pub(crate) fn scan_split<M: Estimator, C: RangeSink>(
     input: impl Ahead,
     length: Option<u64>,
     plan: RangePlan,
     context: &Context<'_>,
     time_ms: i64,
     end_mark: Option<&[u8; 40]>,
-    collector: &mut C,
+    sink: &mut C,
 ) -> Result<SourceFacts, Error> {
     let mut stitch = Stitch::<_, M>::new(input, context, time_ms)?;
-    let mut watching = Watching { collector: &mut *collector, shape: stitch.shape };
+    let mut watching = Watching { sink: &mut *sink, shape: stitch.shape };
     let bound = stitch.parser.position().saturating_add(plan.prelude_bytes(length));
     let mut halt = Halt::Bound;
     while halt == Halt::Bound && stitch.parser.position() < bound && watching.shape.names < WATCHED_NAMES {
@@ -39,16 +39,16 @@ pub(crate) fn scan_split<M: MemoryGauge, C: RangeSink>(
     let mut pause = Pause::default();
     while halt == Halt::Bound {
         let from = stitch.parser.position();
-        let Some(ranges) = stitch.next_ranges(plan, collector) else {
-            halt = stitch.read_to(from.saturating_add(plan.step_bytes()), collector);
+        let Some(ranges) = stitch.next_ranges(plan, sink) else {
+            halt = stitch.read_to(from.saturating_add(plan.step_bytes()), sink);
             continue;
         };
         let end = ranges.last().map_or(from, |&(_, end)| end);
-        let taken_in;
-        (halt, taken_in) = stitch.scan_ranges(&ranges, collector);
-        let next = end.saturating_add(pause.after(end - from, taken_in, plan));
+        let merged_bytes;
+        (halt, merged_bytes) = stitch.scan_ranges(&ranges, sink);
+        let next = end.saturating_add(pause.after(end - from, merged_bytes, plan));
         if halt == Halt::Bound && stitch.parser.position() < next {
-            halt = stitch.read_to(next, collector);
+            halt = stitch.read_to(next, sink);
         }
     }
     Ok(stitch.pass.finish(&mut stitch.parser, context, length, end_mark))
@@ -62,7 +62,7 @@ struct Stitch<'a, I, M> {
     shape: NameShape,
 }
 
-impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
+impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
     fn new(input: I, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
         let parser = Parser::new(input, context.options.parser())?;
         let pass = Pass::new(&parser, context, time_ms);
@@ -70,8 +70,8 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
     }
 
     /// Reads on to the first place between keys at or behind `bound`.
-    fn read_to(&mut self, bound: u64, collector: &mut impl Sink) -> Halt {
-        self.pass.run(&mut self.parser, self.context, bound, collector)
+    fn read_to(&mut self, bound: u64, sink: &mut impl Sink) -> Halt {
+        self.pass.run(&mut self.parser, self.context, bound, sink)
     }
 
     /// The database and slot of the next record.
@@ -81,9 +81,9 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
     }
 
     /// The next ranges to be scanned side by side, unless it is better to read on in order.
-    fn next_ranges<C: RangeSink>(&mut self, plan: RangePlan, collector: &C) -> Option<Vec<(u64, u64)>> {
+    fn next_ranges<C: RangeSink>(&mut self, plan: RangePlan, sink: &C) -> Option<Vec<(u64, u64)>> {
         let counts = &self.pass.counts;
-        if plan.is_too_fine(counts) || !collector.is_worth_splitting(counts, self.place()) {
+        if plan.is_too_fine(counts) || !sink.is_worth_splitting(counts, self.place()) {
             return None;
         }
         let mut bytes = plan.ahead_bytes();
@@ -98,9 +98,9 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
 
     /// Scans ranges of what lies ahead side by side, and takes them in from the left. Also gives the bytes of those
     /// that were not scanned in vain.
-    fn scan_ranges<C: RangeSink>(&mut self, ranges: &[(u64, u64)], collector: &mut C) -> (Halt, u64) {
+    fn scan_ranges<C: RangeSink>(&mut self, ranges: &[(u64, u64)], sink: &mut C) -> (Halt, u64) {
         let here = self.parser.position();
-        let empty: Vec<C::Part> = ranges.iter().map(|_| collector.new_part(self.place())).collect();
+        let empty: Vec<C::Part> = ranges.iter().map(|_| sink.new_part(self.place())).collect();
         let carried = self.pass.carried(&self.parser);
         let guess = Guess {
             carried: &carried,
@@ -121,27 +121,27 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
                 }
             })
             .collect();
-        let mut taken_in = 0;
+        let mut merged_bytes = 0;
         for scan in scans.into_iter().flatten() {
             let bytes = scan.end - scan.start;
-            match self.take_in(scan, &carried, collector) {
-                ControlFlow::Continue(is_taken) => taken_in += if is_taken { bytes } else { 0 },
-                ControlFlow::Break(halt) => return (halt, taken_in),
+            match self.merge_range(scan, &carried, sink) {
+                ControlFlow::Continue(is_merged) => merged_bytes += if is_merged { bytes } else { 0 },
+                ControlFlow::Break(halt) => return (halt, merged_bytes),
             }
         }
-        (Halt::Bound, taken_in)
+        (Halt::Bound, merged_bytes)
     }
 
     /// Adds a range that was scanned with what was `carried` where ranges began, if it starts where the records up to
     /// it end and these carry the same. Gives whether they do.
-    fn take_in<C: RangeSink>(
+    fn merge_range<C: RangeSink>(
         &mut self,
         scan: RangeScan<C::Part>,
         carried: &Carried,
-        collector: &mut C,
+        sink: &mut C,
     ) -> ControlFlow<Halt, bool> {
         if self.parser.position() < scan.start {
-            self.read_over(scan.start, collector)?;
+            self.read_over(scan.start, sink)?;
         }
         if self.parser.position() != scan.start
             || !self.parser.is_between_keys()
@@ -150,9 +150,9 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
             return ControlFlow::Continue(false);
         }
         let place = self.place();
-        let absorbed = collector.absorb(scan.part, place);
+        let absorbed = sink.absorb(scan.part, place);
         if absorbed == Absorbed::Refused {
-            self.read_over(scan.end, collector)?;
+            self.read_over(scan.end, sink)?;
             return ControlFlow::Continue(false);
         }
         let sum = match (self.parser.running_checksum(), scan.checksum) {
@@ -174,8 +174,8 @@ impl<'a, I: Ahead, M: MemoryGauge> Stitch<'a, I, M> {
     }
 
     /// As [`read_to`](Self::read_to), where more follows.
-    fn read_over(&mut self, bound: u64, collector: &mut impl Sink) -> ControlFlow<Halt> {
-        match self.read_to(bound, collector) {
+    fn read_over(&mut self, bound: u64, sink: &mut impl Sink) -> ControlFlow<Halt> {
+        match self.read_to(bound, sink) {
             Halt::Bound => ControlFlow::Continue(()),
             halt => ControlFlow::Break(halt),
         }

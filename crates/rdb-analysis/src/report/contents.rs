@@ -61,7 +61,7 @@ fn memory(facts: &SourceFacts, sums: &Sums) -> Option<SourceMemory> {
         sums.by_db().into_iter().map(|DbGroup { group, .. }| (group.keys, group.keys_with_expiry));
     let encodings = sums.by_encoding().into_iter().map(|group| (group.data_type, group.encoding));
     Some(SourceMemory::new(
-        &facts.rules,
+        &facts.server,
         KeysInMemory {
             bytes: totals.memory_bytes.unwrap_or(0),
             not_modelled: totals.memory_not_modelled_keys,

@@ -14,7 +14,7 @@ use crate::measure::{DataType, Encoding, Measure};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
-use crate::server::Rules;
+use crate::server::AssumedServer;
 
 /// Increment on every change of the fields or their meaning.
 const VERSION: u32 = 3;
@@ -359,7 +359,8 @@ impl FactsWire {
             let group = WarningGroup { count, examples: examples.into_iter().map(example).collect() };
             warnings.add(item(&Warning::ALL, warning, "warning")?, group);
         }
-        let rules = Rules::new(&options.assumptions, header, flavour, self.server_version.as_deref());
+        let server =
+            AssumedServer::new(&options.assumptions, header, flavour, self.server_version.as_deref());
         Ok(SourceFacts {
             flavour,
             server_version: self.server_version,
@@ -382,8 +383,8 @@ impl FactsWire {
             }),
             coverage: self.coverage,
             warnings,
-            memory_model: self.is_memory_modelled.then(|| rules.model()),
-            ..SourceFacts::new(header, rules)
+            memory_model: self.is_memory_modelled.then(|| server.model()),
+            ..SourceFacts::new(header, server)
         })
     }
 }

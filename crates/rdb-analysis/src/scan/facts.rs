@@ -8,8 +8,8 @@ use rdb_parser::{Checksum, Error, ErrorKind, Flavour, Header, RdbString};
 use super::source::{Guard, Note, Origin};
 use super::trailing::TrailingKind;
 use super::warnings::WarningLog;
+use crate::server::AssumedServer;
 use crate::server::MemoryModel;
-use crate::server::Rules;
 
 /// Longest version of a server that is kept, in bytes.
 const MAX_VERSION_BYTES: usize = 64;
@@ -55,7 +55,7 @@ pub struct SourceFacts {
     /// Whose memory the keys were measured for. `None`: they were not.
     pub memory_model: Option<MemoryModel>,
     /// What decided encodings and memory.
-    pub(crate) rules: Rules,
+    pub(crate) server: AssumedServer,
 }
 
 /// How much of a source was read, and why not all of it.
@@ -78,12 +78,12 @@ pub struct Coverage {
 
 impl SourceFacts {
     /// Facts of a source of which nothing was counted.
-    pub(crate) fn new(header: Header, rules: Rules) -> Self {
-        Self::of(header, rules, Learned::default(), Counts::default())
+    pub(crate) fn new(header: Header, server: AssumedServer) -> Self {
+        Self::of(header, server, Learned::default(), Counts::default())
     }
 
     /// Facts of a source, from what a pass learned and counted up to here.
-    pub(crate) fn of(header: Header, rules: Rules, learned: Learned, counts: Counts) -> Self {
+    pub(crate) fn of(header: Header, server: AssumedServer, learned: Learned, counts: Counts) -> Self {
         let Learned { flavour, server_version, created_at_s, used_memory_bytes } = learned;
         let Counts { keys, skipped_keys: _, key_bytes, overhead_bytes, announced_keys, functions, warnings } =
             counts;
@@ -106,7 +106,7 @@ impl SourceFacts {
             coverage: Coverage::default(),
             warnings,
             memory_model: None,
-            rules,
+            server,
         }
     }
 

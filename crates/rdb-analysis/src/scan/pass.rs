@@ -14,8 +14,8 @@ use super::options::ScanOptions;
 use super::progress::ProgressMark;
 use super::source::{Guard, Progress, Source, SourceData};
 use super::trailing::Trailing;
-use crate::measure::{KeyView, Measurer, MemoryGauge};
-use crate::server::Rules;
+use crate::measure::{Estimator, KeyView, Measurer};
+use crate::server::AssumedServer;
 
 /// What takes the keys of a pass.
 pub(crate) trait Sink {
@@ -54,7 +54,7 @@ pub(crate) struct Context<'a> {
 ///
 /// If the source does not begin as an RDB file. Anything later is in the
 /// [coverage](crate::Coverage).
-pub(crate) fn scan_source<M: MemoryGauge>(
+pub(crate) fn scan_source<M: Estimator>(
     source: Source<'_>,
     options: &ScanOptions,
     progress: &dyn Progress,
@@ -134,17 +134,18 @@ pub(crate) enum Halt {
     Stopped,
 }
 
-impl<M: MemoryGauge> Pass<M> {
+impl<M: Estimator> Pass<M> {
     /// A pass that begins where `parser` stands.
     pub(crate) fn new<I: Input>(parser: &Parser<I>, context: &Context<'_>, fallback_time_ms: i64) -> Self {
         let learned = Learned { flavour: parser.flavour(), ..Learned::default() };
-        let rules = Rules::new(&context.options.assumptions, parser.header(), parser.flavour(), None);
+        let server =
+            AssumedServer::new(&context.options.assumptions, parser.header(), parser.flavour(), None);
         Self {
             learned,
             counts: Counts::default(),
             coverage: Coverage::default(),
             checksum: None,
-            measurer: Measurer::new(rules, context.options.deep),
+            measurer: Measurer::new(server, context.options.deep),
             end_of_last_key: 0,
             guarded_page: None,
             fallback_time_ms,
@@ -257,7 +258,7 @@ impl<M: MemoryGauge> Pass<M> {
     fn apply_learned(&mut self, header: Header, context: &Context<'_>) {
         self.time_ms = self.learned.time_ms(self.fallback_time_ms);
         let Learned { flavour, server_version, .. } = &self.learned;
-        self.measurer.set_rules(Rules::new(
+        self.measurer.set_server(AssumedServer::new(
             &context.options.assumptions,
             header,
             *flavour,
@@ -273,12 +274,12 @@ impl<M: MemoryGauge> Pass<M> {
         length: Option<u64>,
         end_mark: Option<&[u8; 40]>,
     ) -> SourceFacts {
-        let rules = *self.measurer.rules();
+        let server = *self.measurer.server();
         let keys = self.counts.keys;
-        let mut facts = SourceFacts::of(parser.header(), rules, self.learned, self.counts);
+        let mut facts = SourceFacts::of(parser.header(), server, self.learned, self.counts);
         facts.checksum = self.checksum;
         facts.coverage = self.coverage;
-        facts.memory_model = M::IS_MODEL.then(|| rules.model());
+        facts.memory_model = M::IS_MODEL.then(|| server.model());
         if facts.checksum.is_some() {
             let mut trailing = Trailing::default();
             match parser.show_trailing(|piece| trailing.show(piece)) {
@@ -304,7 +305,7 @@ pub(crate) struct Keys<'p, M, S> {
     sink: &'p mut S,
 }
 
-impl<M: MemoryGauge, S: Sink> Keys<'_, M, S> {
+impl<M: Estimator, S: Sink> Keys<'_, M, S> {
     /// Takes in a key of which no value was shown.
     pub(crate) fn chunked_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
         self.pass.measurer.forget();
@@ -312,7 +313,7 @@ impl<M: MemoryGauge, S: Sink> Keys<'_, M, S> {
     }
 }
 
-impl<M: MemoryGauge, S: Sink> KeySink for Keys<'_, M, S> {
+impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
     type Visitor = Measurer<M>;
     type Break = Halt;
 

@@ -12,9 +12,9 @@ use super::rax::Rax;
 use super::sizes::Sizes;
 use super::skiplist::{self, Nodes, PARTS};
 use super::value::{Value, Watched};
-use crate::measure::MemoryGauge;
-use crate::measure::{DataType, Encoding, Facts};
-use crate::server::{Conversion, Fields, Key, Rules, Skiplist, Tables, embedded_bytes};
+use crate::measure::Estimator;
+use crate::measure::{DataType, Encoding, ValueFacts};
+use crate::server::{AssumedServer, Conversion, Fields, Key, Skiplist, Tables, embedded_bytes};
 
 /// Bytes of an array's slot.
 const SLOT: u64 = 8;
@@ -41,11 +41,11 @@ const ZIPLIST_EXCESS: u64 = 4;
 
 /// The model of one server's memory.
 #[derive(Clone, Debug)]
-pub(crate) struct Gauge {
+pub(crate) struct MemoryEstimator {
     /// With the family that is modelled, which may not be the one the encoding is told for.
-    rules: Rules,
+    server: AssumedServer,
     /// Whether the encoding is told for another family.
-    told_for_another: bool,
+    is_extrapolated_encoding: bool,
     sizes: Sizes,
     keys: KeyCosts,
     nodes: Nodes,
@@ -58,35 +58,38 @@ pub(crate) struct Gauge {
     value: Value,
 }
 
-impl MemoryGauge for Gauge {
+impl Estimator for MemoryEstimator {
     const IS_MODEL: bool = true;
 
-    fn new(rules: &Rules) -> Self {
-        let told_for_another = rules.family != rules.profile.family;
-        let rules = rules.modelled();
+    fn new(server: &AssumedServer) -> Self {
+        let is_extrapolated_encoding = server.family != server.profile.family;
+        let server = server.modelled();
         Self {
-            told_for_another,
-            sizes: Sizes::new(rules.profile, rules.allocator),
-            keys: KeyCosts::new(rules.profile, rules.allocator),
-            nodes: Nodes::new(rules.profile.skiplist, rules.allocator),
+            is_extrapolated_encoding,
+            sizes: Sizes::new(server.profile, server.allocator),
+            keys: KeyCosts::new(server.profile, server.allocator),
+            nodes: Nodes::new(server.profile.skiplist, server.allocator),
             dicts: DictSimulator::default(),
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
             ids: Rax::default(),
             is_shown: false,
             value: Value::new(Watched::Nothing, false, false),
-            rules,
+            server,
         }
     }
 
     #[inline(always)]
-    fn memory_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64> {
+    fn memory_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64> {
         if !std::mem::take(&mut self.is_shown) {
             return None;
         }
         // Servers that are older than any model hold some values in ways that the model's does not know.
-        let encoding =
-            if self.told_for_another { Encoding::after_loading(&self.rules, facts) } else { encoding };
+        let encoding = if self.is_extrapolated_encoding {
+            Encoding::after_loading(&self.server, facts)
+        } else {
+            encoding
+        };
         match facts.data_type {
             DataType::String => Some(self.string_bytes(encoding, &facts)),
             _ => self.collection_bytes(encoding, facts),
@@ -98,25 +101,25 @@ impl MemoryGauge for Gauge {
     }
 }
 
-impl Gauge {
+impl MemoryEstimator {
     /// What a key costs, as far as that goes into the sum for its object, and besides. Where the object holds the
     /// key, both are in the sum that is made in doubles.
     #[inline(always)]
     fn object_bytes(&self, key: Key) -> (u64, u64) {
-        let profile = self.rules.profile;
-        let key_bytes = self.keys.bytes(profile, self.rules.allocator, key);
+        let profile = self.server.profile;
+        let key_bytes = self.keys.bytes(profile, self.server.allocator, key);
         if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) }
     }
 
     #[inline(always)]
-    fn string_bytes(&self, encoding: Encoding, facts: &Facts) -> u64 {
+    fn string_bytes(&self, encoding: Encoding, facts: &ValueFacts) -> u64 {
         let key = facts.key();
         let (inside, outside) = self.object_bytes(key);
         let len = facts.outline.value_bytes.unwrap_or(0);
         let value = match encoding {
             Encoding::Int => inside,
             Encoding::Embstr => {
-                embedded_bytes(self.rules.profile, |request| self.sizes.usable(request), key, len)
+                embedded_bytes(self.server.profile, |request| self.sizes.usable(request), key, len)
                     .unwrap_or_else(|| inside + self.sizes.string(len))
             }
             _ => inside + self.sizes.string(len),
@@ -125,8 +128,8 @@ impl Gauge {
     }
 
     #[inline(never)]
-    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `Facts`")]
-    fn collection_bytes(&mut self, encoding: Encoding, facts: Facts) -> Option<u64> {
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `ValueFacts`")]
+    fn collection_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64> {
         let (inside, outside) = self.object_bytes(facts.key());
         let facts = &facts;
         let value = match (facts.data_type, encoding) {
@@ -146,12 +149,12 @@ impl Gauge {
     }
 }
 
-impl Visitor for Gauge {
+impl Visitor for MemoryEstimator {
     #[inline]
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
         self.is_shown = true;
-        let limits = &self.rules.limits;
-        let profile = self.rules.profile;
+        let limits = &self.server.limits;
+        let profile = self.server.profile;
         let within = |limit| elements.is_some_and(|elements| elements <= limit);
         let (watched, in_detail) = match value_type {
             ValueType::String => {
@@ -201,7 +204,7 @@ impl Visitor for Gauge {
         };
         self.value = Value::new(watched, in_detail, !profile.rounds_packed);
         self.value.may_be_packed =
-            self.rules.family.has_small_lists_and_sets() && within(limits.set_max_listpack_entries);
+            self.server.family.has_small_lists_and_sets() && within(limits.set_max_listpack_entries);
     }
 
     #[inline]
@@ -240,7 +243,7 @@ impl Visitor for Gauge {
     #[inline]
     fn score(&mut self, score: Score<'_>) {
         if self.value.in_detail {
-            self.value.packed.push_score(score, self.rules.profile.shortest_scores);
+            self.value.packed.push_score(score, self.server.profile.shortest_scores);
         }
     }
 
@@ -261,11 +264,11 @@ impl Visitor for Gauge {
 
     fn list_node(&mut self, _: bool, bytes: u64) {
         let bytes = self.packed_bytes(bytes);
-        self.value.add_node(self.rules.profile.list_node.saturating_add(bytes));
+        self.value.add_node(self.server.profile.list_node.saturating_add(bytes));
     }
 
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
-        let rounds = self.rules.profile.stream.rounds_nodes;
+        let rounds = self.server.profile.stream.rounds_nodes;
         self.value.add(if rounds { self.sizes.usable(listpack_bytes) } else { listpack_bytes });
         self.ids.push(id, &self.sizes);
     }
@@ -273,20 +276,20 @@ impl Visitor for Gauge {
     fn stream_group(&mut self, _: u64) {
         self.finish_ids();
         self.value.in_group = true;
-        self.value.add(self.rules.profile.stream.group);
+        self.value.add(self.server.profile.stream.group);
     }
 
     fn stream_consumer(&mut self, name_bytes: u64) {
         self.finish_ids();
         self.value.in_group = false;
-        self.value.add(self.rules.profile.stream.consumer.saturating_add(name_bytes));
+        self.value.add(self.server.profile.stream.consumer.saturating_add(name_bytes));
     }
 
     #[inline]
     fn stream_pending(&mut self, id: &StreamId) {
         self.ids.push(id, &self.sizes);
         if self.value.in_group {
-            self.value.add(self.rules.profile.stream.pending);
+            self.value.add(self.server.profile.stream.pending);
         }
     }
 
@@ -296,7 +299,7 @@ impl Visitor for Gauge {
 }
 
 /// Elements that are shown as strings: those of values that may become packed.
-impl Gauge {
+impl MemoryEstimator {
     /// Adds a string of an element.
     #[inline(never)]
     fn see(&mut self, role: Role, string: &RdbString<'_>) {
@@ -334,7 +337,7 @@ impl Gauge {
     #[inline(never)]
     fn look_at(&mut self, role: Role, string: &RdbString<'_>) {
         let len = string.decoded_len();
-        let limits = &self.rules.limits;
+        let limits = &self.server.limits;
         let value = &mut self.value;
         match role {
             Role::Member if value.watched == Watched::SetMembers => {
@@ -385,21 +388,21 @@ impl Gauge {
             let bytes = self.value.packed.bytes();
             self.list_node(true, bytes);
         }
-        self.value.packed = PackedLength::new(!self.rules.profile.rounds_packed);
+        self.value.packed = PackedLength::new(!self.server.profile.rounds_packed);
         self.value.index = 0;
     }
 }
 
 /// Whole values. `inside` is what comes before the elements: the object, with its key if that is in it.
-impl Gauge {
+impl MemoryEstimator {
     /// A packed string in memory.
     fn packed_bytes(&self, bytes: u64) -> u64 {
-        if self.rules.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
+        if self.server.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
     }
 
-    fn packed(&self, inside: u64, encoding: Encoding, facts: &Facts) -> u64 {
+    fn packed(&self, inside: u64, encoding: Encoding, facts: &ValueFacts) -> u64 {
         let bytes = match facts.outline.layout {
-            Layout::Blob { packed: Packed::Ziplist, blob_bytes } if self.rules.family.has_listpacks() => {
+            Layout::Blob { packed: Packed::Ziplist, blob_bytes } if self.server.family.has_listpacks() => {
                 blob_bytes.saturating_sub(ZIPLIST_EXCESS)
             }
             Layout::Blob { blob_bytes, .. } => blob_bytes,
@@ -411,33 +414,33 @@ impl Gauge {
             _ => self.value.packed.bytes(),
         };
         let extra = match encoding {
-            Encoding::Listpackex => self.sizes.usable(self.rules.profile.listpackex),
+            Encoding::Listpackex => self.sizes.usable(self.server.profile.listpackex),
             _ => 0,
         };
         inside.saturating_add(extra).saturating_add(self.packed_bytes(bytes))
     }
 
-    fn quicklist(&mut self, inside: u64, facts: &Facts) -> u64 {
+    fn quicklist(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         match facts.outline.layout {
             Layout::Table { .. } => self.finish_list_node(),
             Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes),
             _ => {}
         }
-        let profile = self.rules.profile;
+        let profile = self.server.profile;
         let elements = facts.outline.elements.unwrap_or(0);
         let count = if profile.averages_list_elements { elements } else { self.value.nodes };
         averaged(inside + profile.list, self.value.sum, count)
     }
 
-    fn set(&mut self, inside: u64, facts: &Facts) -> u64 {
+    fn set(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(member) = mean_entry(facts, 1) {
             self.value.sum = self.sizes.string(member).saturating_mul(elements);
         }
-        let (table, entries) = match self.rules.profile.tables {
+        let (table, entries) = match self.server.profile.tables {
             Tables::Dict { dict, first_member_is_free, .. } => {
                 let slots = match self.value.converts_at {
-                    Some(at) if !self.rules.family.has_small_lists_and_sets() => {
+                    Some(at) if !self.server.family.has_small_lists_and_sets() => {
                         self.dicts.slots_converted(Conversion::Set, at, elements)
                     }
                     _ => slots_for(elements),
@@ -454,18 +457,18 @@ impl Gauge {
         averaged(inside + table, self.value.sum.saturating_add(entries), elements)
     }
 
-    fn zset(&mut self, inside: u64, facts: &Facts) -> u64 {
+    fn zset(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(member) = mean_entry(facts, 2) {
             self.value.sum = self.sizes.string(member).saturating_mul(elements);
             let node = self.nodes.embedding_parts(self.sizes.embedded(member));
             self.value.parts = node.saturating_mul(elements);
         }
-        let (table, entry) = match self.rules.profile.tables {
+        let (table, entry) = match self.server.profile.tables {
             Tables::Dict { dict, zset_entry, .. } => (dict + SLOT * slots_for(elements), zset_entry),
             Tables::Buckets { table, .. } => (table + self.tables.bytes(elements), 0),
         };
-        let (skiplist, nodes) = match self.rules.profile.skiplist {
+        let (skiplist, nodes) = match self.server.profile.skiplist {
             Skiplist::Separate => (
                 ZSKIPLIST + skiplist::header_bytes(&self.sizes),
                 self.value.sum.saturating_add(parts(self.nodes.pointing_parts, elements)),
@@ -476,17 +479,17 @@ impl Gauge {
         averaged(inside + ZSET + skiplist + table, sum, elements)
     }
 
-    fn hash(&mut self, inside: u64, facts: &Facts) -> u64 {
+    fn hash(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         let elements = facts.outline.elements.unwrap_or(0);
         if let Some(part) = mean_entry(facts, 2) {
-            let pair = match self.rules.profile.fields {
+            let pair = match self.server.profile.fields {
                 Fields::InEntry => pair_in_entry(&self.sizes, part, part),
                 _ => 2 * self.sizes.string(part),
             };
             self.value.sum = pair.saturating_mul(elements);
         }
         let has_expiry = matches!(facts.value_type, ValueType::HashExpiry | ValueType::HashExpiryPreRelease);
-        let (table, entry) = match self.rules.profile.tables {
+        let (table, entry) = match self.server.profile.tables {
             Tables::Dict { dict, hash_conversion, grows_with_expiry, .. } => {
                 let conversion = if has_expiry { Conversion::HashExpiry } else { hash_conversion };
                 let slots = match self.value.converts_at {
@@ -514,12 +517,12 @@ impl Gauge {
 
     fn stream(&mut self, inside: u64) -> u64 {
         self.finish_ids();
-        (inside + self.rules.profile.stream.stream).saturating_add(self.value.sum)
+        (inside + self.server.profile.stream.stream).saturating_add(self.value.sum)
     }
 
     /// Adds the tree of the IDs shown since the last time.
     fn finish_ids(&mut self) {
-        let tree = self.ids.finish(self.rules.profile.stream.measures_trees, &self.sizes);
+        let tree = self.ids.finish(self.server.profile.stream.measures_trees, &self.sizes);
         self.value.add(tree);
     }
 }
@@ -527,7 +530,7 @@ impl Gauge {
 /// The length of a string in a packed value that is a table once it is loaded, because it has more
 /// elements than the user says is allowed: the mean, since it is not looked into. `None`: the elements were
 /// seen.
-fn mean_entry(facts: &Facts, strings: u64) -> Option<u64> {
+fn mean_entry(facts: &ValueFacts, strings: u64) -> Option<u64> {
     let Layout::Blob { blob_bytes, .. } = facts.outline.layout else { return None };
     let entries = facts.outline.elements?.saturating_mul(strings);
     let entry = blob_bytes.checked_div(entries)?;

@@ -32,9 +32,9 @@ pub struct MemoryModel {
     pub note: Option<&'static str>,
 }
 
-/// What decides how a server holds a value: settled once per file.
+/// The server whose encodings and memory are computed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct AssumedServer {
     pub(crate) family: Family,
     pub(crate) profile: &'static Profile,
     pub(crate) allocator: Allocator,
@@ -43,8 +43,8 @@ pub(crate) struct Rules {
     note: Option<&'static str>,
 }
 
-/// Rules are equal if they give the same results; the note is ignored.
-impl PartialEq for Rules {
+/// Assumed servers are equal if they give the same results. The note is ignored.
+impl PartialEq for AssumedServer {
     fn eq(&self, other: &Self) -> bool {
         self.family == other.family
             && std::ptr::eq(self.profile, other.profile)
@@ -53,10 +53,10 @@ impl PartialEq for Rules {
     }
 }
 
-impl Eq for Rules {}
+impl Eq for AssumedServer {}
 
-impl Rules {
-    /// The rules for a file that begins with `header` and states so much about its server.
+impl AssumedServer {
+    /// The server for a file that begins with `header` and states `flavour` and `version`.
     pub(crate) fn new(
         assumptions: &Assumptions,
         header: Header,
@@ -105,7 +105,7 @@ mod tests {
     fn model(assumed: Option<&str>, flavour: Flavour, stated: Option<&str>) -> MemoryModel {
         let server = assumed.map(|text| text.parse().expect("valid"));
         let assumptions = Assumptions { server, ..Assumptions::default() };
-        Rules::new(&assumptions, HEADER, flavour, stated).model()
+        AssumedServer::new(&assumptions, HEADER, flavour, stated).model()
     }
 
     #[test]
