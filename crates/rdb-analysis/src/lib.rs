@@ -18,7 +18,7 @@
 //! # Collectors
 //!
 //! A collector observes every key and its [`Measure`], and gives a typed result. [`Totals`], [`ByType`],
-//! [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`] and [`ReportCollector`] are here. A
+//! [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`], [`Prefixes`] and [`ReportCollector`] are here. A
 //! tuple of collectors is a collector, so your own runs in the same pass: see [`Collector`].
 //!
 //! # Other ways to the keys
@@ -59,8 +59,8 @@ pub use analyze::{Outcome, analyze, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByType, Collector, DbGroup, EncodingGroup, EndOfSource, ExpiryBucket,
-    ExpiryGroup, Group, GroupTables, Groups, KeyRecord, Observe, PlaceUse, RangeStart, Rank, TopKeys, Totals,
-    TypeGroup,
+    ExpiryGroup, Group, GroupTables, Groups, KeyRecord, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart,
+    Rank, TopKeys, Totals, TypeGroup,
 };
 pub use measure::{DataType, Encoding, KeyView, Measure};
 pub use memory::{Expected, ExpectedError, SourceMemory};
