@@ -1,4 +1,4 @@
-//! Every key of a source as bytes of the caller's making, in file order, made on all threads.
+//! Renders every key of a source on all threads, in file order.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -9,30 +9,30 @@ use crate::measure::KeyView;
 use crate::parallel::{Absorbed, Place, RangePart, RangePlan, RangeSink, scan_in_ranges};
 use crate::scan::{Counts, Progress, ScanOptions, Sink, Source, SourceError, SourceFacts};
 
-/// Bytes that are collected before they are passed on.
+/// Bytes that are collected before they are emitted.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Length of the ranges of a file whose keys are rendered side by side, and bytes that the rows of one may take: of
-/// small keys, rows are many times longer than records.
+/// Length of the ranges whose keys are rendered at the same time, and bytes that the rows of one range may take.
+/// Rows of small keys are many times longer than their records.
 const RANGE_BYTES: u64 = 64 << 10;
 const MAX_PART_BYTES: u64 = 2 << 20;
 
-/// Bytes that a byte of a name takes in a row at most: escaped, as `\u0000`.
+/// Bytes that one byte of a name takes in a row at most: `\u0000`.
 const MAX_ESCAPED_BYTES: u64 = 6;
 
-/// Bytes a key has in the file on average from which on rendering is not what takes the time.
+/// Average `rdb_bytes` of keys from which on reading takes longer than rendering.
 const LARGE_KEY_BYTES: u64 = 1024;
 
-/// Renders each key of a source with `render` on the threads of the current pool, and gives the bytes to
-/// `emit`, in file order, until `emit` breaks or `stop` is set.
+/// Renders each key of a source with `render` on the [current threads](crate::Threads::run), and gives the bytes
+/// to `emit` in file order.
 ///
-/// `render` appends to its buffer, which is empty where a block of keys begins. Memory is bounded: rows of at most
-/// 8 MiB for each thread, and one row of any length.
+/// `render` appends to its buffer, which is empty where a block of keys begins. Ends when `emit` breaks or `stop`
+/// is set. Holds at most 8 MiB of rows for each thread, and one row of any length.
 ///
 /// # Errors
 ///
-/// If the source does not begin as an RDB file. Damage behind that is in the
-/// [coverage](crate::Coverage); a key that `render` refuses counts as damaged.
+/// If the source does not begin as an RDB file. Later damage is in the [coverage](crate::Coverage). A key that
+/// `render` refuses counts as damaged.
 pub fn render_keys(
     source: Source<'_>,
     options: &ScanOptions,
@@ -47,12 +47,12 @@ pub fn render_keys(
     let plan = RangePlan::buffered(options.range_bytes, RANGE_BYTES, threads);
     let facts = scan_in_ranges(source, options, plan, progress, stop, &mut rendering);
     let facts = facts.map_err(|error| SourceError { path, error })?;
-    // Whether anybody wants this last block makes no difference any more.
+    // This is the last block, so it does not matter whether `emit` breaks.
     let _ = rendering.flush();
     Ok(facts)
 }
 
-/// Renders keys and passes them on.
+/// Renders keys and emits them.
 struct Rendering<'r, R, E> {
     render: &'r R,
     emit: E,
@@ -64,9 +64,9 @@ impl<R, E: FnMut(&[u8]) -> ControlFlow<()>> Rendering<'_, R, E> {
         if self.block.is_empty() {
             return ControlFlow::Continue(());
         }
-        let passed_on = (self.emit)(&self.block);
+        let emitted = (self.emit)(&self.block);
         self.block.clear();
-        passed_on
+        emitted
     }
 }
 
@@ -96,7 +96,7 @@ where
     }
 
     fn is_worth_splitting(&self, counts: &Counts, here: Place) -> bool {
-        // Where slots are named they change all the time, and an assumed one would be wrong.
+        // Slots change all the time, so an assumed one would be wrong.
         here.slot.is_none() && counts.key_bytes < LARGE_KEY_BYTES.saturating_mul(counts.keys)
     }
 
@@ -112,7 +112,7 @@ where
     }
 }
 
-/// The rendered keys of a part of a file.
+/// The rendered keys of a range.
 struct Rows<'r, R> {
     render: &'r R,
     assumed: Place,

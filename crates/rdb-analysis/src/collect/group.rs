@@ -16,15 +16,15 @@ pub struct Group {
     pub keys_with_expiry: u64,
     /// Elements of all keys that have a number of elements.
     pub elements: u64,
-    /// Payload of the keys of which it is known.
+    /// Payload of the keys whose payload is known.
     pub value_bytes: u64,
-    /// Keys of which the payload is known, and so counted in `value_bytes`.
+    /// Keys whose payload is known and counted in `value_bytes`.
     pub value_bytes_keys: u64,
     /// Bytes in the file.
     pub rdb_bytes: u64,
     /// Bytes in the server's memory. `None`: not modelled, or no keys.
     pub memory_bytes: Option<u64>,
-    /// Keys in `memory_bytes` that are not modelled, and counted with their bytes in the file.
+    /// Keys in `memory_bytes` that are not modelled. They count with their bytes in the file.
     pub memory_not_modelled_keys: u64,
 }
 
@@ -79,7 +79,7 @@ pub struct TypeGroup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DbGroup {
-    /// Its number; `None` for all beyond the first thousand or so.
+    /// Its number. `None` for all databases beyond the 1,024 smallest numbers.
     pub db: Option<u64>,
     /// Its sums.
     #[serde(flatten)]

@@ -2,7 +2,7 @@
 
 use crate::measure::{DataType, Measure};
 
-/// The measure that makes a key big. A key of which it is not known comes after all others.
+/// The measure by which keys rank. Keys without a known measure come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rank {
@@ -14,8 +14,8 @@ pub enum Rank {
     RdbBytes,
     /// Bytes in the server's memory, as modelled.
     MemoryBytes,
-    /// What big-key lists of the servers' own tools and of cloud consoles use: bytes for strings, the
-    /// number of elements for everything else.
+    /// The measure of `redis-cli --bigkeys` and of cloud consoles: bytes of payload for strings, the number of
+    /// elements for all other types.
     Natural,
 }
 

@@ -12,7 +12,7 @@ use super::rank::Rank;
 use crate::measure::{DataType, KeyView, Measure};
 use crate::parallel::Place;
 
-/// Bytes of a key's name that are kept, of a type that every server has and of another one. Names may be as long as
+/// Bytes of a name that are kept, for a type that every server has and for another type. Names may be as long as
 /// values, and there may be [`MAX_OTHER_TYPES`] lists of other types.
 const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
 const MAX_KEPT_OTHER_KEY_BYTES: usize = 4 << 10;
@@ -67,11 +67,11 @@ impl Collector for TopKeys {
     }
 }
 
-/// A key, kept.
+/// A key in a top list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord {
-    /// Its name; of a very long one only the beginning.
+    /// First bytes of its name: 64 KiB, or 4 KiB for a type that only some servers have.
     pub key: Vec<u8>,
     /// Length of its whole name in bytes.
     pub key_bytes: u64,
@@ -95,9 +95,9 @@ pub(crate) struct TopKey {
     source: usize,
 }
 
-/// What decides the order of a list; less is better. Where keys rank alike, what people would look for next
-/// decides: the payload, the number of elements, the name. Database, source and place come last, so that no two
-/// keys are equal and the order of arrival does not matter.
+/// The order of a list; less is better. Keys of one rank are in the order of what people look for next: payload,
+/// number of elements, name. Database, source and offset come last, so that no two keys are equal and the order
+/// of arrival does not matter.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Standing<'a> {
     sizes: Reverse<Sizes>,
@@ -107,7 +107,7 @@ struct Standing<'a> {
     offset: u64,
 }
 
-/// The numbers in a [`Standing`]; more is better, and not known is worst.
+/// The numbers in a [`Standing`]. More is better, and an unknown number is worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Sizes {
     rank: Option<u64>,
@@ -137,7 +137,7 @@ impl TopKey {
     }
 }
 
-/// The greatest is the worst: the one that a heap shows, to be replaced.
+/// The greatest is the worst, because a heap shows its greatest, which is replaced first.
 impl Ord for TopKey {
     fn cmp(&self, other: &Self) -> Ordering {
         self.standing().cmp(&other.standing())
@@ -163,7 +163,7 @@ pub struct TopLists {
     shards: BTreeMap<usize, String>,
 }
 
-/// Where names are decoded, and the bytes allocated for those that were kept.
+/// Decodes names, and counts the bytes allocated for those that are kept.
 #[derive(Debug, Default)]
 struct Names {
     scratch: Vec<u8>,
@@ -174,7 +174,7 @@ struct Names {
 #[derive(Clone, Debug, Default)]
 struct List {
     keys: BinaryHeap<TopKey>,
-    /// Keys it has at most; 0 before the first.
+    /// The largest number of keys. 0 before the first key.
     limit: usize,
 }
 

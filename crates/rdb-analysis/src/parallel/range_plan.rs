@@ -1,54 +1,53 @@
-//! How a file is cut into ranges, and whether it is.
+//! How a file is split into ranges, and whether it is.
 
 use crate::scan::{Counts, SourceData};
 
 /// Bytes read before the rest is split: enough to know who wrote the file.
 pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
 
-/// A larger part of the file is read first, within bounds, if that is what it takes to see enough names.
+/// More of the file is read first, up to a part of it and up to a limit, if fewer names than needed were seen.
 const PRELUDE_PART: u64 = 64;
 const MAX_PRELUDE_BYTES: u64 = 64 << 20;
 
-/// Smallest range of a whole file that is worth the search for its start.
+/// Length of the shortest range of a whole file that is worth the search for its start.
 const MIN_RANGE_BYTES: u64 = 8 << 20;
 
-/// Ranges of a whole file that are scanned before their parts are merged, for each thread. Each part takes memory
-/// until then.
+/// Ranges of a whole file that are scanned before they are merged, for each thread. Each takes memory until then.
 const RANGES_PER_THREAD: u64 = 6;
 
-/// Length of the ranges of a stream, of which a buffer holds some at a time.
+/// Length of the ranges of a stream. A buffer holds several at a time.
 const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
 
-/// Such ranges that are scanned at a time, for each thread.
+/// Ranges of a stream that are scanned at a time, for each thread.
 const BUFFERED_RANGES_PER_THREAD: usize = 4;
 
-/// Fewer of them are read in order.
+/// Fewer ranges of a stream are read in order.
 const WORTHWHILE_RANGES: usize = 4;
 
-/// Keys that there are in such a range, on average, where it is worth the search for its start.
+/// Average number of keys from which on a range of a stream is worth the search for its start.
 const KEYS_IN_A_RANGE: u64 = 16;
 
-/// What a buffer holds at most, whatever the user says.
+/// Bytes that a buffer holds at most, whatever length of ranges the user asks for.
 const MAX_AHEAD_BYTES: usize = 64 << 20;
 
 /// Ranges of a length that the user sets that are scanned before they are merged.
 const FORCED_RANGES: usize = 64;
 
-/// The longest [`Pause`], in lengths of what was scanned in vain.
+/// The longest [`Pause`], in lengths of what was discarded.
 const MAX_PAUSE: u64 = 16;
 
 /// How a file is split into ranges.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RangePlan {
-    /// All of it, into large ranges first and smaller ones later, for so many threads.
+    /// The whole file, into large ranges first and smaller ones later, for this number of threads.
     ForThreads(u64),
-    /// Into ranges of the same length, of which some are scanned at a time.
+    /// Ranges of the same length, some at a time.
     Evenly {
         /// Length of a range, not 0.
         range_bytes: u64,
-        /// Ranges that are scanned before their parts are taken in.
+        /// Ranges that are scanned before they are merged.
         at_a_time: usize,
-        /// Whether to do so even where it takes longer.
+        /// Whether to split even where it takes longer.
         is_forced: bool,
     },
 }
@@ -89,7 +88,7 @@ impl RangePlan {
         }
     }
 
-    /// Bytes read before the rest is split, of a file of so many bytes.
+    /// Bytes read in order before the rest of a file of `length` bytes is split.
     pub(super) fn prelude_bytes(self, length: Option<u64>) -> u64 {
         let part = length.unwrap_or(0) / PRELUDE_PART;
         match self {
@@ -98,7 +97,7 @@ impl RangePlan {
         }
     }
 
-    /// Bytes that are looked at together.
+    /// Bytes that are split together.
     pub(super) fn ahead_bytes(self) -> usize {
         match self {
             Self::ForThreads(_) => usize::MAX,
@@ -109,7 +108,7 @@ impl RangePlan {
         }
     }
 
-    /// Bytes that are read in order where ranges are not worth it.
+    /// Bytes that are read in order where splitting is not worth it.
     pub(super) fn step_bytes(self) -> u64 {
         match self {
             Self::ForThreads(_) => u64::MAX,

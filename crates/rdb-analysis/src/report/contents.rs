@@ -1,4 +1,4 @@
-//! The result of an analysis: plain, owned, sorted data.
+//! The result of an analysis as plain, owned, sorted data.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use crate::measure::DataType;
 use crate::memory::{KeysInMemory, SourceMemory};
 use crate::scan::SourceFacts;
 
-/// What the keys of all sources come to.
+/// Totals, groups and top lists over the keys of all sources.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// One for each source, in the order given.
+    /// One for each source, in the order in which the sources were given.
     pub sources: Vec<SourceReport>,
     /// Over all keys.
     pub totals: Group,
@@ -29,17 +29,17 @@ pub struct Report {
     pub top: BTreeMap<DataType, Vec<KeyRecord>>,
 }
 
-/// A source and what was learned of it.
+/// What was learned about one source.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SourceReport {
-    /// Its path.
+    /// Path or another name.
     pub path: String,
-    /// The node that wrote it, if the user says so.
+    /// The node that wrote the source, if the user says so.
     pub shard: Option<String>,
-    /// The rest.
+    /// What the pass learned.
     pub facts: SourceFacts,
-    /// The account of its server's memory. `None`: it was not modelled.
+    /// The account of the server's memory. `None`: memory was not modelled.
     pub memory: Option<SourceMemory>,
 }
 

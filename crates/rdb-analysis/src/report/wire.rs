@@ -1,5 +1,7 @@
-//! Partial analyses as JSON, for programs of the same version of [`VERSION`]. Not the documented JSON: this
-//! has what a report leaves out, and nothing that can be derived from the rest.
+//! Partial analyses as JSON, for programs with the same [`VERSION`].
+//!
+//! This is not the documented JSON. It has what a report leaves out, and nothing that can be derived from the
+//! rest.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,30 +18,30 @@ use crate::scan::{
 };
 use crate::server::AssumedServer;
 
-/// Increment on every change of the fields or their meaning.
+/// Version of the fields and their meaning. Raised with every change.
 const VERSION: u32 = 3;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// It is no JSON of this kind.
+    /// The text is not the JSON of a partial analysis.
     #[error("a partial analysis is damaged: {0}")]
     Json(#[from] serde_json::Error),
-    /// Another version of this program made it.
+    /// Another version of this program wrote it.
     #[error("a partial analysis has version {0}, and this program reads {VERSION}")]
     Version(u32),
-    /// A name or number in it is none of this program's.
+    /// It has a name or number that this program does not know.
     #[error("a partial analysis has an unknown {0}")]
     Unknown(&'static str),
 }
 
 impl Partial {
-    /// As text without line feeds or NUL.
+    /// Writes the analysis as text without line feeds or NUL.
     ///
     /// # Errors
     ///
-    /// If the serializer fails, which it does not for want of anything but memory.
+    /// If the serializer fails. It fails only without memory.
     pub fn to_json(&self) -> Result<String, WireError> {
         Ok(serde_json::to_string(&PartialWire::from(self))?)
     }
@@ -54,7 +56,7 @@ impl Partial {
         collector: &ReportCollector,
         options: &ScanOptions,
     ) -> Result<Self, WireError> {
-        /// Read first, so that another version is named and not taken for damage.
+        /// Read first, so that another version is not reported as damage.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -145,7 +147,7 @@ struct CellWire {
 /// The sums over the keys of a database.
 #[derive(Serialize, Deserialize)]
 struct DbWire {
-    /// `None` for those without sums of their own.
+    /// `None` for the databases without sums of their own.
     db: Option<u64>,
     group: Group,
 }
@@ -172,9 +174,9 @@ struct TopWire {
 
 #[derive(Serialize, Deserialize)]
 enum TypeWire {
-    /// A type of servers, by its name.
+    /// A type that is not a module's, by its name.
     Named(String),
-    /// A module's, by its id.
+    /// The type of a module, by its id.
     Module(u64),
 }
 
@@ -204,7 +206,7 @@ const TRAILING_KINDS: [TrailingKind; 6] = [
     TrailingKind::ZeroPadding,
     TrailingKind::Unknown,
 ];
-/// The types that have names, besides [`DataType::BUILT_IN`].
+/// The types with names, besides [`DataType::BUILT_IN`].
 const RARE_TYPES: [DataType; 8] = [
     DataType::Array,
     DataType::Json,
@@ -216,7 +218,7 @@ const RARE_TYPES: [DataType; 8] = [
     DataType::Cron,
 ];
 
-/// The place of `item` in `all`, which has every one there is.
+/// The index of `item` in `all`, which has every value.
 fn number<T: PartialEq>(all: &[T], item: &T) -> u8 {
     let place = all.iter().position(|known| known == item);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
