@@ -5,9 +5,10 @@
 
 use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Checksum, Header, Outline};
+use crate::event::{Checksum, Header};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION, RareRecord, ValueType, is_known_version};
 use crate::input::{Input as _, SliceInput};
+use crate::outline::Outline;
 use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::value::Walker;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::encoding::Packed;
 use crate::format::{Dialect, ModuleId, ValueType};
+use crate::outline::Outline;
 use crate::string::RdbString;
 use crate::warning::{Warning, Warnings};
 
@@ -173,78 +173,4 @@ pub struct KeyMeta {
     pub freq: Option<u8>,
     /// The cluster slot that the file says the key is in.
     pub slot: Option<u16>,
-}
-
-/// The measures of a value that skipping it yields.
-///
-/// | field | string, JSON | list, set, zset, hash, array | stream | rate limiter | vector set | filters, sketches, other modules, cron |
-/// |---|---|---|---|---|---|---|
-/// | `elements` | 1 | items, members, fields, cells | entries | 1 | vectors | `None` |
-/// | `value_bytes` | its length | sum over the elements, if they were seen | the same | `None` | `None` | `None` |
-/// | `largest_element_bytes` | its length | the largest, if they were seen | the same | `None` | `None` | `None` |
-///
-/// The bytes of an element are those of its decoded strings: the item, the member (without its
-/// score), the field and its value (without its expiry), the fields and values of a stream's entry.
-/// A hash that uses a template counts its values only. They are seen where elements are stored one by
-/// one, and in packed encodings when the visitor [wants them](crate::Visitor::wants_packed).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outline {
-    /// Logical number of elements.
-    pub elements: Option<u64>,
-    /// Bytes of payload of all elements.
-    pub value_bytes: Option<u64>,
-    /// Bytes of payload of the largest element.
-    pub largest_element_bytes: Option<u64>,
-    /// How the value is stored.
-    pub layout: Layout,
-}
-
-/// How a value is stored in the file, with the facts that decide how a server holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Layout {
-    /// One string.
-    String,
-    /// Strings one by one.
-    Table {
-        /// Length of the longest single string (item, member, field or value), decoded.
-        longest_string_bytes: u64,
-    },
-    /// One packed string.
-    Blob {
-        /// Its encoding.
-        packed: Packed,
-        /// Its length, decompressed.
-        blob_bytes: u64,
-    },
-    /// A list of packed strings and single items.
-    Nodes {
-        /// Packed strings.
-        packed_nodes: u64,
-        /// Items stored by themselves because they are large.
-        plain_nodes: u64,
-        /// Length of the longest node, decompressed.
-        longest_node_bytes: u64,
-    },
-    /// A stream.
-    Stream(StreamShape),
-    /// A module's own format.
-    Module(ModuleId),
-    /// A structure of its own: a filter or sketch, a rate limiter, a scheduled script.
-    Opaque,
-}
-
-/// Parts of a stream besides its entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StreamShape {
-    /// Listpacks that hold the entries.
-    pub nodes: u64,
-    /// Consumer groups.
-    pub groups: u64,
-    /// Consumers of all groups.
-    pub consumers: u64,
-    /// Entries delivered and not acknowledged, of all groups.
-    pub pending: u64,
 }

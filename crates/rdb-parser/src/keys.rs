@@ -8,9 +8,10 @@ use std::ops::{ControlFlow, Range};
 
 use crate::error::KEY_IN_MESSAGE_BYTES;
 use crate::error::{Error, Result};
-use crate::event::{Entry, Event, KeyMeta, Outline};
+use crate::event::{Entry, Event, KeyMeta};
 use crate::format::{ValueType, opcode};
 use crate::input::Input;
+use crate::outline::Outline;
 use crate::parser::{Parser, Prefix, Record};
 use crate::rare::Detour;
 use crate::read::{ReadExt as _, short_length};

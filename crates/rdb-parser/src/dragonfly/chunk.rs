@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use super::limited::Limited;
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Entry, KeyMeta, Outline};
+use crate::event::{Entry, KeyMeta};
 use crate::format::{Dialect, RareRecord, ValueType, opcode};
 use crate::input::Input;
 use crate::limits::{MAX_OPEN_CHUNKED_VALUES, TRUNCATED_KEY_BYTES};
+use crate::outline::Outline;
 use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::string::{PinnedString, RdbString};
@@ -85,7 +86,7 @@ impl Chunks {
             elements: None,
             value_bytes: None,
             largest_element_bytes: None,
-            layout: crate::event::Layout::Opaque,
+            layout: crate::outline::Layout::Opaque,
         };
         let Some(value) = &self.finished else {
             // Asked for only after a value was completed.
@@ -361,6 +362,6 @@ fn opaque() -> Outline {
         elements: None,
         value_bytes: None,
         largest_element_bytes: None,
-        layout: crate::event::Layout::Opaque,
+        layout: crate::outline::Layout::Opaque,
     }
 }

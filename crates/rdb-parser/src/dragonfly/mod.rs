@@ -5,6 +5,8 @@
 
 mod blob;
 mod chunk;
+mod context;
+mod frame;
 mod limited;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -14,8 +16,10 @@ use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::warning::Warning;
 
-pub(crate) use blob::{Blob, BlobLimits, Spare, Surroundings, frame_magic};
+pub(crate) use blob::Blob;
 pub(crate) use chunk::Chunks;
+pub(crate) use context::Surroundings;
+pub(crate) use frame::{BlobLimits, Spare, frame_magic};
 
 /// Bit of a key's flags that says that those of memcached follow.
 const HAS_MEMCACHED_FLAGS: u32 = 2;

@@ -2,7 +2,7 @@
 //!
 //! Source: `intset.c` of Redis 6.2.
 
-use super::{Blob, field};
+use super::blob::{Blob, field};
 use crate::error::Result;
 use crate::input::Input;
 use crate::string::RdbString;
@@ -52,8 +52,8 @@ fn take<const N: usize, I: Input>(blob: &mut Blob<'_, I>) -> Result<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Packed;
-    use super::super::tests::{entries, header_count};
+    use super::super::packed::Packed;
+    use super::super::packed::tests::{entries, header_count};
     use proptest::prelude::*;
 
     fn build(values: &[i64], width: u32) -> Vec<u8> {

@@ -3,7 +3,7 @@
 //! An entry is its encoding and data, then the length of both once more, to be read from behind
 //! ("backlen"). Source: `listpack.c` of Redis 7 and Valkey 9.
 
-use super::{Blob, field, i24};
+use super::blob::{Blob, field, i24};
 use crate::error::Result;
 use crate::input::Input;
 use crate::string::RdbString;
@@ -130,8 +130,8 @@ fn check_backlen<I: Input>(blob: &mut Blob<'_, I>, encoded_len: u64) -> Result<(
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::Packed;
-    use super::super::tests::{entries, header_count};
+    use super::super::packed::Packed;
+    use super::super::packed::tests::{entries, header_count};
     use super::backlen_bytes;
     use proptest::prelude::*;
 

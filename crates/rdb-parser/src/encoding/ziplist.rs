@@ -3,7 +3,7 @@
 //! An entry is the length of the entry before it, its encoding, its data. Numbers are
 //! little-endian except the lengths inside encodings. Source: `ziplist.c` of Redis 6.2.
 
-use super::{Blob, field, i24};
+use super::blob::{Blob, field, i24};
 use crate::error::Result;
 use crate::input::Input;
 use crate::string::RdbString;
@@ -106,9 +106,9 @@ fn decode_head(bytes: &[u8]) -> Option<Head> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Packed;
     use super::super::listpack::tests::text;
-    use super::super::tests::{entries, header_count};
+    use super::super::packed::Packed;
+    use super::super::packed::tests::{entries, header_count};
     use proptest::prelude::*;
 
     fn encode(text: &[u8]) -> Vec<u8> {

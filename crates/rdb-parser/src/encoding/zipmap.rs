@@ -3,7 +3,7 @@
 //! A length is one byte below 254, or 254 and four bytes, little-endian. A first byte of 254 or 255
 //! means that the number of pairs is not stated. Source: `zipmap.c` of Redis 2.4 to 6.2.
 
-use super::{Blob, field};
+use super::blob::{Blob, field};
 use crate::error::Result;
 use crate::input::Input;
 use crate::string::RdbString;
@@ -70,8 +70,8 @@ fn take_length<I: Input>(blob: &mut Blob<'_, I>) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Packed;
-    use super::super::tests::{entries, header_count};
+    use super::super::packed::Packed;
+    use super::super::packed::tests::{entries, header_count};
     use super::LONG;
     use proptest::prelude::*;
 

@@ -3,11 +3,12 @@
 //!
 //! Known from descriptions; an array of strings also from a file of Redis 8.9.
 
-use super::{PAIR, Table, TableSums, Tally, Walker};
+use super::elements::{Table, TableSums};
+use super::walker::{PAIR, Tally, Walker};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
+use crate::outline::{Layout, Outline};
 use crate::read::{ReadExt as _, decimal_len};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};

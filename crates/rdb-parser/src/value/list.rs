@@ -1,12 +1,12 @@
 //! Lists of nodes.
 
 use super::packed::Shape;
-use super::{Tally, Walker};
+use super::walker::{Tally, Walker};
 use crate::encoding::Packed;
 use crate::error::{Error, Result};
-use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
+use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::{Role, Visitor};
 

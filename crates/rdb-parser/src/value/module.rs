@@ -1,10 +1,10 @@
 //! Values of modules: not understood, but delimited by opcodes.
 
-use super::Walker;
+use super::walker::Walker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Layout, Outline};
 use crate::format::{ModuleId, ValueType};
 use crate::input::Input;
+use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::Visitor;
 

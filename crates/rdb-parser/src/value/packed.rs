@@ -1,14 +1,14 @@
 //! Values in one packed string, counted from its header or walked.
 
-use super::{NO_FIELD_EXPIRY_MS, Tally, Walker};
+use super::walker::{FIELD_EXPIRY_OUT_OF_RANGE, NO_FIELD_EXPIRY_MS, Tally, Walker, score_warnings};
 use crate::encoding::{MAX_HEADER_BYTES, Packed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::{Input, SliceInput};
 use crate::limits::MAX_EXPANDED_BLOB_BYTES;
 use crate::lzf;
 use crate::lzf_reader::LzfReader;
+use crate::outline::{Layout, Outline};
 use crate::read::{MAX_STRING_HEADER_BYTES, ReadExt as _, StringForm, StringHeader, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
@@ -295,7 +295,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
 
     fn check_score(&mut self, entry: RdbString<'_>) {
         if let RdbString::Raw(text) = entry {
-            self.warnings = self.warnings.union(super::score_warnings(text));
+            self.warnings = self.warnings.union(score_warnings(text));
         }
     }
 
@@ -311,7 +311,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
         };
         let ms = value.and_then(|value| u64::try_from(value).ok());
         if ms.is_none_or(|ms| ms > NO_FIELD_EXPIRY_MS) {
-            self.damage.get_or_insert(super::FIELD_EXPIRY_OUT_OF_RANGE);
+            self.damage.get_or_insert(FIELD_EXPIRY_OUT_OF_RANGE);
         }
     }
 }

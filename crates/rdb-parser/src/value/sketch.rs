@@ -3,11 +3,11 @@
 //! Known from reading its source (`rdb_save.cc`, `rdb_load.cc`, mid 2026); no file of a server was
 //! available.
 
-use super::Walker;
+use super::walker::Walker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
+use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::Visitor;
 

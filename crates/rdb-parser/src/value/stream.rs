@@ -4,13 +4,13 @@
 //! add is known from descriptions, and from a file of 8.9 without groups.
 
 use super::stream_node::NodeWalk;
-use super::{Tally, Walker};
+use super::walker::{Tally, Walker};
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Layout, Outline, StreamShape};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::lzf;
+use crate::outline::{Layout, Outline, StreamShape};
 use crate::read::{ReadExt as _, StringForm, StringHeader};
 use crate::string::RdbString;
 use crate::visitor::{StreamId, Visitor};

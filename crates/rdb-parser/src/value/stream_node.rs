@@ -5,7 +5,7 @@
 //! pairs, and at last the number of listpack entries that this took. Source: `t_stream.c` of Redis 5
 //! to 8.2.
 
-use super::Tally;
+use super::walker::Tally;
 use crate::string::{RdbString, parse_canonical_integer};
 
 /// Flags of an entry.

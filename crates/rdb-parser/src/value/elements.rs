@@ -1,10 +1,10 @@
 //! Collections stored string by string: the hot loop of files with large collections.
 
-use super::{Tally, Walker, decoded_len, score_warnings, shown_len, view_string};
+use super::walker::{Tally, Walker, decoded_len, score_warnings, shown_len, view_string};
 use crate::error::Result;
-use crate::event::{Layout, Outline};
 use crate::format::ValueType;
 use crate::input::Input;
+use crate::outline::{Layout, Outline};
 use crate::read::{ReadExt as _, StringForm, decode_length, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Score, Visitor};

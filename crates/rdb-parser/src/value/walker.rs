@@ -1,0 +1,208 @@
+//! What the readers of all value types share: the cursor, the visitor, running sums, and strings.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::Input;
+use crate::limits::{MAX_EXPANDED_BLOB_BYTES, MAX_SHOWN_STRING_BYTES};
+use crate::lzf;
+use crate::lzf_reader::LzfReader;
+use crate::outline::{Layout, Outline};
+use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
+use crate::string::RdbString;
+use crate::visitor::{Role, Visitor};
+use crate::warning::{Warning, Warnings};
+
+use super::template::Templates;
+
+/// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in `ebuckets.h`).
+pub(super) const MAX_FIELD_EXPIRY_MS: u64 = (1 << 48) - 1;
+
+/// The first expiry that a hash of type 24 states if none of its fields has one (`EB_EXPIRE_TIME_INVALID`).
+pub(super) const NO_FIELD_EXPIRY_MS: u64 = MAX_FIELD_EXPIRY_MS + 1;
+pub(super) const FIRST_EXPIRY: &str = "the first expiry of a hash";
+pub(super) const FIELD_EXPIRY_OUT_OF_RANGE: &str = "a field's expiry is out of range";
+
+/// The strings of a hash's element, and of those of Dragonfly whose elements expire.
+pub(crate) const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
+pub(crate) const FIELD_WITH_EXPIRY: &[Role; 3] = &[Role::Field, Role::Value, Role::Expiry];
+pub(crate) const MEMBER_WITH_EXPIRY: &[Role; 2] = &[Role::Member, Role::Expiry];
+
+/// Walks one value at the cursor of `input`.
+pub(crate) struct Walker<'p, I, V> {
+    pub(crate) input: &'p mut I,
+    pub(crate) visitor: &'p mut V,
+    /// Where compressed blobs are expanded; kept from value to value.
+    pub(crate) scratch: &'p mut Vec<u8>,
+    /// The hash templates of the file so far.
+    pub(crate) templates: &'p Templates,
+    /// First damage inside a value whose end is nevertheless known.
+    pub(crate) damage: Option<Error>,
+    pub(crate) warnings: Warnings,
+}
+
+/// Running sums over the elements of a value.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "sizes carry their unit in the name")]
+pub(crate) struct Tally {
+    pub(super) value_bytes: u64,
+    pub(super) largest_element_bytes: u64,
+    pub(super) longest_string_bytes: u64,
+}
+
+impl Tally {
+    #[inline]
+    pub(super) fn add_element(&mut self, bytes: u64) {
+        self.value_bytes = self.value_bytes.saturating_add(bytes);
+        self.largest_element_bytes = self.largest_element_bytes.max(bytes);
+    }
+
+    pub(super) fn merge(self, other: Self) -> Self {
+        Self {
+            value_bytes: self.value_bytes.saturating_add(other.value_bytes),
+            largest_element_bytes: self.largest_element_bytes.max(other.largest_element_bytes),
+            longest_string_bytes: self.longest_string_bytes.max(other.longest_string_bytes),
+        }
+    }
+}
+
+impl Outline {
+    /// That of a value of which nothing but its number of elements is known, if that.
+    pub(super) fn opaque(elements: Option<u64>, layout: Layout) -> Self {
+        Self { elements, value_bytes: None, largest_element_bytes: None, layout }
+    }
+
+    /// That of a string of `len` bytes.
+    #[inline(always)]
+    pub(crate) fn of_string(len: u64) -> Self {
+        let (elements, len) = (Some(1), Some(len));
+        Self { elements, value_bytes: len, largest_element_bytes: len, layout: Layout::String }
+    }
+
+    pub(super) fn new(elements: u64, tally: Option<Tally>, layout: Layout) -> Self {
+        Self {
+            elements: Some(elements),
+            value_bytes: tally.map(|tally| tally.value_bytes),
+            largest_element_bytes: tally.map(|tally| tally.largest_element_bytes),
+            layout,
+        }
+    }
+}
+
+impl<I: Input, V: Visitor> Walker<'_, I, V> {
+    /// Shows the string at the cursor to the visitor and passes over it. Returns its decoded length.
+    #[inline(always)]
+    pub(super) fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
+        let header = self.input.read_string_header(what)?;
+        let is_expanded = header.form == StringForm::Lzf && self.visitor.wants_expanded();
+        let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len(header) };
+        let string = if let Some(len) = shown_len {
+            let payload = self.input.require(len, what)?;
+            let string = view_string(header, payload);
+            self.visitor.string(role, string);
+            let decoded_len = string.decoded_len();
+            self.input.consume(len);
+            return Ok(decoded_len);
+        } else {
+            if !is_expanded {
+                self.input.skip(header.payload_len, what)?;
+            }
+            RdbString::Skipped { decoded_len: header.decoded_len }
+        };
+        self.visitor.string(role, string);
+        Ok(string.decoded_len())
+    }
+
+    /// Expands the string whose header was read, to see whether it can be. `None` if it is behind the cursor then:
+    /// one that is too long to be shown, or that is damaged.
+    #[cold]
+    fn expand(&mut self, header: StringHeader, what: &'static str) -> Result<Option<usize>> {
+        let start = self.input.position();
+        let expanded = match shown_len(header) {
+            Some(len) if header.decoded_len <= MAX_EXPANDED_BLOB_BYTES => {
+                let compressed = self.input.require(len, what)?;
+                let decoded_len = usize::try_from(header.decoded_len).unwrap_or(usize::MAX);
+                match lzf::decompress(compressed, decoded_len, self.scratch) {
+                    Ok(()) => return Ok(Some(len)),
+                    Err(kind) => Err(Error::new(kind, start)),
+                }
+            }
+            _ => {
+                let mut reader = LzfReader::new(self.input, header);
+                // What makes a read fail is told by the reader.
+                let _ = std::io::copy(&mut reader, &mut std::io::sink());
+                reader.finish()
+            }
+        };
+        if let Err(error) = expanded {
+            self.contain(error)?;
+        }
+        let end = start.saturating_add(header.payload_len);
+        self.input.skip(end.saturating_sub(self.input.position()), what)?;
+        Ok(None)
+    }
+
+    /// Passes over the string at the cursor. Returns its decoded length.
+    pub(super) fn pass_string(&mut self, what: &'static str) -> Result<u64> {
+        let header = self.input.read_string_header(what)?;
+        match header.form {
+            StringForm::Int => {
+                let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+                let decoded_len = decoded_len(header, self.input.require(len, what)?);
+                self.input.consume(len);
+                Ok(decoded_len)
+            }
+            StringForm::Raw | StringForm::Lzf => {
+                self.input.skip(header.payload_len, what)?;
+                Ok(header.decoded_len)
+            }
+        }
+    }
+
+    /// Remembers damage if it is the first; passes on what makes going on impossible.
+    #[cold]
+    pub(super) fn contain(&mut self, error: Error) -> Result<()> {
+        if matches!(error.kind(), ErrorKind::Io(_) | ErrorKind::Truncated(_)) {
+            return Err(error);
+        }
+        self.damage.get_or_insert(error.contained());
+        Ok(())
+    }
+}
+
+/// What is irregular about a score that is stored as text.
+pub(super) fn score_warnings(text: &[u8]) -> Warnings {
+    let mut warnings = Warnings::NONE;
+    let score: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    match score {
+        None => warnings.insert(Warning::UnreadableScore),
+        Some(score) => warnings.insert_if(score.is_nan(), Warning::NotANumber),
+    }
+    warnings
+}
+
+/// Bytes of the payload if the string is short enough to be shown.
+#[inline]
+pub(super) fn shown_len(header: StringHeader) -> Option<usize> {
+    if header.payload_len > MAX_SHOWN_STRING_BYTES {
+        return None;
+    }
+    usize::try_from(header.payload_len).ok()
+}
+
+/// The string that `header` and the payload after it make.
+#[inline]
+pub(super) fn view_string(header: StringHeader, payload: &[u8]) -> RdbString<'_> {
+    match header.form {
+        StringForm::Raw => RdbString::Raw(payload),
+        StringForm::Int => RdbString::Int(decode_int(payload).unwrap_or_default()),
+        StringForm::Lzf => RdbString::Lzf { compressed: payload, decoded_len: header.decoded_len },
+    }
+}
+
+/// Decoded length of the string that `header` and the payload after it make.
+#[inline]
+pub(super) fn decoded_len(header: StringHeader, payload: &[u8]) -> u64 {
+    match header.form {
+        StringForm::Int => decimal_len(decode_int(payload).unwrap_or_default()),
+        StringForm::Raw | StringForm::Lzf => header.decoded_len,
+    }
+}
