@@ -90,14 +90,14 @@ pub trait Ahead: Input {
 
 /// Bytes of a file, and where in it they are.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
+pub struct FileSlice<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
     /// Offset of the first of them in the file.
     pub offset: u64,
 }
 
-impl<'a> Piece<'a> {
+impl<'a> FileSlice<'a> {
     /// Offset behind the last byte.
     pub fn end(self) -> u64 {
         self.offset + self.bytes.len() as u64
@@ -146,13 +146,13 @@ impl<'a> SliceInput<'a> {
     /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
     /// first of `bytes`.
     pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
-        Self::in_piece(Piece { bytes, offset: 0 }, start)
+        Self::in_file(FileSlice { bytes, offset: 0 }, start)
     }
 
-    /// A cursor at `offset` of the file that `piece` is of.
-    pub(crate) fn in_piece(piece: Piece<'a>, offset: u64) -> Self {
-        let Piece { bytes, offset: base } = piece;
-        let position = piece.index(offset).map_or(bytes.len(), |index| index.min(bytes.len()));
+    /// A cursor at `offset` of the file that `slice` is of.
+    pub(crate) fn in_file(slice: FileSlice<'a>, offset: u64) -> Self {
+        let FileSlice { bytes, offset: base } = slice;
+        let position = slice.index(offset).map_or(bytes.len(), |index| index.min(bytes.len()));
         Self { base, position, summed: position, ..Self::new(bytes) }
     }
 
@@ -244,8 +244,8 @@ impl Ahead for SliceInput<'_> {
     }
 
     fn jump(&mut self, position: u64, sum: Option<Crc64>) {
-        let piece = Piece { bytes: self.bytes, offset: self.base };
-        *self = Self { checksum: sum, ..Self::in_piece(piece, position) };
+        let slice = FileSlice { bytes: self.bytes, offset: self.base };
+        *self = Self { checksum: sum, ..Self::in_file(slice, position) };
     }
 
     fn running_checksum(&mut self) -> Option<Crc64> {

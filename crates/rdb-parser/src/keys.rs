@@ -41,7 +41,7 @@ pub trait KeySink {
 /// What ended a [stretch](Parser::read_keys) of keys.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Stretch<'a, B> {
+pub enum KeyRun<'a, B> {
     /// A key ended at or behind the bound, or a compressed blob anywhere.
     Bound,
     /// The sink wants no more.
@@ -153,7 +153,7 @@ impl<I: Input> Parser<I> {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use rdb_parser::{Entry, KeySink, Parser, Stretch};
+    /// use rdb_parser::{Entry, KeySink, Parser, KeyRun};
     ///
     /// struct Count { keys: u64, visitor: () }
     ///
@@ -173,7 +173,7 @@ impl<I: Input> Parser<I> {
     /// let mut count = Count { keys: 0, visitor: () };
     /// loop {
     ///     match parser.read_keys(u64::MAX, &mut count)? {
-    ///         Stretch::End => break,
+    ///         KeyRun::End => break,
     ///         _ => {}
     ///     }
     /// }
@@ -186,31 +186,31 @@ impl<I: Input> Parser<I> {
     /// As [`next_event`](Self::next_event).
     // A function of its own, so that its loop has the registers for itself.
     #[inline(never)]
-    pub fn read_keys<S: KeySink>(&mut self, bound: u64, sink: &mut S) -> Result<Stretch<'_, S::Break>> {
+    pub fn read_keys<S: KeySink>(&mut self, bound: u64, sink: &mut S) -> Result<KeyRun<'_, S::Break>> {
         if self.finished | self.detour {
             return self.stretch_on_detour(sink);
         }
         match self.run_keys(bound, &mut Push(sink))? {
-            Run::Bound => Ok(Stretch::Bound),
-            Run::Broken(reason) => Ok(Stretch::Broken(reason)),
+            Run::Bound => Ok(KeyRun::Bound),
+            Run::Broken(reason) => Ok(KeyRun::Broken(reason)),
             Run::Other(Record::Detour) => self.stretch_on_detour(sink),
-            Run::Other(record) => Ok(Stretch::Event(self.event(record))),
+            Run::Other(record) => Ok(KeyRun::Event(self.event(record))),
         }
     }
 
     /// What stands before the next record of the input. A bound if that is nothing.
     #[cold]
     #[inline(never)]
-    fn stretch_on_detour<S: KeySink>(&mut self, sink: &mut S) -> Result<Stretch<'_, S::Break>> {
+    fn stretch_on_detour<S: KeySink>(&mut self, sink: &mut S) -> Result<KeyRun<'_, S::Break>> {
         match self.detour() {
-            Detour::Event(event) => Ok(Stretch::Event(event)),
-            Detour::End => Ok(Stretch::End),
+            Detour::Event(event) => Ok(KeyRun::Event(event)),
+            Detour::End => Ok(KeyRun::End),
             Detour::Blob => match self.keys_in_blob(sink)? {
-                Some(Run::Broken(reason)) => Ok(Stretch::Broken(reason)),
-                Some(Run::Other(record)) => Ok(Stretch::Event(self.event_in_blob(record))),
-                Some(Run::Bound) | None => Ok(Stretch::Bound),
+                Some(Run::Broken(reason)) => Ok(KeyRun::Broken(reason)),
+                Some(Run::Other(record)) => Ok(KeyRun::Event(self.event_in_blob(record))),
+                Some(Run::Bound) | None => Ok(KeyRun::Bound),
             },
-            Detour::Over => Ok(Stretch::Bound),
+            Detour::Over => Ok(KeyRun::Bound),
         }
     }
 

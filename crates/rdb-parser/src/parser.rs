@@ -8,7 +8,7 @@ use crate::event::{Checksum, Event, Flavour, Header, KeyMeta};
 use crate::format::{
     Dialect, FIRST_VALKEY_VERSION, HEADER_BYTES, ModuleId, VALKEY_ENVELOPE_MAGIC, is_known_version,
 };
-use crate::input::{Ahead, Input, Piece, SliceInput};
+use crate::input::{Ahead, FileSlice, Input, SliceInput};
 use crate::keys::Found;
 use crate::rare::Rare;
 use crate::visitor::Visitor;
@@ -118,7 +118,7 @@ pub(crate) enum Record {
 /// What a parser knows between two records of a file, so that another can [go on](Parser::resume) there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct State {
+pub struct ParserState {
     /// Magic and version of the file.
     pub header: Header,
     /// Which server's opcode and type numbering applies: that of the header, or Dragonfly's.
@@ -133,9 +133,9 @@ pub struct State {
 
 impl<'a> Parser<SliceInput<'a>> {
     /// A parser that starts in the middle of a file, at `offset`, where a record begins, knowing `state`. It
-    /// reads what `piece` has of the file, and compares no checksum.
-    pub fn resume(piece: Piece<'a>, offset: u64, state: State) -> Self {
-        let mut parser = Self::with_state(SliceInput::in_piece(piece, offset), state);
+    /// reads what `slice` has of the file, and compares no checksum.
+    pub fn resume(slice: FileSlice<'a>, offset: u64, state: ParserState) -> Self {
+        let mut parser = Self::with_state(SliceInput::in_file(slice, offset), state);
         parser.rare.blob_limits = BlobLimits::RESUMED;
         parser
     }
@@ -164,9 +164,9 @@ impl<R: std::io::Read> Parser<Window<R>> {
 impl<I: Ahead> Parser<I> {
     /// The next `n` bytes of the file, fewer if it ends or cannot be read behind them; all of them if it is in
     /// memory. For others, to [go on](Parser::resume) in them.
-    pub fn ahead(&mut self, n: usize) -> Piece<'_> {
+    pub fn ahead(&mut self, n: usize) -> FileSlice<'_> {
         let offset = self.input.position();
-        Piece { bytes: self.input.ahead(n), offset }
+        FileSlice { bytes: self.input.ahead(n), offset }
     }
 
     /// Goes on at `offset` instead, which [`ahead`](Self::ahead) has shown and where a record begins, knowing that
@@ -214,12 +214,12 @@ impl<I: Input> Parser<I> {
         };
         // Whatever stands before the header belongs to no key either.
         let container_bytes = input.position();
-        let state = State { header, dialect: header.dialect, flavour, db: 0, slot: None };
+        let state = ParserState { header, dialect: header.dialect, flavour, db: 0, slot: None };
         Self { container_bytes, ..Self::with_state(input, state) }
     }
 
-    fn with_state(input: I, state: State) -> Self {
-        let State { header, dialect, flavour, db, slot } = state;
+    fn with_state(input: I, state: ParserState) -> Self {
+        let ParserState { header, dialect, flavour, db, slot } = state;
         Self {
             container_bytes: 0,
             input,
@@ -238,9 +238,9 @@ impl<I: Input> Parser<I> {
     }
 
     /// What is known at this point of the file.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ParserState {
         let Self { header, dialect, flavour, db, slot, .. } = *self;
-        State { header, dialect, flavour, db, slot }
+        ParserState { header, dialect, flavour, db, slot }
     }
 
     /// Whether another parser can [go on](Parser::resume) here: the [state](Self::state) says all that

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::dragonfly::{Blob, BlobLimits, Chunks, Spare, Surroundings};
+use crate::dragonfly::{Blob, BlobContext, BlobLimits, BufferPool, Chunks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Checksum, Event, Flavour};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION_WITH_ENVELOPE, RareRecord, ValueType};
@@ -41,9 +41,9 @@ pub(crate) struct Rare {
     /// What blobs may take.
     pub(crate) blob_limits: BlobLimits,
     /// For the next blob.
-    pub(crate) spare: Spare,
+    pub(crate) pool: BufferPool,
     /// In the parser of a blob's records: what is around it.
-    pub(crate) surroundings: Option<Surroundings>,
+    pub(crate) context: Option<BlobContext>,
     /// The end of the file, read but not yet reported.
     end: Option<Checksum>,
     /// Warnings to be reported, with their offsets.
@@ -53,9 +53,8 @@ pub(crate) struct Rare {
 impl Rare {
     /// Whether nothing of it matters for how the records to come are read.
     pub(crate) fn is_irrelevant(&self) -> bool {
-        let Self { templates, chunks, blob, blob_limits: _, spare: _, surroundings, end: _, notices: _ } =
-            self;
-        templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && surroundings.is_none()
+        let Self { templates, chunks, blob, blob_limits: _, pool: _, context, end: _, notices: _ } = self;
+        templates.is_empty() && chunks.is_irrelevant() && blob.is_none() && context.is_none()
     }
 
     /// Whether a chunked value is not complete. While a blob is read, its parser has them all.
@@ -216,7 +215,7 @@ impl<I: Input> Parser<I> {
     /// Reads what follows the end of file opcode, which was read at `start`.
     #[cold]
     pub(crate) fn read_end(&mut self, start: u64) -> Result<Record> {
-        if self.rare.surroundings.is_some() {
+        if self.rare.context.is_some() {
             return Err(Error::corrupt("Dragonfly blob", "the end of the file inside it", start));
         }
         if let Some(at) = self.rare.chunks.first_open() {

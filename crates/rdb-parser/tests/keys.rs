@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use rdb_parser::{Dialect, Entry, Event, Input, KeySink, Options, Parser, SliceInput, Stretch, Window};
+use rdb_parser::{Dialect, Entry, Event, Input, KeyRun, KeySink, Options, Parser, SliceInput, Window};
 
 /// Damaged copies made of each file.
 const COPIES: u64 = 60;
@@ -65,9 +65,9 @@ fn given<I: Input>(mut parser: Parser<I>, stretch_bytes: u64, every: usize) -> S
     while errors < MAX_ERRORS {
         let bound = parser.position().saturating_add(stretch_bytes);
         match parser.read_keys(bound, &mut notes) {
-            Ok(Stretch::End) => break,
-            Ok(Stretch::Event(Event::Entry(entry))) => notes.story.push(format!("{entry:?}")),
-            Ok(Stretch::Event(event)) => notes.story.push(format!("{event:?}")),
+            Ok(KeyRun::End) => break,
+            Ok(KeyRun::Event(Event::Entry(entry))) => notes.story.push(format!("{entry:?}")),
+            Ok(KeyRun::Event(event)) => notes.story.push(format!("{event:?}")),
             Ok(_) => {}
             Err(error) => {
                 errors += 1;

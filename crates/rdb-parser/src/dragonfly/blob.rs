@@ -5,8 +5,8 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::context::Surroundings;
-use super::frame::{FrameReader, Spare};
+use super::context::BlobContext;
+use super::frame::{BufferPool, FrameReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Entry, Event};
 use crate::format::RareRecord;
@@ -31,15 +31,15 @@ impl<I: Input> Parser<I> {
     /// Bytes of the file that the record from `start` to the cursor takes, and its span.
     pub(super) fn settle(&mut self, start: u64) -> (u64, Range<u64>) {
         let end = self.input.position();
-        match &mut self.rare.surroundings {
-            Some(surroundings) => (surroundings.share(end - start), surroundings.span.clone()),
+        match &mut self.rare.context {
+            Some(context) => (context.share(end - start), context.span.clone()),
             None => (end - start, start..end),
         }
     }
 
     /// Reads the blob of which the opcode, at `start`, was read.
     pub(super) fn open_blob(&mut self, record: RareRecord, start: u64) -> Result<Record> {
-        if self.rare.surroundings.is_some() {
+        if self.rare.context.is_some() {
             return Err(Error::corrupt("Dragonfly blob", "a blob inside a blob", start));
         }
         if self.prefix.start.is_some() {
@@ -56,7 +56,7 @@ impl<I: Input> Parser<I> {
             Err(ErrorKind::Limit("a compressed blob"))
         } else {
             self.input.pin(header.payload_len, "a compressed blob")?;
-            FrameReader::open(record, self.input.pinned(), &mut self.rare.spare, limits)
+            FrameReader::open(record, self.input.pinned(), &mut self.rare.pool, limits)
         };
         let span = start..self.input.position();
         let reader = match opened {
@@ -70,14 +70,14 @@ impl<I: Input> Parser<I> {
         };
         self.container_bytes += payload_start - start;
         let content = reader.content_left;
-        let window = std::mem::take(&mut self.rare.spare.window);
+        let window = std::mem::take(&mut self.rare.pool.window);
         let mut parser = Parser::after_header(Window::reusing(window, reader, Some(content)), self.header);
         parser.dialect = self.dialect;
         parser.flavour = self.flavour;
         parser.db = self.db;
         parser.slot = self.slot;
         parser.rare.chunks = std::mem::take(&mut self.rare.chunks);
-        parser.rare.surroundings = Some(Surroundings { span, stored: header.payload_len, content, given: 0 });
+        parser.rare.context = Some(BlobContext { span, stored: header.payload_len, content, given: 0 });
         self.rare.blob = Some(Box::new(Blob { parser, counted_container_bytes: 0, rdb_bytes: 0 }));
         self.detour = true;
         Ok(Record::Detour)
@@ -119,7 +119,7 @@ impl<I: Input> Parser<I> {
         } else {
             self.container_bytes += blob.rest_bytes();
             self.rare.chunks = std::mem::take(&mut blob.parser.rare.chunks);
-            self.rare.spare = blob.into_spare();
+            self.rare.pool = blob.into_pool();
         }
         outcome.map_err(|error| {
             if !goes_on {
@@ -145,8 +145,8 @@ impl<S: KeySink> Host for PushShare<'_, S> {
     #[inline(always)]
     fn take<I: Input>(&mut self, parser: &mut Parser<I>, found: Found) -> ControlFlow<S::Break> {
         let bytes = parser.entry(found).rdb_bytes;
-        let (rdb_bytes, span) = match &mut parser.rare.surroundings {
-            Some(surroundings) => (surroundings.share(bytes), surroundings.span.clone()),
+        let (rdb_bytes, span) = match &mut parser.rare.context {
+            Some(context) => (context.share(bytes), context.span.clone()),
             None => (0, 0..0),
         };
         self.0.key(&Entry { span, rdb_bytes, ..parser.entry(found) })
@@ -175,7 +175,7 @@ impl Blob {
 
     /// Gives keys to `sink`, up to another record; `None` at the end.
     fn keys<S: KeySink>(&mut self, sink: &mut S) -> Result<Option<Run<S::Break>>> {
-        let end = self.parser.rare.surroundings.as_ref().map_or(0, |surroundings| surroundings.content);
+        let end = self.parser.rare.context.as_ref().map_or(0, |context| context.content);
         loop {
             if self.is_at_end()? {
                 return Ok(None);
@@ -209,11 +209,11 @@ impl Blob {
     }
 
     fn span(&self) -> Range<u64> {
-        self.parser.rare.surroundings.as_ref().map_or(0..0, |surroundings| surroundings.span.clone())
+        self.parser.rare.context.as_ref().map_or(0..0, |context| context.span.clone())
     }
 
     fn share(&mut self, bytes: u64) -> u64 {
-        self.parser.rare.surroundings.as_mut().map_or(0, |surroundings| surroundings.share(bytes))
+        self.parser.rare.context.as_mut().map_or(0, |context| context.share(bytes))
     }
 
     /// Bytes of the file that belong to no key, of the records since the last call.
@@ -223,17 +223,17 @@ impl Blob {
         self.share(new)
     }
 
-    fn into_spare(self) -> Spare {
+    fn into_pool(self) -> BufferPool {
         let (window, reader) = self.parser.input.into_parts();
         let (payload, lz4) = reader.decoder.into_parts(reader.is_checked);
-        Spare { payload, window, lz4 }
+        BufferPool { payload, window, lz4 }
     }
 
     /// Those of all that was not read.
     fn rest_bytes(&mut self) -> u64 {
-        self.parser.rare.surroundings.as_mut().map_or(0, |surroundings| {
-            let rest = surroundings.stored - surroundings.stored_until(surroundings.given);
-            surroundings.given = surroundings.content;
+        self.parser.rare.context.as_mut().map_or(0, |context| {
+            let rest = context.stored - context.stored_until(context.given);
+            context.given = context.content;
             rest
         })
     }

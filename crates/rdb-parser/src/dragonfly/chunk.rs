@@ -18,7 +18,7 @@ use crate::parser::{Parser, Record};
 use crate::read::ReadExt as _;
 use crate::string::{PinnedString, RdbString};
 use crate::value::{
-    FIELD_WITH_EXPIRY, FilterSums, ListSums, MEMBER_WITH_EXPIRY, PAIR, StreamSums, Table, TableSums,
+    ElementForm, ElementSums, FIELD_WITH_EXPIRY, FilterSums, ListSums, MEMBER_WITH_EXPIRY, PAIR, StreamSums,
     Templates, Walker,
 };
 use crate::visitor::Role;
@@ -53,7 +53,7 @@ struct Chunked {
 /// How far a value was read.
 #[derive(Debug)]
 enum State {
-    Table { count: u64, left: u64, sums: TableSums },
+    ElementForm { count: u64, left: u64, sums: ElementSums },
     List { left: u64, sums: ListSums },
     Stream { left: u64, sums: StreamSums },
     Filter(FilterSums),
@@ -127,7 +127,7 @@ impl<I: Input> Parser<I> {
     pub(crate) fn drop_chunked_values(&mut self) {
         self.rare.chunks.break_off();
         // The parser of a blob counts bytes of the blob's content; the parser of the file counts these bytes.
-        if self.rare.surroundings.is_none() {
+        if self.rare.context.is_none() {
             self.container_bytes += std::mem::take(&mut self.rare.chunks.dropped_bytes);
         }
     }
@@ -268,12 +268,12 @@ impl Chunked {
         loop {
             let outline = match &mut self.state {
                 State::Complete(_) => return Ok(()),
-                State::Table { count, left: 0, sums } => walker.table_outline(*count, sums),
+                State::ElementForm { count, left: 0, sums } => walker.elements_outline(*count, sums),
                 State::List { left: 0, sums } => sums.outline(),
                 State::Stream { left: 0, sums } => walker.stream_tail(value_type, *sums)?,
                 _ if walker.input.left() == 0 => return Ok(()),
-                State::Table { left, sums, .. } => {
-                    table_element(walker, value_type, sums)?;
+                State::ElementForm { left, sums, .. } => {
+                    next_element(walker, value_type, sums)?;
                     *left -= 1;
                     continue;
                 }
@@ -320,7 +320,7 @@ impl State {
             | ValueType::HashExpiryDragonfly
             | ValueType::SetExpiryDragonfly => {
                 let count = walker.input.read_length("a number of elements")?;
-                Self::Table { count, left: count, sums: TableSums::default() }
+                Self::ElementForm { count, left: count, sums: ElementSums::default() }
             }
             ValueType::ListQuicklist2 => {
                 let left = walker.input.read_length("a number of list nodes")?;
@@ -343,17 +343,17 @@ impl State {
     }
 }
 
-fn table_element(
+fn next_element(
     walker: &mut ChunkWalker<'_, '_>,
     value_type: ValueType,
-    sums: &mut TableSums,
+    sums: &mut ElementSums,
 ) -> Result<()> {
     match value_type {
-        ValueType::ZsetBinary => walker.element(Table::WITH_BINARY_SCORE, &[Role::Member], 1, sums),
-        ValueType::Hash => walker.element(Table::PLAIN, PAIR, 2, sums),
-        ValueType::HashExpiryDragonfly => walker.element(Table::PLAIN, FIELD_WITH_EXPIRY, 2, sums),
-        ValueType::SetExpiryDragonfly => walker.element(Table::PLAIN, MEMBER_WITH_EXPIRY, 1, sums),
-        _ => walker.element(Table::PLAIN, &[Role::Member], 1, sums),
+        ValueType::ZsetBinary => walker.element(ElementForm::WITH_BINARY_SCORE, &[Role::Member], 1, sums),
+        ValueType::Hash => walker.element(ElementForm::PLAIN, PAIR, 2, sums),
+        ValueType::HashExpiryDragonfly => walker.element(ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2, sums),
+        ValueType::SetExpiryDragonfly => walker.element(ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1, sums),
+        _ => walker.element(ElementForm::PLAIN, &[Role::Member], 1, sums),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Where the blob is in which a parser is, known to that parser.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct BlobContext {
     /// Offsets of the blob's opcode and of the byte behind the blob.
     pub(super) span: Range<u64>,
     /// Bytes as stored, and of the content.
@@ -14,7 +14,7 @@ pub(crate) struct Surroundings {
     pub(super) given: u64,
 }
 
-impl Surroundings {
+impl BlobContext {
     /// The part of the stored bytes that so many more bytes of the content have. The parts of all sum to
     /// the whole.
     pub(super) fn share(&mut self, bytes: u64) -> u64 {

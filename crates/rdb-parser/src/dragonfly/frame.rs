@@ -40,16 +40,16 @@ impl Default for BlobLimits {
 
 /// Buffers of a blob that was read, for the next.
 #[derive(Default)]
-pub(crate) struct Spare {
+pub(crate) struct BufferPool {
     pub(super) payload: Vec<u8>,
     pub(super) window: Vec<u8>,
     /// Kept if it has read its frame to the end.
     pub(super) lz4: Option<Lz4>,
 }
 
-impl fmt::Debug for Spare {
+impl fmt::Debug for BufferPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spare").finish_non_exhaustive()
+        f.debug_struct("BufferPool").finish_non_exhaustive()
     }
 }
 
@@ -65,7 +65,7 @@ impl FrameReader {
     pub(super) fn open(
         record: RareRecord,
         payload: &[u8],
-        spare: &mut Spare,
+        pool: &mut BufferPool,
         limits: BlobLimits,
     ) -> Result<Self, ErrorKind> {
         let is_zstd = record == RareRecord::ZstdBlob;
@@ -73,11 +73,11 @@ impl FrameReader {
         if content > MAX_DRAGONFLY_CONTENT_BYTES {
             return Err(ErrorKind::Limit("the content of a compressed blob"));
         }
-        let mut held = std::mem::take(&mut spare.payload);
+        let mut held = std::mem::take(&mut pool.payload);
         held.clear();
         held.extend_from_slice(payload);
         // Not kept beside the window of another decoder.
-        let lz4 = spare.lz4.take();
+        let lz4 = pool.lz4.take();
         let decoder = if is_zstd {
             Decoder::open_zstd(held, limits.zstd_window_bytes)
         } else if lz4_block_size(&held).is_none_or(|size| size > limits.lz4_block_size) {

@@ -18,8 +18,8 @@ use crate::warning::Warning;
 
 pub(crate) use blob::Blob;
 pub(crate) use chunk::Chunks;
-pub(crate) use context::Surroundings;
-pub(crate) use frame::{BlobLimits, Spare, frame_magic};
+pub(crate) use context::BlobContext;
+pub(crate) use frame::{BlobLimits, BufferPool, frame_magic};
 
 /// Bit of a key's flags that says that those of memcached follow.
 const HAS_MEMCACHED_FLAGS: u32 = 2;
@@ -52,7 +52,7 @@ impl<I: Input> Parser<I> {
             RareRecord::TaggedChunk => return self.read_chunk(start),
             RareRecord::ZstdBlob | RareRecord::Lz4Blob => return self.open_blob(record, start),
             // Behind it nothing of the blob counts.
-            RareRecord::BlobEnd if self.rare.surroundings.is_some() && self.prefix.start.is_none() => {
+            RareRecord::BlobEnd if self.rare.context.is_some() && self.prefix.start.is_none() => {
                 self.finished = true;
                 return Ok(Record::Detour);
             }

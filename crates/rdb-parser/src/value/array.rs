@@ -3,7 +3,7 @@
 //!
 //! Known from descriptions; an array of strings also from a file of Redis 8.9.
 
-use super::elements::{Table, TableSums};
+use super::elements::{ElementForm, ElementSums};
 use super::walker::{PAIR, Tally, Walker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
@@ -75,7 +75,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.warnings.insert(Warning::ProvisionalHashPaths);
         let paths = self.input.read_count(MIN_PATH_BYTES, "hash paths")?;
         self.visitor.begin(ValueType::HashPathsValkey, None);
-        let mut sums = TableSums::default();
+        let mut sums = ElementSums::default();
         let mut total = 0u64;
         for _ in 0..paths {
             self.input.skip_string("a hash path")?;
@@ -86,11 +86,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             }
             total = total.saturating_add(fields);
             for _ in 0..fields {
-                self.element(Table::PLAIN, PAIR, PAIR.len(), &mut sums)?;
+                self.element(ElementForm::PLAIN, PAIR, PAIR.len(), &mut sums)?;
                 self.input.checkpoint();
             }
         }
-        Ok(self.table_outline(total, &sums))
+        Ok(self.elements_outline(total, &sums))
     }
 
     /// Type 33 of Redis: the time at which the limiter is empty again.

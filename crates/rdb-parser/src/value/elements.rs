@@ -13,9 +13,9 @@ use crate::warning::{Warning, Warnings};
 /// Bytes walked before the input gets a chance to sum them.
 const CHECKPOINT_BYTES: usize = 256 << 10;
 
-/// What one element of a table is made of. Always a constant, so that each type gets a loop of its own.
+/// What one counted element is made of. Always a constant, so that each type gets a loop of its own.
 #[derive(Clone, Copy)]
-pub(crate) struct Table {
+pub(crate) struct ElementForm {
     /// Whether a length that is an expiry stands before the strings.
     leading_expiry: bool,
     /// What stands after the strings.
@@ -37,16 +37,16 @@ enum Tail {
 /// Length byte of a text double that means NaN; from it on they mean a value without text.
 const NAN_DOUBLE: u8 = 253;
 
-/// What is summed over a table, besides its outline.
+/// Running sums over counted elements.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TableSums {
+pub(crate) struct ElementSums {
     pub(super) tally: Tally,
     /// The latest of the expiries before the strings.
     pub(super) largest_expiry: u64,
     pub(super) warnings: Warnings,
 }
 
-impl Table {
+impl ElementForm {
     pub(crate) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
     pub(crate) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::BinaryDouble };
     pub(super) const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
@@ -68,58 +68,57 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Passes over a count and as many elements. Not inlined, so that the loops do not keep what is needed
     /// for every key from being inlined.
     #[inline(never)]
-    pub(super) fn table<const STRINGS: usize>(
+    pub(super) fn elements<const STRINGS: usize>(
         &mut self,
         value_type: ValueType,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
     ) -> Result<Outline> {
-        self.table_with_payload(value_type, table, roles, STRINGS)
+        self.elements_with_payload(value_type, form, roles, STRINGS)
     }
 
-    /// As [`table`](Self::table), of elements of which only the first strings are payload.
+    /// As [`elements`](Self::elements), of elements of which only the first strings are payload.
     #[inline]
-    pub(super) fn table_with_payload<const STRINGS: usize>(
+    pub(super) fn elements_with_payload<const STRINGS: usize>(
         &mut self,
         value_type: ValueType,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
         payload: usize,
     ) -> Result<Outline> {
-        self.table_sums(value_type, table, roles, payload).map(|(outline, _)| outline)
+        self.element_sums(value_type, form, roles, payload).map(|(outline, _)| outline)
     }
 
     #[inline]
-    pub(super) fn table_sums<const STRINGS: usize>(
+    pub(super) fn element_sums<const STRINGS: usize>(
         &mut self,
         value_type: ValueType,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
         payload: usize,
-    ) -> Result<(Outline, TableSums)> {
-        let count =
-            self.input.read_count(table.min_element_bytes(STRINGS), "the elements of a collection")?;
+    ) -> Result<(Outline, ElementSums)> {
+        let count = self.input.read_count(form.min_element_bytes(STRINGS), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
-        let mut sums = TableSums::default();
+        let mut sums = ElementSums::default();
         let mut left = count;
         if self.visitor.wants_strings() {
-            (sums, left) = self.elements::<STRINGS, true>(left, table, roles, payload, sums)?;
+            (sums, left) = self.skip_elements::<STRINGS, true>(left, form, roles, payload, sums)?;
         }
-        (sums, _) = self.elements::<STRINGS, false>(left, table, roles, payload, sums)?;
-        Ok((self.table_outline(count, &sums), sums))
+        (sums, _) = self.skip_elements::<STRINGS, false>(left, form, roles, payload, sums)?;
+        Ok((self.elements_outline(count, &sums), sums))
     }
 
     /// Passes over so many elements, showing their strings if `SHOWN`, as long as they are wanted, otherwise the
     /// lengths. Adds to `sums`; returns them with the number of elements that are left.
     #[inline]
-    fn elements<const STRINGS: usize, const SHOWN: bool>(
+    fn skip_elements<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
         count: u64,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
         payload: usize,
-        mut sums: TableSums,
-    ) -> Result<(TableSums, u64)> {
+        mut sums: ElementSums,
+    ) -> Result<(ElementSums, u64)> {
         let mut left = count;
         let mut wanted = true;
         while left > 0 && wanted {
@@ -129,7 +128,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             while left > 0 && at < CHECKPOINT_BYTES && wanted {
                 let rest = bytes.get(at..).unwrap_or_default();
                 let len =
-                    element_within::<STRINGS, SHOWN, V>(rest, table, roles, payload, self.visitor, &mut sums);
+                    element_within::<STRINGS, SHOWN, V>(rest, form, roles, payload, self.visitor, &mut sums);
                 let Some(len) = len else {
                     whole = false;
                     break;
@@ -141,7 +140,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
-                self.element_shown::<STRINGS, SHOWN>(table, roles, payload, &mut sums)?;
+                self.element_shown::<STRINGS, SHOWN>(form, roles, payload, &mut sums)?;
                 left -= 1;
                 wanted = !SHOWN || self.visitor.wants_strings();
             }
@@ -149,8 +148,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok((sums, left))
     }
 
-    /// What the sums over a whole table come to.
-    pub(crate) fn table_outline(&mut self, count: u64, sums: &TableSums) -> Outline {
+    /// The outline that the sums over all elements give.
+    pub(crate) fn elements_outline(&mut self, count: u64, sums: &ElementSums) -> Outline {
         self.warnings = self.warnings.union(sums.warnings);
         let layout = Layout::Table { longest_string_bytes: sums.tally.longest_string_bytes };
         Outline::new(count, Some(sums.tally), layout)
@@ -159,12 +158,12 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Passes over one element that need not be whole in what the input holds, and shows its strings.
     pub(crate) fn element<const STRINGS: usize>(
         &mut self,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
         payload: usize,
-        sums: &mut TableSums,
+        sums: &mut ElementSums,
     ) -> Result<()> {
-        self.element_shown::<STRINGS, true>(table, roles, payload, sums)
+        self.element_shown::<STRINGS, true>(form, roles, payload, sums)
     }
 
     /// Passes over one element that need not be whole in what the input holds; finds out what is
@@ -172,12 +171,12 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[cold]
     fn element_shown<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
-        table: Table,
+        form: ElementForm,
         roles: &'static [Role; STRINGS],
         payload: usize,
-        sums: &mut TableSums,
+        sums: &mut ElementSums,
     ) -> Result<()> {
-        if table.leading_expiry {
+        if form.leading_expiry {
             let expiry = self.input.read_length("a field's expiry")?;
             sums.largest_expiry = sums.largest_expiry.max(expiry);
             self.visitor.field_expiry(some_expiry(expiry));
@@ -197,7 +196,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.visitor.lengths(roles, &lengths);
         }
         sums.tally.add_element(element_bytes);
-        match table.tail {
+        match form.tail {
             Tail::Nothing => {}
             Tail::BinaryDouble => {
                 let score = self.input.read_array("a score")?;
@@ -236,18 +235,18 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 /// Passes over one element that is whole in `bytes`: its length. `None`, with nothing counted or shown,
 /// if it is not whole or not valid.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per table type")]
+#[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per value type")]
 fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     bytes: &[u8],
-    table: Table,
+    form: ElementForm,
     roles: &'static [Role; STRINGS],
     payload_strings: usize,
     visitor: &mut V,
-    sums: &mut TableSums,
+    sums: &mut ElementSums,
 ) -> Option<usize> {
     let mut at = 0;
     let mut expiry = 0;
-    if table.leading_expiry {
+    if form.leading_expiry {
         (expiry, at) = decode_length(bytes).ok()??;
     }
     let mut strings = [RdbString::Raw(&[]); STRINGS];
@@ -277,7 +276,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
         at += header.header_len + payload_len;
     }
     let mut score = None;
-    match table.tail {
+    match form.tail {
         Tail::Nothing => {}
         Tail::BinaryDouble => {
             let double = *bytes.get(at..)?.first_chunk()?;
@@ -306,7 +305,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
         },
     }
     // Only now is the element known to be whole, and shown once.
-    if table.leading_expiry {
+    if form.leading_expiry {
         sums.largest_expiry = sums.largest_expiry.max(expiry);
         visitor.field_expiry(some_expiry(expiry));
     }
@@ -320,7 +319,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     } else {
         visitor.lengths(roles, &lengths);
     }
-    if matches!(table.tail, Tail::Expiry) {
+    if matches!(form.tail, Tail::Expiry) {
         visitor.field_expiry(some_expiry(expiry));
     }
     sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(longest);
@@ -328,7 +327,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     Some(at)
 }
 
-impl TableSums {
+impl ElementSums {
     #[inline]
     fn note_double(&mut self, bytes: [u8; 8]) {
         self.warnings.insert_if(f64::from_le_bytes(bytes).is_nan(), Warning::NotANumber);

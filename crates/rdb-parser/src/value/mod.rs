@@ -21,7 +21,7 @@ use crate::read::ReadExt as _;
 use crate::visitor::{Role, Visitor};
 use crate::warning::Warning;
 
-pub(crate) use elements::{Table, TableSums};
+pub(crate) use elements::{ElementForm, ElementSums};
 pub(crate) use list::ListSums;
 pub(crate) use module::skip_module_stream;
 use packed::Shape;
@@ -51,12 +51,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     fn outline_of(&mut self, value_type: ValueType) -> Result<Outline> {
         match value_type {
             ValueType::String => self.whole_string(),
-            ValueType::List => self.table(value_type, Table::PLAIN, &[Role::Item]),
-            ValueType::Set => self.table(value_type, Table::PLAIN, &[Role::Member]),
-            ValueType::ZsetText => self.table(value_type, Table::WITH_TEXT_SCORE, &[Role::Member]),
-            ValueType::ZsetBinary => self.table(value_type, Table::WITH_BINARY_SCORE, &[Role::Member]),
-            ValueType::Hash => self.table(value_type, Table::PLAIN, PAIR),
-            ValueType::HashExpiryValkey => self.table(value_type, Table::EXPIRY_LAST, PAIR),
+            ValueType::List => self.elements(value_type, ElementForm::PLAIN, &[Role::Item]),
+            ValueType::Set => self.elements(value_type, ElementForm::PLAIN, &[Role::Member]),
+            ValueType::ZsetText => self.elements(value_type, ElementForm::WITH_TEXT_SCORE, &[Role::Member]),
+            ValueType::ZsetBinary => {
+                self.elements(value_type, ElementForm::WITH_BINARY_SCORE, &[Role::Member])
+            }
+            ValueType::Hash => self.elements(value_type, ElementForm::PLAIN, PAIR),
+            ValueType::HashExpiryValkey => self.elements(value_type, ElementForm::EXPIRY_LAST, PAIR),
             ValueType::HashExpiryPreRelease => self.hash_with_expiries(value_type),
             ValueType::HashExpiry => self.hash_with_first_expiry(),
             ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
@@ -104,10 +106,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 self.warnings.insert(Warning::ProvisionalDragonfly);
                 match value_type {
                     ValueType::HashExpiryDragonfly => {
-                        self.table_with_payload(value_type, Table::PLAIN, FIELD_WITH_EXPIRY, 2)
+                        self.elements_with_payload(value_type, ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2)
                     }
                     ValueType::SetExpiryDragonfly => {
-                        self.table_with_payload(value_type, Table::PLAIN, MEMBER_WITH_EXPIRY, 1)
+                        self.elements_with_payload(value_type, ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1)
                     }
                     ValueType::Json => self.json(),
                     sketch => self.sketch(sketch),
@@ -119,7 +121,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Type 22: each expiry is a time.
     fn hash_with_expiries(&mut self, value_type: ValueType) -> Result<Outline> {
         let at = self.input.position();
-        let (outline, sums) = self.table_sums(value_type, Table::EXPIRY_FIRST, PAIR, PAIR.len())?;
+        let (outline, sums) = self.element_sums(value_type, ElementForm::EXPIRY_FIRST, PAIR, PAIR.len())?;
         if sums.largest_expiry > MAX_FIELD_EXPIRY_MS {
             self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
         }
@@ -131,7 +133,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let at = self.input.position();
         let first = self.first_expiry()?;
         let (outline, sums) =
-            self.table_sums(ValueType::HashExpiry, Table::EXPIRY_FIRST, PAIR, PAIR.len())?;
+            self.element_sums(ValueType::HashExpiry, ElementForm::EXPIRY_FIRST, PAIR, PAIR.len())?;
         let latest = match sums.largest_expiry {
             0 => Some(0),
             relative => first.checked_add(relative - 1),
