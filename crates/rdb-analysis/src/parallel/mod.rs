@@ -6,7 +6,7 @@
 //! exact start. Otherwise parsing goes on to that start, or past it, and then the range is discarded. So a wrong
 //! guess costs time and never changes a number.
 //!
-//! # State
+//! # ParserState
 //!
 //! The result is that of one thread because the complete state that a sequential pass carries from one record to
 //! the next is compared or handed over at the stitch:
@@ -31,6 +31,7 @@
 mod guess;
 mod name_shape;
 mod range_plan;
+mod range_scan;
 mod run;
 mod sink;
 mod stitch;

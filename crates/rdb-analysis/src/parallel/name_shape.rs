@@ -7,32 +7,34 @@ use rdb_parser::{ErrorKind, RdbString};
 use crate::measure::KeyView;
 use crate::scan::Sink;
 
-/// Names after which it is known what names look like.
+/// Names after which the shape of names is known.
 pub(super) const WATCHED_NAMES: u64 = 16;
 
-/// Half of the length of a name that no guess is refused for.
+/// Half of the length up to which every name is accepted.
 const MIN_LONGEST_NAME: usize = 64;
 
 /// First bytes of names that are compared with those of others.
 const INITIALS: usize = 3;
 
-/// What the names of a file's keys look like, from those at its beginning. A guess that shows another kind of
-/// name is not followed: inside a collection most guesses are lengths and pieces of elements.
+/// What the names of a file's keys look like, learned from the first names.
+///
+/// A guess that shows another kind of name is not followed. Inside a collection, most guesses are lengths and parts
+/// of elements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NameShape {
     /// Names seen.
     pub(super) names: u64,
-    /// Whether some are stored as numbers, in up to four bytes, any bytes.
+    /// Whether some names are stored as integers, in up to four bytes of any value.
     numbers: bool,
-    /// Whether all others are printable.
+    /// Whether all other names are printable.
     printable: bool,
     longest: usize,
-    /// The kinds of bytes that names have in their first places, by a byte of that kind.
+    /// For each of the first bytes of names: the [kinds](kind) of bytes that were seen.
     initials: [[bool; 256]; INITIALS],
 }
 
-/// Stands for all bytes of the same kind. Digits and letters are counted up from name to name, so that those of later
-/// names are not those of the first; other characters stay.
+/// The kind of a byte: one byte that stands for all of the kind. Names often count up in digits or letters, so
+/// these vary from name to name; other characters stay.
 fn kind(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => b'0',
@@ -81,7 +83,7 @@ impl NameShape {
     }
 }
 
-/// Passes keys on, looking at their names.
+/// Learns the shape of names, and gives the keys to another sink.
 pub(super) struct Watching<'a, C> {
     pub(super) sink: &'a mut C,
     pub(super) shape: NameShape,

@@ -116,13 +116,13 @@ impl RangePlan {
         }
     }
 
-    /// The ranges between two offsets, as pairs of offsets. None if there are too few to be worth it.
+    /// The ranges between two offsets, as pairs of offsets. `None` if there are too few to be worth it.
     pub(super) fn ranges(self, from: u64, to: u64) -> Option<Vec<(u64, u64)>> {
         let mut ranges = Vec::new();
         let mut at = from;
         while at < to {
             let len = match self {
-                // The first ranges hold 95 % of the file, so that there are few times at which threads wait for each other.
+                // The first ranges hold 95 % of the file, so threads seldom wait for each other.
                 Self::ForThreads(threads) if ranges.len() as u64 >= RANGES_PER_THREAD * threads => break,
                 Self::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
                 Self::Evenly { at_a_time, .. } if ranges.len() >= at_a_time => break,
@@ -136,7 +136,7 @@ impl RangePlan {
         (ranges.len() >= worthwhile).then_some(ranges)
     }
 
-    /// Whether values are so long that ranges begin and end inside of one, as far as the keys so far tell.
+    /// Whether the values so far are so long that most ranges would begin inside a value.
     pub(super) fn is_too_fine(self, counts: &Counts) -> bool {
         let key_bytes = counts.key_bytes.checked_div(counts.keys).unwrap_or(0);
         self.is_adaptive() && self.step_bytes() < key_bytes.saturating_mul(KEYS_IN_A_RANGE)
@@ -147,18 +147,17 @@ impl RangePlan {
     }
 }
 
-/// How far to read in order before ranges are tried again: further and further, as long as they are scanned in
-/// vain.
+/// Exponential back-off: how many bytes to scan in order before splitting is tried again.
 #[derive(Debug, Default)]
 pub(super) struct Pause {
     times: u64,
 }
 
 impl Pause {
-    /// Bytes to be read, after ranges of so many bytes of which so many were taken in.
+    /// Bytes to scan in order, after `scanned` bytes of ranges of which `merged_bytes` were merged.
     pub(super) fn after(&mut self, scanned: u64, merged_bytes: u64, plan: RangePlan) -> u64 {
-        let in_vain = plan.is_adaptive() && merged_bytes < scanned / 2;
-        self.times = if in_vain { (2 * self.times).clamp(1, MAX_PAUSE) } else { 0 };
+        let is_wasteful = plan.is_adaptive() && merged_bytes < scanned / 2;
+        self.times = if is_wasteful { (2 * self.times).clamp(1, MAX_PAUSE) } else { 0 };
         self.times * scanned
     }
 }

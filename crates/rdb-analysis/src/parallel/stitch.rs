@@ -1,20 +1,22 @@
-//! Joins ranges from the left.
+//! Scans ranges on all threads and merges them from the left.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
-use rdb_parser::{Ahead, Error, Parser, State};
+use rdb_parser::{Ahead, Error, Parser, ParserState};
 
-use super::guess::{Guess, RangeScan};
 use super::name_shape::{NameShape, WATCHED_NAMES, Watching};
 use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};
+use super::range_scan::{RangeContext, RangeScan};
 use super::sink::{Absorbed, Place, RangeSink};
 use crate::measure::Estimator;
 use crate::scan::{Carried, Context, Halt, Pass, Sink, SourceFacts};
 
-/// Scans the RDB data that begins at the cursor of `input` on the threads of the current pool. Facts and keys are
-/// the same as [`scan_source`](crate::scan::scan_source) gives. `length` is that of the file, if known.
+/// Scans the RDB data that begins at the cursor of `input` on the current threads.
+///
+/// Facts and keys are the same as [`scan_source`](crate::scan::scan_source) gives. `length` is the length of the
+/// file, if it is known.
 ///
 /// # Errors
 ///
@@ -29,13 +31,13 @@ pub(crate) fn scan_split<M: Estimator, C: RangeSink>(
     sink: &mut C,
 ) -> Result<SourceFacts, Error> {
     let mut stitch = Stitch::<_, M>::new(input, context, time_ms)?;
-    let mut watching = Watching { sink: &mut *sink, shape: stitch.shape };
+    let mut watching = Watching { sink: &mut *sink, shape: stitch.names };
     let bound = stitch.parser.position().saturating_add(plan.prelude_bytes(length));
     let mut halt = Halt::Bound;
     while halt == Halt::Bound && stitch.parser.position() < bound && watching.shape.names < WATCHED_NAMES {
         halt = stitch.read_to(bound.min(stitch.parser.position() + PRELUDE_BYTES), &mut watching);
     }
-    stitch.shape = watching.shape;
+    stitch.names = watching.shape;
     let mut pause = Pause::default();
     while halt == Halt::Bound {
         let from = stitch.parser.position();
@@ -54,33 +56,33 @@ pub(crate) fn scan_split<M: Estimator, C: RangeSink>(
     Ok(stitch.pass.finish(&mut stitch.parser, context, length, end_mark))
 }
 
-/// The pass that knows everything up to where it is.
+/// The sequential pass, which merges ranges.
 struct Stitch<'a, I, M> {
     context: &'a Context<'a>,
     parser: Parser<I>,
     pass: Pass<M>,
-    shape: NameShape,
+    names: NameShape,
 }
 
 impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
     fn new(input: I, context: &'a Context<'a>, time_ms: i64) -> Result<Self, Error> {
         let parser = Parser::new(input, context.options.parser())?;
         let pass = Pass::new(&parser, context, time_ms);
-        Ok(Self { context, parser, pass, shape: NameShape::UNKNOWN })
+        Ok(Self { context, parser, pass, names: NameShape::UNKNOWN })
     }
 
-    /// Reads on to the first place between keys at or behind `bound`.
+    /// Reads to the first place between keys at or behind `bound`.
     fn read_to(&mut self, bound: u64, sink: &mut impl Sink) -> Halt {
         self.pass.run(&mut self.parser, self.context, bound, sink)
     }
 
     /// The database and slot of the next record.
     fn place(&self) -> Place {
-        let State { db, slot, .. } = self.parser.state();
+        let ParserState { db, slot, .. } = self.parser.state();
         Place { db, slot }
     }
 
-    /// The next ranges to be scanned side by side, unless it is better to read on in order.
+    /// The next ranges to scan in parallel. `None` if it is better to read in order.
     fn next_ranges<C: RangeSink>(&mut self, plan: RangePlan, sink: &C) -> Option<Vec<(u64, u64)>> {
         let counts = &self.pass.counts;
         if plan.is_too_fine(counts) || !sink.is_worth_splitting(counts, self.place()) {
@@ -88,7 +90,7 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         }
         let mut bytes = plan.ahead_bytes();
         if let Some(ready) = self.context.ready_bytes {
-            // Not to be waited for: whoever brings them needs a thread, too.
+            // Waiting for more bytes would take a thread from the reader that brings them.
             let ready = usize::try_from(ready.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
             bytes = bytes.min(self.parser.ahead(0).bytes.len().saturating_add(ready));
         }
@@ -96,28 +98,28 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         plan.ranges(ahead.offset, ahead.end())
     }
 
-    /// Scans ranges of what lies ahead side by side, and takes them in from the left. Also gives the bytes of those
-    /// that were not scanned in vain.
+    /// Scans ranges in parallel, and merges them from the left. Also returns the bytes of the ranges that were
+    /// merged.
     fn scan_ranges<C: RangeSink>(&mut self, ranges: &[(u64, u64)], sink: &mut C) -> (Halt, u64) {
         let here = self.parser.position();
         let empty: Vec<C::Part> = ranges.iter().map(|_| sink.new_part(self.place())).collect();
         let carried = self.pass.carried(&self.parser);
-        let guess = Guess {
+        let common = RangeContext {
             carried: &carried,
-            // Nothing is read for that, it was shown before.
-            piece: self.parser.ahead(0),
+            // The bytes were read before.
+            slice: self.parser.ahead(0),
             pass: &self.pass,
             context: self.context,
-            shape: self.shape,
+            names: self.names,
         };
         let scans: Vec<Option<RangeScan<C::Part>>> = (ranges.par_iter().zip(empty))
             .with_max_len(1)
-            // The first range begins where we are, which is no guess.
+            // The first range begins at the place of the stitch, so its start is certain.
             .map(|(&(from, to), mut part)| {
                 if from == here {
-                    guess.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part))
+                    common.scan_from(from, to, &mut part).ok().map(|scan| scan.of(part))
                 } else {
-                    guess.find_and_scan(from, to, part)
+                    common.find_and_scan(from, to, part)
                 }
             })
             .collect();
@@ -132,8 +134,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         (Halt::Bound, merged_bytes)
     }
 
-    /// Adds a range that was scanned with what was `carried` where ranges began, if it starts where the records up to
-    /// it end and these carry the same. Gives whether they do.
+    /// Merges a range, if the records before it end at its start and carry what the range was scanned with.
+    /// Returns whether they do.
     fn merge_range<C: RangeSink>(
         &mut self,
         scan: RangeScan<C::Part>,
@@ -173,7 +175,7 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         ControlFlow::Continue(true)
     }
 
-    /// As [`read_to`](Self::read_to), where more follows.
+    /// Reads to `bound`, and breaks if the source ends before.
     fn read_over(&mut self, bound: u64, sink: &mut impl Sink) -> ControlFlow<Halt> {
         match self.read_to(bound, sink) {
             Halt::Bound => ControlFlow::Continue(()),

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rdb_parser::{
-    Checksum, Entry, Error, ErrorKind, Event, Header, Input, KeySink, Parser, SliceInput, State, Stretch,
-    Warning, Window,
+    Checksum, Entry, Error, ErrorKind, Event, Header, Input, KeyRun, KeySink, Parser, ParserState,
+    SliceInput, Warning, Window,
 };
 
 use super::facts::{Counts, Coverage, Learned, SourceFacts};
@@ -84,7 +84,7 @@ pub(crate) fn scan_source<M: Estimator>(
 
 /// A pass under way.
 ///
-/// What it carries from one record to the next is in its [`Learned`] and in the [state](State) of its parser,
+/// What it carries from one record to the next is in its [`Learned`] and in the [state](ParserState) of its parser,
 /// together [`Carried`]; what it counts is in its [`Counts`]. Both are all that matters where a source is scanned in
 /// ranges: see [`split`](crate::parallel).
 pub(crate) struct Pass<M> {
@@ -109,7 +109,7 @@ pub(crate) struct Pass<M> {
 /// source or makes the parser [not be between keys](Parser::is_between_keys).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Carried {
-    pub(crate) parser: State,
+    pub(crate) parser: ParserState,
     pub(crate) learned: Learned,
 }
 
@@ -189,15 +189,15 @@ impl<M: Estimator> Pass<M> {
                 return Halt::Bound;
             }
             let event = match parser.read_keys(bound, &mut self.keys(context, sink)) {
-                Ok(Stretch::Event(Event::Entry(entry))) => {
+                Ok(KeyRun::Event(Event::Entry(entry))) => {
                     match self.keys(context, sink).chunked_key(&entry) {
                         ControlFlow::Continue(()) => continue,
                         ControlFlow::Break(halt) => return halt,
                     }
                 }
-                Ok(Stretch::Event(event)) => event,
-                Ok(Stretch::Broken(halt)) => return halt,
-                Ok(Stretch::End) => return Halt::End,
+                Ok(KeyRun::Event(event)) => event,
+                Ok(KeyRun::Broken(halt)) => return halt,
+                Ok(KeyRun::End) => return Halt::End,
                 Ok(_) => continue,
                 Err(error) => {
                     self.coverage.note(&error, context.stop);

@@ -1,0 +1,254 @@
+//! Scans one range from a given start.
+
+use std::ops::ControlFlow;
+
+use rdb_parser::{Crc64, Event, FileSlice, Input, KeyRun, Parser, ParserState, SliceInput};
+
+use super::name_shape::NameShape;
+use super::sink::{INHERITED_SLOT, RangePart};
+use crate::measure::Estimator;
+use crate::scan::{Carried, Context, Counts, Halt, Pass, ProgressMark};
+
+/// Bytes behind the end of a range in which its last value must end. Also the bytes in which the start of a range
+/// is looked for. A longer value is read by the range in which it begins.
+pub(super) const SEARCH_BYTES: u64 = 8 << 20;
+
+/// Bytes scanned before they are summed, while they are still in the cache.
+const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
+
+/// A range that was scanned. Its start may be wrong.
+pub(super) struct RangeScan<P> {
+    /// Has the keys.
+    pub(super) part: P,
+    pub(super) start: u64,
+    /// The end of the last whole record.
+    pub(super) end: u64,
+    /// The database and slot at the end, as far as the range knows them.
+    pub(super) db: u64,
+    pub(super) slot: Option<u16>,
+    /// Whether a record of the range named a database.
+    pub(super) names_db: bool,
+    pub(super) counts: Counts,
+    pub(super) checksum: Option<Crc64>,
+    /// Whether the scan was stopped.
+    pub(super) stopped: bool,
+    /// The progress that was reported.
+    pub(super) reported: ProgressMark,
+}
+
+impl RangeScan<()> {
+    /// Adds the part that took the keys.
+    pub(super) fn of<P>(self, part: P) -> RangeScan<P> {
+        let Self { start, end, db, slot, names_db, counts, checksum, stopped, reported, part: () } = self;
+        RangeScan { part, start, end, db, slot, names_db, counts, checksum, stopped, reported }
+    }
+}
+
+/// What all ranges of one stitch have in common.
+pub(super) struct RangeContext<'a, M> {
+    /// The bytes that are split, from the place of the stitch on.
+    pub(super) slice: FileSlice<'a>,
+    /// What is carried at that place. A range ends where a record changes more than the database and the slot.
+    pub(super) carried: &'a Carried,
+    pub(super) pass: &'a Pass<M>,
+    pub(super) context: &'a Context<'a>,
+    pub(super) names: NameShape,
+}
+
+impl<M: Estimator> RangeContext<'_, M> {
+    /// Scans from `start`, and gives up if the bytes there are no chain of records.
+    pub(super) fn scan_from<P: RangePart>(
+        &self,
+        start: u64,
+        to: u64,
+        part: &mut P,
+    ) -> Result<RangeScan<()>, Broken> {
+        let mut range = RangePass::new(self, start, P::CORRECTS_PLACE);
+        loop {
+            let is_settled = range.settle();
+            if range.stopped || is_settled && range.settled.end >= to {
+                break;
+            }
+            // A chunked value may be complete only at the end of the file.
+            if range.parser.position() > to.saturating_add(SEARCH_BYTES) {
+                return Err(range.broken());
+            }
+            if !range.read(to, part) {
+                if is_settled {
+                    range.settle_after_keys();
+                }
+                break;
+            }
+        }
+        range.finish(part.has_refused())
+    }
+}
+
+/// The scan of one range under way.
+struct RangePass<'a, M> {
+    common: &'a RangeContext<'a, M>,
+    start: u64,
+    parser: Parser<SliceInput<'a>>,
+    pass: Pass<M>,
+    /// The checksum of the bytes from `start` to `summed`. `None` if checksums are not compared.
+    checksum: Option<Crc64>,
+    summed: u64,
+    /// Whether a record named a database.
+    names_db: bool,
+    /// Records other than keys that were counted.
+    records: u64,
+    /// The last place between keys.
+    settled: Mark,
+    stopped: bool,
+}
+
+impl<'a, M: Estimator> RangePass<'a, M> {
+    fn new(common: &'a RangeContext<'a, M>, start: u64, corrects_place: bool) -> Self {
+        let mut state = common.carried.parser;
+        if corrects_place {
+            state.slot = Some(INHERITED_SLOT);
+        }
+        let parser = Parser::resume(common.slice, start, state);
+        Self {
+            start,
+            pass: common.pass.over_part(&parser),
+            checksum: common.context.options.verify_checksum.then(Crc64::new),
+            summed: start,
+            names_db: false,
+            records: 0,
+            settled: Mark { end: start, db: state.db, slot: state.slot, overhead_bytes: 0, counted: (0, 0) },
+            stopped: false,
+            parser,
+            common,
+        }
+    }
+
+    /// Marks the current place, if it is between keys. Returns whether it is.
+    fn settle(&mut self) -> bool {
+        if !self.parser.is_between_keys() {
+            return false;
+        }
+        let counted = (self.pass.counts.keys_read(), self.records);
+        self.settled = Mark::of(&self.parser, self.parser.position(), counted);
+        if self.settled.end - self.summed >= CHECKSUM_STEP_BYTES {
+            self.sum();
+        }
+        true
+    }
+
+    /// Adds the bytes up to the settled place to the checksum.
+    fn sum(&mut self) {
+        let bytes = self.common.slice.get(self.summed, self.settled.end);
+        if let (Some(checksum), Some(bytes)) = (&mut self.checksum, bytes) {
+            checksum.update(bytes);
+        }
+        self.summed = self.settled.end;
+    }
+
+    /// Reads keys up to a place, at most `to`, or one other record. Returns whether the range goes on.
+    fn read<P: RangePart>(&mut self, to: u64, part: &mut P) -> bool {
+        let context = self.common.context;
+        let step = to.min(self.summed.saturating_add(CHECKSUM_STEP_BYTES));
+        match self.parser.read_keys(step, &mut self.pass.keys(context, part)) {
+            Ok(KeyRun::Bound) => true,
+            Ok(KeyRun::Broken(Halt::Stopped)) => {
+                self.stopped = true;
+                false
+            }
+            Ok(KeyRun::Event(Event::Entry(entry))) => {
+                let outcome = self.pass.keys(context, part).chunked_key(&entry);
+                self.stopped = outcome == ControlFlow::Break(Halt::Stopped);
+                outcome.is_continue() || self.stopped && !part.has_refused()
+            }
+            Ok(KeyRun::Event(event)) if is_followed(&event) => {
+                let is_select = matches!(event, Event::SelectDb { .. });
+                if is_select {
+                    part.select_db();
+                }
+                // An AUX field counts nothing.
+                self.records += u64::from(!self.pass.record(&event));
+                self.pass.learned.flavour = self.parser.flavour();
+                // A chunked value belongs to the database in which it began. The range does not know that
+                // database, so it must not read keys behind another one.
+                let splits_value = is_select && !self.names_db && self.parser.has_open_chunks();
+                self.names_db |= is_select;
+                // A record that changes what is carried ends the range before it, and the stitch reads it.
+                !splits_value && self.pass.carried(&self.parser).reads_like(self.common.carried)
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the keys that were read before the record that ended the chain. Only keys were read since the
+    /// settled place, because any other record ends a [read](Self::read).
+    fn settle_after_keys(&mut self) {
+        let keys = self.pass.counts.keys_read();
+        if keys > self.settled.counted.0 && self.parser.is_described_by_state() {
+            self.settled.end = self.pass.end_of_last_key;
+            self.settled.counted.0 = keys;
+        }
+    }
+
+    /// The scan up to the settled place.
+    fn finish(mut self, has_refused: bool) -> Result<RangeScan<()>, Broken> {
+        // The stitch would count again what was counted behind the settled place.
+        if self.settled.counted != (self.pass.counts.keys_read(), self.records) {
+            return Err(self.broken());
+        }
+        self.sum();
+        self.pass.counts.overhead_bytes += self.settled.overhead_bytes;
+        Ok(RangeScan {
+            part: (),
+            start: self.start,
+            end: self.settled.end,
+            db: self.settled.db,
+            slot: self.settled.slot,
+            names_db: self.names_db,
+            counts: self.pass.counts,
+            checksum: self.checksum,
+            stopped: self.stopped && !has_refused,
+            reported: self.pass.reported,
+        })
+    }
+
+    fn broken(&self) -> Broken {
+        Broken { bytes: self.parser.position() - self.start }
+    }
+}
+
+/// Whether a range goes on after this record, which is no key. The stitch reads all other records.
+pub(super) fn is_followed(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Aux { .. }
+            | Event::SelectDb { .. }
+            | Event::ResizeDb { .. }
+            | Event::SlotInfo { .. }
+            | Event::Function { .. }
+            | Event::ModuleAux { .. }
+    )
+}
+
+/// A place in a range at which another parser can go on, and what the range counted up to it.
+#[derive(Clone, Copy)]
+struct Mark {
+    end: u64,
+    db: u64,
+    slot: Option<u16>,
+    overhead_bytes: u64,
+    /// Keys, and other records.
+    counted: (u64, u64),
+}
+
+impl Mark {
+    fn of<I: Input>(parser: &Parser<I>, end: u64, counted: (u64, u64)) -> Self {
+        let ParserState { db, slot, .. } = parser.state();
+        Self { end, db, slot, overhead_bytes: parser.container_bytes(), counted }
+    }
+}
+
+/// The bytes from the start of a range are no chain of records.
+pub(super) struct Broken {
+    /// Bytes that were scanned.
+    pub(super) bytes: u64,
+}
