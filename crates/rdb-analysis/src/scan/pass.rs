@@ -1,4 +1,4 @@
-//! One pass over one source: the loop everything else is built on.
+//! The pass over one source, in file order.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,24 +36,24 @@ impl<F: FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>> Sink for 
     }
 }
 
-/// What a pass is given besides the bytes.
+/// What a pass needs besides the bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a ScanOptions,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) stop: &'a AtomicBool,
     pub(crate) guard: Option<&'a dyn Guard>,
-    /// How many bytes of a stream can be had without waiting, as of now, if that is known.
+    /// Bytes of a stream that can be read without waiting. `None`: not known.
     pub(crate) ready_bytes: Option<&'a AtomicU64>,
 }
 
-/// Passes over `source` and gives each key to `sink`, until the end, damage, a
-/// [`Break`](ControlFlow::Break) or the stop flag. `M` models the server's memory, or is `()`.
+/// Gives each key of `source` to `sink`, until the end, damage, a [`Break`](ControlFlow::Break) or the stop flag.
+///
+/// `M` estimates the server's memory. `()` disables that.
 ///
 /// # Errors
 ///
-/// If the source does not begin as an RDB file. Anything later is in the
-/// [coverage](crate::Coverage).
+/// If the source does not begin as an RDB file. Later damage is in the [coverage](crate::Coverage).
 pub(crate) fn scan_source<M: Estimator>(
     source: Source<'_>,
     options: &ScanOptions,
@@ -84,9 +84,9 @@ pub(crate) fn scan_source<M: Estimator>(
 
 /// A pass under way.
 ///
-/// What it carries from one record to the next is in its [`Learned`] and in the [state](ParserState) of its parser,
-/// together [`Carried`]; what it counts is in its [`Counts`]. Both are all that matters where a source is scanned in
-/// ranges: see [`split`](crate::parallel).
+/// [`Learned`] and the [state](ParserState) of the parser have what a pass carries from one record to the next:
+/// together they are [`Carried`]. [`Counts`] has what it counts. Scanning in ranges compares the first and adds up
+/// the second, see [`parallel`](crate::parallel).
 pub(crate) struct Pass<M> {
     pub(crate) learned: Learned,
     pub(crate) counts: Counts,
@@ -95,18 +95,18 @@ pub(crate) struct Pass<M> {
     pub(crate) measurer: Measurer<M>,
     /// Absolute offset.
     pub(crate) end_of_last_key: u64,
-    /// The page of the file of which the guard was asked last, because a key in it has an empty name.
+    /// The page about which the guard was asked last, because a key in it has an empty name.
     guarded_page: Option<u64>,
     fallback_time_ms: i64,
-    /// Follows from what was learned.
+    /// The time by which keys count as expired. Follows from what was learned.
     time_ms: i64,
     pub(crate) reported: ProgressMark,
 }
 
 /// All that a sequential pass carries from one record to the next.
 ///
-/// Anything else that decides how a record is read, or what is counted for it, is either the same for the whole
-/// source or makes the parser [not be between keys](Parser::is_between_keys).
+/// Anything else that decides how a record is read or counted is the same for the whole source, or makes
+/// [`Parser::is_between_keys`] false.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) parser: ParserState,
@@ -114,8 +114,8 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// Whether records are read and measured the same way with both. The database and slot of keys may differ: a
-    /// [collector](crate::parallel::Collector) corrects them.
+    /// Whether records are read and measured in the same way with both. The database and slot may differ, because
+    /// [`RangeSink`](crate::parallel::RangeSink) corrects them.
     pub(crate) fn reads_like(&self, other: &Self) -> bool {
         let mut parser = self.parser;
         (parser.db, parser.slot) = (other.parser.db, other.parser.slot);
@@ -123,19 +123,19 @@ impl Carried {
     }
 }
 
-/// Why a pass is not going on.
+/// Why a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
-    /// It has come as far as it should.
+    /// It reached its bound.
     Bound,
-    /// The file ends here, or what is left of it cannot be read.
+    /// The file ends, or the rest of it cannot be read.
     End,
-    /// It was told to stop.
+    /// The stop flag is set, or the sink broke.
     Stopped,
 }
 
 impl<M: Estimator> Pass<M> {
-    /// A pass that begins where `parser` stands.
+    /// A pass from the position of `parser`.
     pub(crate) fn new<I: Input>(parser: &Parser<I>, context: &Context<'_>, fallback_time_ms: i64) -> Self {
         let learned = Learned { flavour: parser.flavour(), ..Learned::default() };
         let server =
@@ -154,7 +154,7 @@ impl<M: Estimator> Pass<M> {
         }
     }
 
-    /// A pass over another part of the same source, beginning where `parser` stands.
+    /// A pass over another range of the same source, from the position of `parser`.
     pub(crate) fn over_part<I: Input>(&self, parser: &Parser<I>) -> Self {
         Self {
             learned: self.learned.clone(),
@@ -170,13 +170,12 @@ impl<M: Estimator> Pass<M> {
         }
     }
 
-    /// All that is carried to the next record.
+    /// What is carried to the next record.
     pub(crate) fn carried<I: Input>(&self, parser: &Parser<I>) -> Carried {
         Carried { parser: parser.state(), learned: self.learned.clone() }
     }
 
-    /// Goes on to the first place at or behind `bound` at which no key has begun, giving each key to
-    /// `sink`.
+    /// Reads to the first place between keys at or behind `bound`, and gives each key to `sink`.
     pub(crate) fn run<I: Input>(
         &mut self,
         parser: &mut Parser<I>,
@@ -222,7 +221,7 @@ impl<M: Estimator> Pass<M> {
         }
     }
 
-    /// Counts what servers skip when they load the file, and what is no key therefore.
+    /// Counts a key that servers skip when they load the file.
     #[cold]
     fn skip_key(&mut self, end: u64, rdb_bytes: u64) {
         self.counts.skipped_keys += 1;
@@ -230,12 +229,12 @@ impl<M: Estimator> Pass<M> {
         self.end_of_last_key = end;
     }
 
-    /// Takes in keys as the parser reads them.
+    /// The sink of the parser.
     pub(crate) fn keys<'p, S>(&'p mut self, context: &'p Context<'p>, sink: &'p mut S) -> Keys<'p, M, S> {
         Keys { pass: self, context, guard: context.guard.map(|guard| (guard, guard.alarm())), sink }
     }
 
-    /// Counts a record that is no key. Gives whether it may have taught something.
+    /// Counts a record that is no key. Returns whether something may have been learned from it.
     pub(crate) fn record(&mut self, event: &Event<'_>) -> bool {
         let counts = &mut self.counts;
         match *event {
@@ -254,7 +253,7 @@ impl<M: Estimator> Pass<M> {
         false
     }
 
-    /// Measures the keys to come by what was learned so far.
+    /// Measures the keys that follow by what was learned.
     fn apply_learned(&mut self, header: Header, context: &Context<'_>) {
         self.time_ms = self.learned.time_ms(self.fallback_time_ms);
         let Learned { flavour, server_version, .. } = &self.learned;
@@ -266,7 +265,7 @@ impl<M: Estimator> Pass<M> {
         ));
     }
 
-    /// Looks at what follows the end, and sums up.
+    /// Reads what follows the end, and makes the facts.
     pub(crate) fn finish<I: Input>(
         mut self,
         parser: &mut Parser<I>,
@@ -296,17 +295,17 @@ impl<M: Estimator> Pass<M> {
     }
 }
 
-/// Takes in the keys of a pass.
+/// Measures the keys of a pass and gives them to its sink.
 pub(crate) struct Keys<'p, M, S> {
     pass: &'p mut Pass<M>,
     context: &'p Context<'p>,
-    /// With its alarm.
+    /// The guard and its alarm.
     guard: Option<(&'p dyn Guard, &'p AtomicBool)>,
     sink: &'p mut S,
 }
 
 impl<M: Estimator, S: Sink> Keys<'_, M, S> {
-    /// Takes in a key of which no value was shown.
+    /// Adds a chunked key, whose value was not shown to the measurer.
     pub(crate) fn chunked_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
         self.pass.measurer.forget();
         self.key(entry)
@@ -347,7 +346,7 @@ impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
                 counts.overhead_bytes += entry.rdb_bytes;
                 coverage.note_damaged_key(&kind, entry.span.start);
             }
-            // Nothing of a key that the sink refuses is counted: another pass may read it.
+            // A key that the sink refuses is not counted, because another pass may read it.
             ControlFlow::Break(()) => {
                 coverage.stop(end);
                 return ControlFlow::Break(Halt::Stopped);
