@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use rdb_parser::ErrorKind;
 
-use super::collector::{Collector, Observe as _, PlaceUse, RangeStart};
+use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use crate::measure::KeyView;
 use crate::parallel::{Absorbed, Place, RangePart, RangeSink};
 use crate::scan::{Counts, Sink};
@@ -80,7 +80,7 @@ pub(crate) struct Part<'c, C: Collector> {
 }
 
 impl<'c, C: Collector> Part<'c, C> {
-    const PLACE: PlaceUse = <C::Child as super::Observe>::PLACE;
+    const PLACE: PlaceUse = <C::Child as Observe>::PLACE;
 
     fn new(collector: &'c C, source: usize, assumed: Place) -> Self {
         let is_place_known = !matches!(Self::PLACE, PlaceUse::Corrected);
