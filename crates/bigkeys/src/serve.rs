@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use dcs_bigkeys::server::{Database, EXAMPLE, ServeOptions, Source, serve};
+use bigkeys_server::{Database, EXAMPLE, ServeOptions, Source, serve};
 use tracing_subscriber::EnvFilter;
 
 use crate::Ending;
@@ -38,7 +38,7 @@ pub(crate) fn work(args: &WorkerArgs) -> anyhow::Result<Ending> {
         listen: None,
         database: args.database.as_deref().map(Database::of),
     };
-    dcs_bigkeys::server::work(&options, || {
+    bigkeys_server::work(&options, || {
         // As above.
         let _ = writeln!(std::io::stdout(), "bigkeys: working");
     })?;

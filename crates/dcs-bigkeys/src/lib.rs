@@ -1,9 +1,8 @@
-//! Adapter to Huawei Cloud DCS: the result of an analysis as that cloud's `BigkeysBody` JSON, and, behind the
-//! feature `server`, its HTTP API over backup files.
+//! Reports on RDB files as the big-key objects of Huawei Cloud DCS.
 //!
-//! [`Task`] and [`BigkeysBody`] mirror the contract; [`Task::finished`] makes one from a
-//! [`Report`](rdb_analysis::Report). `docs/bigkeys-body.md` has the contract and our reading of what it
-//! leaves open, `docs/service.md` the service.
+//! [`Task`] and [`BigkeysBody`] mirror the contract. [`Task::finished`] makes a task from a
+//! [`Report`](rdb_analysis::Report). `docs/bigkeys-body.md` describes the contract and how this crate
+//! reads what the contract leaves open. The HTTP service is the crate `bigkeys-server`.
 
 #![forbid(unsafe_code)]
 
@@ -11,8 +10,6 @@ mod body;
 mod convert;
 mod lists;
 mod offline;
-#[cfg(feature = "server")]
-pub mod server;
 
 pub use body::{BigkeysBody, DcsTime, KeyType, ScanType, Status, Task, Unit};
 pub use convert::{MAX_DB, MAX_KEYS_PER_TYPE, TaskInfo, bigkeys};

@@ -9,7 +9,7 @@ use crate::body::{DcsTime, ScanType, Status};
 
 /// A page of an instance's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskList {
     /// Id of the instance.
@@ -22,7 +22,7 @@ pub struct TaskList {
 
 /// A task in a [`TaskList`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskRecord {
     /// Its id, a UUID.
@@ -43,7 +43,7 @@ pub struct TaskRecord {
 
 /// The schedule by which an instance is analysed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Autoscan {
     /// Id of the instance.
@@ -59,7 +59,7 @@ pub struct Autoscan {
 
 /// A new schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct AutoscanRequest {
     /// Whether the schedule is to be followed.
     pub enable_auto_scan: bool,

@@ -16,7 +16,7 @@ pub const MAX_OFFLINE_PREFIXES_PER_TYPE: usize = 50;
 
 /// What to analyse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineRequest {
     /// Id of the node.
     pub node_id: String,
@@ -27,7 +27,7 @@ pub struct OfflineRequest {
 
 /// Answer to the creation and the deletion of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTaskId {
     /// Id of the task.
     pub task_id: String,
@@ -35,7 +35,7 @@ pub struct OfflineTaskId {
 
 /// A page of an instance's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineList {
     /// Id of the instance.
     pub instance_id: String,
@@ -47,7 +47,7 @@ pub struct OfflineList {
 
 /// A task in an [`OfflineList`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineRecord {
     /// Its id, a UUID.
     pub id: String,
@@ -65,7 +65,7 @@ pub struct OfflineRecord {
 
 /// A task and its result. There is no state in it: clients look into the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTask {
     /// Its id, a UUID.
     pub id: String,
@@ -96,7 +96,7 @@ pub struct OfflineTask {
 /// `bytes` is the memory of a key in the server where it is modelled, and the bytes that it takes in the file where
 /// not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineResult {
     /// The prefixes whose keys are largest, of each type.
     pub largest_key_prefixes: Vec<OfflinePrefix>,
@@ -114,7 +114,7 @@ pub struct OfflineResult {
 
 /// Keys that begin alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflinePrefix {
     /// How they begin: up to and with the first colon.
     pub key_prefix: String,
@@ -129,7 +129,7 @@ pub struct OfflinePrefix {
 
 /// A large key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineKey {
     /// Its name.
     pub key: String,
@@ -144,7 +144,7 @@ pub struct OfflineKey {
 
 /// Bytes of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTypeBytes {
     /// The type.
     #[serde(rename = "type")]
@@ -155,7 +155,7 @@ pub struct OfflineTypeBytes {
 
 /// Number of keys of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTypeNum {
     /// The type.
     #[serde(rename = "type")]

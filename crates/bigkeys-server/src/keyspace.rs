@@ -8,7 +8,7 @@ use rdb_analysis::{DataType, KeyView, Measure};
 use rdb_parser::ErrorKind;
 use rdb_parser::escape::Escaped;
 
-use crate::offline::{
+use dcs_bigkeys::{
     MAX_OFFLINE_KEYS_PER_TYPE, MAX_OFFLINE_PREFIXES_PER_TYPE, OfflineKey, OfflinePrefix, OfflineResult,
     OfflineTypeBytes, OfflineTypeNum,
 };

@@ -19,7 +19,7 @@ use super::config::{Backup, Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
 use super::store::{Ending, Family, ShardEnding, ShardResult};
-use crate::convert::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
+use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
 
 /// How much nicer than others the threads of a scan are.
 #[cfg(target_os = "linux")]

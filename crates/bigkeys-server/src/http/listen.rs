@@ -17,10 +17,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::server::ServeError;
-use crate::server::config::Tls;
-use crate::server::metrics::Metrics;
-use crate::server::store::{Shutdown, ended};
+use crate::ServeError;
+use crate::config::Tls;
+use crate::metrics::Metrics;
+use crate::store::{Shutdown, ended};
 
 /// Connections at a time. More are closed at once, so that slow clients cannot use up our memory.
 const MAX_CONNECTIONS: usize = 4096;

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::App;
-use crate::body::Status;
-use crate::server::auth::signature::{self, percent_decode};
-use crate::server::auth::{Scope, has_credential};
-use crate::server::config::Instance;
-use crate::server::error::ApiError;
-use crate::server::id;
-use crate::server::store::{StoreError, status_name};
+use crate::auth::signature::{self, percent_decode};
+use crate::auth::{Scope, has_credential};
+use crate::config::Instance;
+use crate::error::ApiError;
+use crate::id;
+use crate::store::{StoreError, status_name};
+use dcs_bigkeys::Status;
 
 /// Largest body of a request. The largest of the contract has a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;

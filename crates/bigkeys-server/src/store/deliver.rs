@@ -22,10 +22,10 @@ macro_rules! run_worker {
     ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr) => {{
         use apalis::layers::WorkerBuilderExt as _;
         use apalis::prelude::{BackendExt as _, WorkerBuilder};
-        use $crate::server::store::{deliver, ended};
+        use $crate::store::{deliver, ended};
 
         while !*$shutdown.borrow() {
-            let worker = WorkerBuilder::new(format!("worker-{}", $crate::server::id::random()))
+            let worker = WorkerBuilder::new(format!("worker-{}", $crate::id::random()))
                 .backend($queue.poll_with_stream(deliver::ticks($wake.clone())))
                 .data($handler.clone())
                 .concurrency(1)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::database::Row;
 use super::{Family, Schedule, StoreError, TaskRow};
-use crate::body::{ScanType, Status};
+use dcs_bigkeys::{ScanType, Status};
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
     let time = |name| row.integer_or_null(name).map(milliseconds).transpose();

@@ -3,6 +3,8 @@
 //! [`serve`] runs it until a signal ends it. Requests only touch the store; the scans run on threads of their
 //! own, a few at a time, and the live servers are never contacted.
 
+#![forbid(unsafe_code)]
+
 mod auth;
 mod autoscan;
 mod catalog;

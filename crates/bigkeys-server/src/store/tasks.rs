@@ -12,8 +12,8 @@ use super::{
     Begun, Deleted, Ending, Family, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
     ShardResult, Shutdown, StoreError, Submitted, TaskRow,
 };
-use crate::body::{ScanType, Status};
-use crate::server::id;
+use crate::id;
+use dcs_bigkeys::{ScanType, Status};
 
 /// Keeps tasks, and brings their shards to workers.
 #[derive(Debug)]

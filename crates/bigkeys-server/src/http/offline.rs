@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::App;
 use super::bigkeys::has_backups;
 use super::call::Call;
-use crate::body::{DcsTime, ScanType};
-use crate::offline::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
-use crate::server::error::{ApiError, ErrorBody};
-use crate::server::store::{Deleted, Family, NewTask, Submitted};
+use crate::error::{ApiError, ErrorBody};
+use crate::store::{Deleted, Family, NewTask, Submitted};
+use dcs_bigkeys::{DcsTime, ScanType};
+use dcs_bigkeys::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
 
 /// Create an offline analysis of a node.
 #[utoipa::path(post, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis", tag = "offline",
@@ -52,7 +52,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
 #[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis", tag = "offline",
     params(("project_id" = String, Path), ("instance_id" = String, Path),
         ("offset" = Option<i64>, Query, minimum = 0), ("limit" = Option<i64>, Query, minimum = 0, maximum = 1000),
-        ("status" = Option<crate::body::Status>, Query)),
+        ("status" = Option<dcs_bigkeys::Status>, Query)),
     responses((status = 200, body = OfflineList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineList>, ApiError> {
     let page = call.page(0)?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::body::{ScanType, Status};
-use crate::server::scan;
-use crate::server::store::{
+use crate::scan;
+use crate::store::{
     Begun, Deleted, Ending, Family, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
     TaskRow,
 };
+use dcs_bigkeys::{ScanType, Status};
 
 const INSTANCE: &str = "5560df16cebf447395c4d1b573c16e79";
 

@@ -95,8 +95,8 @@ macro_rules! bound {
         let mut query = sqlx::query($statement);
         for value in $values {
             query = match value.clone() {
-                $crate::server::store::database::Value::Integer(number) => query.bind(number),
-                $crate::server::store::database::Value::Text(text) => query.bind(text),
+                $crate::store::database::Value::Integer(number) => query.bind(number),
+                $crate::store::database::Value::Text(text) => query.bind(text),
             };
         }
         query

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::App;
 use super::call::Call;
-use crate::body::{BigkeysBody, DcsTime, ScanType, Task};
-use crate::lists::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
-use crate::server::autoscan::is_time_of_day;
-use crate::server::config::Instance;
-use crate::server::error::{ApiError, ErrorBody};
-use crate::server::store::{Deleted, Family, NewTask, Schedule, Submitted, TaskRow};
+use crate::autoscan::is_time_of_day;
+use crate::config::Instance;
+use crate::error::{ApiError, ErrorBody};
+use crate::store::{Deleted, Family, NewTask, Schedule, Submitted, TaskRow};
+use dcs_bigkeys::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
+use dcs_bigkeys::{BigkeysBody, DcsTime, ScanType, Task};
 
 /// Most times of a schedule: every minute of a day.
 const MAX_TIMES: usize = 24 * 60;
@@ -100,7 +100,7 @@ pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
 #[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/bigkey-tasks", tag = "bigkeys",
     params(("project_id" = String, Path), ("instance_id" = String, Path),
         ("offset" = Option<i64>, Query, minimum = 0), ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000),
-        ("status" = Option<crate::body::Status>, Query)),
+        ("status" = Option<dcs_bigkeys::Status>, Query)),
     responses((status = 200, body = TaskList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<TaskList>, ApiError> {
     let page = call.page(1)?;

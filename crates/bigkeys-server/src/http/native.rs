@@ -12,12 +12,12 @@ use serde::Serialize;
 use super::App;
 use super::bigkeys::submit;
 use super::call::Authenticated;
-use crate::body::{DcsTime, ScanType, Status};
-use crate::server::config::Instance;
-use crate::server::error::{ApiError, ErrorBody};
-use crate::server::id;
-use crate::server::runner::Running;
-use crate::server::store::{Family, MAX_TASKS_PER_INSTANCE, TaskRow};
+use crate::config::Instance;
+use crate::error::{ApiError, ErrorBody};
+use crate::id;
+use crate::runner::Running;
+use crate::store::{Family, MAX_TASKS_PER_INSTANCE, TaskRow};
+use dcs_bigkeys::{DcsTime, ScanType, Status};
 
 /// The page at `/`. It holds no data: its script asks with the token that the user types.
 const PAGE: &str = include_str!("page.html");

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::body::{ScanType, Status};
+use dcs_bigkeys::{ScanType, Status};
 
 pub(crate) use rows::status_name;
 pub(crate) use tasks::TaskStore;
