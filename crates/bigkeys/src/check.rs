@@ -8,40 +8,40 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use indicatif::BinaryBytes;
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Checked, Finding, ScanOptions, check};
+use rdb_analysis::{Checked, Finding};
 use rdb_parser::Checksum;
 use rdb_parser::escape::Escaped;
 use serde::Serialize;
 
 use crate::Ending;
 use crate::args::{CheckArgs, CheckFormat};
-use crate::inputs::Inputs;
+use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render::{self, json::JsonStyle};
 
 pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let inputs = Inputs::list(&args.input, stop, messages)?;
-    let mut options = ScanOptions::default();
-    options.verify_checksum = !args.input.no_checksum;
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
 
     let mut out = render::stdout(args.output.color);
     let mut writer =
         Writer { out: &mut out, format: args.format, style: args.output.json_style(), written: 0 };
-    for unopened in inputs.unopened(&bar) {
+    let monitor = BarMonitor { bar: &bar, stop, messages };
+    let (scan, inputs) = inputs.into_scan(&monitor);
+    for unopened in inputs {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
             break;
         }
-        let Ok(mut input) = unopened.open_input() else {
+        let Ok(mut input) = scan.open_input(unopened) else {
             ending = ending.max(Ending::Failed);
             continue;
         };
-        let path = input.path().to_owned();
+        let path = input.name().to_owned();
         let mut written = Ok(());
-        let checked = check(input.source(), &options, &bar, stop, |finding| {
+        let checked = scan.check(&mut input, |finding| {
             if written.is_ok() {
                 written = writer.finding(&path, finding);
             }

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_analysis::{KeyView, ScanOptions, Threads, render_keys};
+use rdb_analysis::{KeyView, ScanOptions};
 use rdb_parser::ErrorKind;
 
 use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
-use crate::inputs::Inputs;
+use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::{self, Row, RowFormat, RowWriter};
@@ -18,10 +18,8 @@ use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let inputs = Inputs::list(&args.input, stop, messages)?;
-    let mut options = ScanOptions::default();
-    args.memory.apply(&mut options);
-    options.deep = args.input.deep;
-    options.verify_checksum = !args.input.no_checksum;
+    let mut model = ScanOptions::default();
+    args.memory.apply(&mut model);
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
     let style = args.output.json_style();
     let keys_as = style.keys_as;
@@ -34,17 +32,19 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     };
     let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
-    let threads = Threads::start(args.input.threads.map(usize::from))?;
-    for unopened in inputs.unopened(&bar) {
+    let monitor = BarMonitor { bar: &bar, stop, messages };
+    let (scan, inputs) = inputs.into_scan(&monitor);
+    let scan = scan.memory(model.memory).assumptions(model.assumptions);
+    for unopened in inputs {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
             break;
         }
-        let Ok(mut input) = unopened.open_input() else {
+        let Ok(mut input) = scan.open_input(unopened) else {
             ending = ending.max(Ending::Failed);
             continue;
         };
-        let path = input.path().to_owned();
+        let path = input.name().to_owned();
         let shard = input.shard().map(str::to_owned);
         let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
             let mut scratch = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
             written = writer.write(block);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let facts = threads.run(|| render_keys(input.source(), &options, &bar, stop, render, emit));
+        let facts = scan.render_keys_of(&mut input, render, emit);
         written?;
         ending = ending.max(match facts {
             Ok(facts) => judge(&path, &facts, messages),

@@ -6,7 +6,6 @@ mod args;
 mod check;
 mod inputs;
 mod keys;
-mod listing;
 mod memory_args;
 mod messages;
 mod progress;

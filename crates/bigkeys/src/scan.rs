@@ -1,14 +1,15 @@
 //! `bigkeys scan`.
 
+use bigkeys::Scan;
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use jiff::Timestamp;
 use rdb_analysis::json::NumbersAs;
-use rdb_analysis::{Rank, ReportCollector, ScanOptions, SourceFacts, analyze};
+use rdb_analysis::{Rank, ScanOptions, SourceFacts};
 use rdb_parser::escape::Escaped;
 
 use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
-use crate::inputs::Inputs;
+use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render;
@@ -16,21 +17,23 @@ use crate::stop::Stop;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime(Timestamp::now());
-    let (collector, options) = options(args)?;
+    let model = memory_model(args)?;
     let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
     let unlisted = inputs.failures();
     let bar = Bar::new(&args.output, inputs.lengths(), true);
     let started_at = DcsTime(Timestamp::now());
-    let outcome = analyze(inputs.unopened(&bar), collector, &options, &bar, stop.flag())?;
+    let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
+    let (scan, inputs) = inputs.into_scan(&monitor);
+    let outcome = configure(scan, args, model).run_inputs(inputs)?;
     stop.reading_ended();
     bar.finish();
 
-    let report = outcome.output;
+    let report = outcome.report;
     for failure in &outcome.failures {
         messages::error(failure);
     }
     let mut ending = match unlisted + outcome.unopened.len() + outcome.failures.len() {
-        _ if outcome.skipped_sources > 0 => Ending::Interrupted,
+        _ if outcome.skipped_inputs > 0 => Ending::Interrupted,
         0 => Ending::Clean,
         _ => Ending::Failed,
     };
@@ -70,30 +73,35 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     Ok(ending)
 }
 
-fn options(args: &ScanArgs) -> anyhow::Result<(ReportCollector, ScanOptions)> {
-    let mut collector = ReportCollector::default();
-    let mut options = ScanOptions::default();
-    args.memory.apply(&mut options);
-    if args.by == Some(By::MemoryBytes) && !options.memory {
+/// Whether and how the memory is modelled.
+fn memory_model(args: &ScanArgs) -> anyhow::Result<ScanOptions> {
+    let mut model = ScanOptions::default();
+    args.memory.apply(&mut model);
+    if args.by == Some(By::MemoryBytes) && !model.memory {
         anyhow::bail!("--by memory_bytes needs the memory model, which --no-memory switches off");
     }
-    // The contract has no place for it.
-    options.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
-    options.deep = args.input.deep || args.by == Some(By::ValueBytes);
-    options.verify_checksum = !args.input.no_checksum;
-    options.threads = args.input.threads.map(usize::from);
-    collector.top = args.top;
-    collector.rank = match (args.by, args.format) {
+    // The DCS contract has no field for memory.
+    model.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
+    Ok(model)
+}
+
+fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a> {
+    let rank = match (args.by, args.format) {
         (Some(by), _) => by.rank(),
         (None, ScanFormat::Dcs) => Rank::Natural,
-        (None, _) if !options.memory => Rank::RdbBytes,
+        (None, _) if !model.memory => Rank::RdbBytes,
         (None, _) => Rank::MemoryBytes,
     };
+    let scan = scan
+        .memory(model.memory)
+        .assumptions(model.assumptions)
+        .deep(args.input.deep || args.by == Some(By::ValueBytes))
+        .rank(rank);
     if args.format == ScanFormat::Dcs {
-        collector.top = collector.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE);
-        collector.max_db = dcs_bigkeys::MAX_DB;
+        scan.top(args.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE)).max_db(dcs_bigkeys::MAX_DB)
+    } else {
+        scan.top(args.top)
     }
-    Ok((collector, options))
 }
 
 /// Warns about a source that is not clean.

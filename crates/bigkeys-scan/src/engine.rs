@@ -1,0 +1,104 @@
+//! Calls into `rdb-analysis`. No other module of this crate runs an analysis.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rdb_analysis::{
+    Checked, Collector, Finding, KeyView, OpenSource, Outcome, Partial, Report, ReportCollector, ScanOptions,
+    Source, SourceError, SourceFacts, Threads, WireError,
+};
+use rdb_parser::ErrorKind;
+use rdb_source::OpenOptions;
+
+use crate::error::ScanError;
+use crate::input::Input;
+use crate::monitor::Monitor;
+
+/// Everything that an analysis needs besides the source.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine<'a> {
+    pub(crate) collector: &'a ReportCollector,
+    pub(crate) options: &'a ScanOptions,
+    pub(crate) monitor: &'a dyn Monitor,
+    pub(crate) stop: &'a Arc<AtomicBool>,
+}
+
+impl Engine<'_> {
+    /// Scans `inputs` into the output of `collector`, several inputs at a time.
+    pub(crate) fn collect<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        open: &OpenOptions,
+        collector: C,
+    ) -> Result<Outcome<C::Output, ScanError>, ScanError> {
+        let unopened = |input| Unopened { input, open, engine: *self };
+        let sources: Vec<_> = inputs.into_iter().map(unopened).collect();
+        Ok(rdb_analysis::analyze(sources, collector, self.options, self.monitor, self.stop)?)
+    }
+
+    /// Scans one source into a part of a report, on `threads`.
+    pub(crate) fn partial(&self, source: Source<'_>, threads: &Threads) -> Result<Partial, SourceError> {
+        let Self { collector, options, monitor, stop } = *self;
+        threads.run(|| Partial::scan(source, collector, options, monitor, stop))
+    }
+
+    /// Reads a part of a report from JSON.
+    pub(crate) fn read_partial(&self, json: &str) -> Result<Partial, WireError> {
+        Partial::from_json(json, self.collector, self.options)
+    }
+
+    /// Joins parts of a report.
+    pub(crate) fn join(&self, parts: impl IntoIterator<Item = Partial>) -> Report {
+        Partial::join(parts, self.collector)
+    }
+
+    /// Calls `key` for each key of a source, in file order, on this thread.
+    pub(crate) fn for_each_key(
+        &self,
+        source: Source<'_>,
+        key: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
+    ) -> Result<SourceFacts, SourceError> {
+        rdb_analysis::for_each_key(source, self.options, self.monitor, self.stop, key)
+    }
+
+    /// Renders each key of a source on `threads` and gives the bytes to `emit`, in file order.
+    pub(crate) fn render_keys(
+        &self,
+        source: Source<'_>,
+        threads: &Threads,
+        render: impl Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
+        emit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
+    ) -> Result<SourceFacts, SourceError> {
+        let Self { options, monitor, stop, .. } = *self;
+        threads.run(|| rdb_analysis::render_keys(source, options, monitor, stop, &render, emit))
+    }
+
+    /// Checks a source and gives each finding to `finding`, in file order.
+    pub(crate) fn check(
+        &self,
+        source: Source<'_>,
+        finding: impl FnMut(&Finding),
+    ) -> Result<Checked, SourceError> {
+        rdb_analysis::check(source, self.options, self.monitor, self.stop, finding)
+    }
+}
+
+/// An input of a report, opened just before its scan.
+struct Unopened<'a> {
+    input: Input,
+    open: &'a OpenOptions,
+    engine: Engine<'a>,
+}
+
+impl OpenSource for Unopened<'_> {
+    type Error = ScanError;
+
+    fn open<T>(self, scan: impl FnOnce(Source<'_>) -> T) -> Result<T, ScanError> {
+        let Engine { monitor, stop, .. } = self.engine;
+        let listed = self.input.length;
+        let mut input = self.input.open(self.open, stop).inspect_err(|error| monitor.not_opened(error))?;
+        monitor.opened(listed, input.length());
+        Ok(scan(input.source()))
+    }
+}

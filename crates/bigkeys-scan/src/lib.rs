@@ -1,0 +1,44 @@
+//! Opens any backup of Redis or Valkey and analyses it.
+//!
+//! [`Scan`] takes files, directories, patterns, URLs of object stores and standard input, plain or
+//! compressed, and gives a [`Report`] or every key:
+//!
+//! ```
+//! use bigkeys_scan::Scan;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("dump.rdb");
+//! # std::fs::write(&path, b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff")?;
+//! let report = Scan::open(path)?.top(20).run()?;
+//! assert_eq!(report.totals.keys, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A regular file is mapped and watched, so that a file that shrinks during the scan ends in a partial
+//! report and not in a signal. Everything else is read in bounded memory. Each input is opened just
+//! before its scan and closed after it.
+//!
+//! [`Scan::run`] and [`Scan::for_each_key`] fail when an input cannot be used. A program that
+//! reports each failure and continues lists the inputs with [`Scan::list`], and gives them to
+//! [`Scan::run_inputs`], or opens them one by one with [`Scan::open_input`].
+
+#![forbid(unsafe_code)]
+
+mod engine;
+mod error;
+mod input;
+mod list;
+mod monitor;
+mod scan;
+
+pub use error::{InputError, ScanError};
+pub use input::{Input, OpenInput};
+pub use list::ListingProblem;
+pub use monitor::Monitor;
+pub use rdb_analysis::{
+    Allocator, Assumptions, Checked, Collector, DataType, Finding, KeyRecord, KeyView, Measure, Outcome,
+    Partial, Progress, Rank, Report, ServerVersion, SourceError, SourceFacts, ThreadsError, WireError,
+};
+pub use rdb_parser::ErrorKind;
+pub use rdb_source::{IoMode, OpenError, STDIN};
+pub use scan::{Scan, ScanOutcome, ScannedInput};
