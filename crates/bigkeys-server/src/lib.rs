@@ -86,12 +86,12 @@ pub enum ServeError {
         error: std::io::Error,
     },
     /// The database.
-    #[error("{database}: {message}")]
-    Database {
-        /// Which.
+    #[error("{database}: {error}")]
+    Store {
+        /// The database.
         database: Database,
-        /// What is wrong with it.
-        message: String,
+        /// The error of the database.
+        error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nobody would scan.
     #[error(
@@ -102,8 +102,13 @@ pub enum ServeError {
     #[error("a worker needs a database that several processes can use: --database postgres://...")]
     NotShared,
     /// The certificate or its key.
-    #[error("{0}")]
-    Tls(String),
+    #[error("{}: {error}", path.display())]
+    Tls {
+        /// The file of the certificate or of the key.
+        path: PathBuf,
+        /// The error of the file system or of TLS.
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -209,10 +214,9 @@ async fn open_store(config: &Config) -> Result<Arc<TaskStore>, ServeError> {
             store::postgres::open(url, config.max_attempts, config.worker_timeout).await
         }
     };
-    opened.map(Arc::new).map_err(|error: StoreError| ServeError::Database {
-        database: config.database.clone(),
-        message: error.to_string(),
-    })
+    let failed =
+        |error: StoreError| ServeError::Store { database: config.database.clone(), error: Box::new(error) };
+    opened.map(Arc::new).map_err(failed)
 }
 
 /// Ends the parts of a process, and waits for them and for the scans.

@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bigkeys_scan::{Monitor, Progress};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::catalog::Catalog;
 use super::metrics::Metrics;
-use super::scan::{self, Limits, Outcome};
-use super::store::{
-    Begun, Ending, Handler, ShardEnding, ShardId, Shutdown, StoreError, TaskRow, TaskStore, Work, ended,
-};
+use super::scan::{self, Limits, Outcome, ResultError, ShardError};
+use super::store::{Begun, Ending, Handler, ShardId, Shutdown, StoreError, TaskRow, TaskStore, Work, ended};
 
 /// How long after a failure of the store a worker tries again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -36,12 +35,14 @@ pub(crate) struct Running {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-impl rdb_analysis::Progress for Running {
+impl Progress for Running {
     fn advance(&self, bytes: u64, keys: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.keys.fetch_add(keys, Ordering::Relaxed);
     }
 }
+
+impl Monitor for Running {}
 
 /// Begins and ends the scans of this process.
 #[derive(Debug)]
@@ -162,10 +163,7 @@ impl Runner {
         let Some(Some(shards)) = begun else { return };
         let family = task.family;
         let joined = tokio::task::spawn_blocking(move || scan::join(family, shards)).await;
-        let ending = joined.unwrap_or_else(|_| Ending {
-            failure: Some("joining the results panicked".to_owned()),
-            ..Ending::default()
-        });
+        let ending = joined.unwrap_or_else(|_| ResultError::JoinPanicked.into());
         match &ending.failure {
             None => tracing::info!(task = id, shards = task.shards, "task succeeded"),
             Some(reason) => tracing::warn!(task = id, shards = task.shards, reason, "task failed"),
@@ -179,7 +177,7 @@ impl Runner {
     /// service ends.
     async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> Outcome {
         let Some(instance) = self.catalog.find(&task.instance).await else {
-            return failed("the instance is no longer configured");
+            return ShardError::NoInstance.into();
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let (family, node, scan) = (task.family, node.to_owned(), Arc::clone(running));
@@ -204,11 +202,9 @@ impl Runner {
             }
         };
         match done {
-            Ok(Outcome::Interrupted) if timed_out => {
-                failed(&format!("the scan took longer than {} s", self.limits.max_time.as_secs()))
-            }
+            Ok(Outcome::Interrupted) if timed_out => ShardError::TimedOut(self.limits.max_time).into(),
             Ok(outcome) => outcome,
-            Err(_) => failed("the scan panicked"),
+            Err(_) => ShardError::Panicked.into(),
         }
     }
 
@@ -261,8 +257,4 @@ impl Work for Worker {
             }
         })
     }
-}
-
-fn failed(reason: &str) -> Outcome {
-    Outcome::Ended(ShardEnding { failure: Some(reason.to_owned()), result: None })
 }

@@ -1,60 +1,109 @@
-//! One shard's scan: finds the backup, reads it, makes a result; and what the results of a task's shards come
-//! to. Blocks.
+//! Scans one shard: finds the backup, reads it, makes a result. Joins the results of a task's shards. Blocks.
 
 use std::fs::Metadata;
-use std::io::Read;
-use std::path::PathBuf;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
+use bigkeys_scan::{Input, IoMode, OpenInput, Rank, Scan, ScanError, SourceFacts, WireError};
+use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{
-    Origin, Partial, Rank, ReportCollector, ScanOptions, Source, SourceData, SourceFacts, Threads,
-};
-use rdb_source::{Data, IoMode};
 
 use super::catalog::{BackupError, Catalog, file_name};
 use super::config::{Backup, Instance, Shard};
 use super::keyspace::Keyspace;
 use super::runner::Running;
 use super::store::{Ending, Family, ShardEnding, ShardResult};
-use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
 
-/// How much nicer than others the threads of a scan are.
+/// Niceness of a scan's threads, so that threads that answer requests run first.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// What a scan may take.
+/// Limits of a scan.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_time: Duration,
     pub(crate) max_backup_bytes: Option<u64>,
 }
 
-/// How the scan of a shard ended.
+/// Result of the scan of a shard.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Ended(ShardEnding),
-    /// It was told to stop.
+    /// The scan was stopped.
     Interrupted,
 }
 
-/// An opened backup.
-struct OpenBackup {
-    path: PathBuf,
-    /// Of a file.
-    before: Option<Metadata>,
-    shard: Option<String>,
-    input: rdb_source::Opened,
+/// The reason why a shard has no result. The texts are stored with the task and shown to clients, so they
+/// name no directory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShardError {
+    #[error("the instance is no longer configured")]
+    NoInstance,
+    #[error("the node is no longer configured")]
+    NoNode,
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error("{name}: {error}")]
+    Metadata { name: String, error: io::Error },
+    /// The backup cannot be opened, or is not an RDB file.
+    #[error(transparent)]
+    Scan(ScanError),
+    #[error("the scan cannot start: {0}")]
+    Threads(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the scan took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the scan panicked")]
+    Panicked,
+    #[error(transparent)]
+    Result(#[from] ResultError),
 }
 
-/// How big-key analyses are made.
-fn collector() -> ReportCollector {
-    ReportCollector::default().top(MAX_KEYS_PER_TYPE).rank(Rank::Natural).max_db(MAX_DB)
+impl From<ScanError> for ShardError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Threads(error) => Self::Threads(Box::new(error)),
+            error => Self::Scan(error),
+        }
+    }
 }
 
-/// Scans a shard of an instance for one of the analyses, on so many threads.
+/// The reason why a result cannot be written, read or joined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResultError {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the result cannot be written: {0}")]
+    Write(#[from] io::Error),
+    #[error("the result cannot be written: {0}")]
+    Text(#[from] FromUtf8Error),
+    #[error("joining the results panicked")]
+    JoinPanicked,
+}
+
+impl From<ShardError> for Outcome {
+    fn from(error: ShardError) -> Self {
+        Self::Ended(ShardEnding { failure: Some(error.to_string()), result: None })
+    }
+}
+
+impl From<ResultError> for Ending {
+    fn from(error: ResultError) -> Self {
+        Self { failure: Some(error.to_string()), ..Self::default() }
+    }
+}
+
+/// The options of every scan of big keys, without inputs. Results are joined with the same options.
+fn bigkeys_scan() -> Scan<'static> {
+    Scan::inputs(None::<PathBuf>).top(MAX_KEYS_PER_TYPE).rank(Rank::Natural).max_db(MAX_DB)
+}
+
+/// Scans a shard of an instance for one of the analyses, on `threads` threads.
 pub(crate) fn shard(
     family: Family,
     catalog: &Catalog,
@@ -64,8 +113,7 @@ pub(crate) fn shard(
     running: &Running,
     threads: usize,
 ) -> Outcome {
-    let outcome = try_shard(family, catalog, instance, node, limits, running, threads);
-    outcome.unwrap_or_else(|failure| Outcome::Ended(ShardEnding { failure: Some(failure), result: None }))
+    try_shard(family, catalog, instance, node, limits, running, threads).unwrap_or_else(Outcome::from)
 }
 
 fn try_shard(
@@ -76,14 +124,21 @@ fn try_shard(
     limits: &Limits,
     running: &Running,
     threads: usize,
-) -> Result<Outcome, String> {
-    let shard = instance.shards.iter().find(|shard| shard.node_id == node);
-    let shard = shard.ok_or("the node is no longer configured")?;
-    let mut opened = open(catalog, instance, shard, limits, running)?;
-    let (facts, result) = match family {
-        Family::Bigkeys => bigkeys(&mut opened, running, threads)?,
-        Family::Offline => offline(&mut opened, running)?,
+) -> Result<Outcome, ShardError> {
+    let shard = instance.shards.iter().find(|shard| shard.node_id == node).ok_or(ShardError::NoNode)?;
+    let scan = match family {
+        Family::Bigkeys => bigkeys_scan(),
+        Family::Offline => Scan::inputs(None::<PathBuf>),
     };
+    // Read and not mapped: a backup that shrinks during the scan must fail its task only, and what is
+    // read does not count as memory of the process.
+    let scan = scan.io(IoMode::Read).threads(threads).monitor(running).stop(Arc::clone(&running.stop));
+    let mut opened = OpenBackup::open(catalog, instance, shard, limits, running, &scan)?;
+    let input = &mut opened.input;
+    let (facts, result) = on_nice_thread(|| match family {
+        Family::Bigkeys => bigkeys(&scan, input),
+        Family::Offline => offline(&scan, input),
+    })?;
     if facts.coverage.interrupted {
         return Ok(Outcome::Interrupted);
     }
@@ -93,46 +148,45 @@ fn try_shard(
     Ok(Outcome::Ended(ShardEnding { failure, result: Some(result) }))
 }
 
-fn bigkeys(
-    opened: &mut OpenBackup,
-    running: &Running,
-    threads: usize,
-) -> Result<(SourceFacts, String), String> {
-    let threads = Threads::start(Some(threads)).map_err(|error| error.to_string())?;
-    threads.run_on_each(yield_to_requests);
-    let source = opened.source();
-    let partial = threads
-        .run(|| Partial::scan(source, &collector(), &ScanOptions::default(), running, &running.stop))
-        .map_err(|error| error.to_string())?;
-    Ok((partial.facts().clone(), partial.to_json().map_err(|error| error.to_string())?))
+/// Runs `scan` on a thread that yields to those that answer requests. The threads that `scan` starts do so, too.
+///
+/// # Errors
+///
+/// The thread cannot be started.
+fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) -> Result<T, ShardError> {
+    thread::scope(|scope| {
+        let work = thread::Builder::new().name("scan".to_owned()).spawn_scoped(scope, || {
+            // Niceness is that of a thread and of those it starts on Linux, and of the whole process elsewhere.
+            // A failure changes the speed of the service only.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(NICE);
+            scan()
+        });
+        let work = work.map_err(|error| ShardError::Threads(Box::new(error)))?;
+        work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
-/// Lets threads that answer requests go before this one.
-fn yield_to_requests() {
-    // Of one thread on Linux, of the whole process elsewhere. Without it scans are as right as with it.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(NICE);
+fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
+    let partial = scan.partial(input)?;
+    Ok((partial.facts().clone(), partial.to_json().map_err(ResultError::from)?))
 }
 
-fn offline(opened: &mut OpenBackup, running: &Running) -> Result<(SourceFacts, String), String> {
+fn offline(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
     let mut keyspace = Keyspace::default();
-    let facts =
-        rdb_analysis::for_each_key(opened.source(), &ScanOptions::default(), running, &running.stop, |key| {
-            std::ops::ControlFlow::Continue(keyspace.observe(key))
-        })
-        .map_err(|error| error.to_string())?;
+    let facts = scan.keys_of(input, |key| ControlFlow::Continue(keyspace.observe(key)))?;
     let result = keyspace.into_result();
     Ok((facts, to_json(|out| json::write_compact(out, &result))?))
 }
 
-/// What a task comes to, from what its shards came to, in their order.
+/// Joins the results of a task's shards, in their order.
 pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
     let failures: Vec<_> = shards.iter().filter_map(|shard| shard.failure.clone()).collect();
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
     let mut results = shards.into_iter().filter_map(|shard| shard.result);
     let joined = match family {
         Family::Bigkeys => join_bigkeys(results),
-        // Of one node, whose result is the whole.
+        // An offline analysis has one node, whose result is the whole.
         Family::Offline => {
             let text = results.next();
             Ok(Ending { body: text.clone(), report: text, ..Ending::default() })
@@ -140,19 +194,19 @@ pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
     };
     match joined {
         Ok(ending) if failure.is_none() => ending,
-        // The contract has nothing for a failed task; the report has what was readable.
+        // The contract has no result for a failed task. The report has what was readable.
         Ok(ending) => Ending { failure, report: ending.report, ..Ending::default() },
-        Err(error) => Ending { failure: Some(error), ..Ending::default() },
+        Err(error) => error.into(),
     }
 }
 
-fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, String> {
-    let (collector, options) = (collector(), ScanOptions::default());
+fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, ResultError> {
+    let scan = bigkeys_scan();
     let mut partials = Vec::new();
     for result in results {
-        partials.push(Partial::from_json(&result, &collector, &options).map_err(|error| error.to_string())?);
+        partials.push(scan.read_partial(&result)?);
     }
-    let report = Partial::join(partials, &collector);
+    let report = scan.join(partials);
     let keys = big_keys(&report);
     Ok(Ending {
         failure: None,
@@ -162,64 +216,44 @@ fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, String>
     })
 }
 
-fn open(
-    catalog: &Catalog,
-    instance: &Instance,
-    shard: &Shard,
-    limits: &Limits,
-    running: &Running,
-) -> Result<OpenBackup, String> {
-    let path = catalog.backup(shard, limits.max_backup_bytes).map_err(|error| error.to_string())?;
-    let before = match &shard.backup {
-        Backup::Object(_) => None,
-        _ => Some(std::fs::metadata(&path).map_err(|error| format!("{}: {error}", file_name(&path)))?),
-    };
-    // Read and not mapped: a backup that is cut short under us must fail its task and not end the service,
-    // and what is read does not count as our memory.
-    let input = rdb_source::open(&path, IoMode::Read, &Arc::clone(&running.stop))
-        .map_err(|error| error.to_string().replace(&*rdb_source::display_name(&path), &file_name(&path)))?;
-    let bytes = match (&before, &input.data) {
-        (Some(before), _) => before.len(),
-        (None, Data::Stream { length: Some(length), .. }) => *length,
-        _ => 0,
-    };
-    if limits.max_backup_bytes.is_some_and(|limit| bytes > limit) {
-        let path = path.clone();
-        return Err(BackupError::TooLarge { path, bytes }.to_string());
-    }
-    running.total_bytes.fetch_add(bytes, Ordering::Relaxed);
-    let shard = shard.address.filter(|_| instance.is_cluster).map(|address| address.to_string());
-    Ok(OpenBackup { path, before, shard, input })
+/// An opened backup.
+struct OpenBackup {
+    path: PathBuf,
+    /// The metadata of a file before it was opened.
+    before: Option<Metadata>,
+    input: OpenInput,
 }
 
 impl OpenBackup {
-    fn source(&mut self) -> Source<'_> {
-        let now_ms = || jiff::Timestamp::now().as_millisecond();
-        let modified_ms = self.input.modified_ms.unwrap_or_else(now_ms);
-        let origin = Origin {
-            prefix_bytes: self.input.wrapper.prefix_bytes,
-            end_mark: self.input.wrapper.mark,
-            announced_bytes: self.input.wrapper.announced_bytes,
-            ..Origin::default()
+    fn open(
+        catalog: &Catalog,
+        instance: &Instance,
+        shard: &Shard,
+        limits: &Limits,
+        running: &Running,
+        scan: &Scan<'_>,
+    ) -> Result<Self, ShardError> {
+        let path = catalog.backup(shard, limits.max_backup_bytes)?;
+        let before = match &shard.backup {
+            Backup::Object(_) => None,
+            _ => Some(metadata(&path)?),
         };
-        let data = match &mut self.input.data {
-            Data::Mapped(mapping) => SourceData::Bytes(mapping),
-            Data::Stream { reader, length, ready_bytes } => {
-                // Given away, so that a file is closed when the analysis is done with it.
-                let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
-                let reader = std::mem::replace(reader, nothing);
-                SourceData::Reader { reader, length: *length, ready_bytes: ready_bytes.clone() }
-            }
-        };
-        // Reports are answered to clients, who need not know our directories.
-        Source::new(file_name(&self.path), data)
-            .shard(self.shard.clone())
-            .fallback_time_ms(modified_ms)
-            .origin(origin)
+        // Clients see the name in reports and errors. They need not know the directories.
+        let mut input = Input::new(&path).named(file_name(&path));
+        if let Some(address) = shard.address.filter(|_| instance.is_cluster) {
+            input = input.with_shard(address.to_string());
+        }
+        let input = scan.open_input(input)?;
+        let bytes = before.as_ref().map(Metadata::len).or(input.length()).unwrap_or_default();
+        if limits.max_backup_bytes.is_some_and(|limit| bytes > limit) {
+            return Err(BackupError::TooLarge { path, bytes }.into());
+        }
+        running.total_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(Self { path, before, input })
     }
 
-    /// Whether the file was written to while it was read. One that was replaced by another is no matter: the
-    /// one that was opened was read to its end.
+    /// A message if the file was written to during the scan. A file that was replaced by another is no
+    /// problem: the opened file was read to its end.
     fn changed(&self) -> Option<String> {
         let before = self.before.as_ref()?;
         let now = std::fs::metadata(&self.path).ok()?;
@@ -227,6 +261,10 @@ impl OpenBackup {
         let is_changed = now.len() != before.len() || now.modified().ok() != before.modified().ok();
         (is_same && is_changed).then(|| format!("{}: changed while it was read", file_name(&self.path)))
     }
+}
+
+fn metadata(path: &Path) -> Result<Metadata, ShardError> {
+    std::fs::metadata(path).map_err(|error| ShardError::Metadata { name: file_name(path), error })
 }
 
 #[cfg(unix)]
@@ -240,7 +278,7 @@ fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
     a.created().ok() == b.created().ok()
 }
 
-/// Why the facts of a source are not the whole truth.
+/// The reason why the facts of a source are incomplete.
 fn damage(path: &str, facts: &SourceFacts) -> Option<String> {
     if facts.is_clean() {
         return None;
@@ -252,8 +290,8 @@ fn damage(path: &str, facts: &SourceFacts) -> Option<String> {
     })
 }
 
-fn to_json(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<String, String> {
+fn to_json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<String, ResultError> {
     let mut bytes = Vec::new();
-    write(&mut bytes).map_err(|error| format!("the result cannot be written: {error}"))?;
-    String::from_utf8(bytes).map_err(|error| format!("the result cannot be written: {error}"))
+    write(&mut bytes)?;
+    Ok(String::from_utf8(bytes)?)
 }

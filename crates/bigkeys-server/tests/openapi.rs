@@ -1,4 +1,4 @@
-//! The checked-in OpenAPI document against the served one.
+//! The checked-in `OpenAPI` document against the served one.
 
 use std::path::Path;
 

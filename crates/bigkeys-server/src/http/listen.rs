@@ -1,6 +1,7 @@
 //! Accepts connections: limits, time-outs, TLS, and an end without cutting answers off.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,17 +44,16 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Reads a certificate and its key.
 pub(crate) fn tls(files: &Tls) -> Result<TlsAcceptor, ServeError> {
-    let failed = |path: &std::path::Path, error: &dyn std::fmt::Display| {
-        ServeError::Tls(format!("{}: {error}", path.display()))
-    };
+    type Cause = Box<dyn std::error::Error + Send + Sync>;
+    let failed = |path: &Path, error: Cause| ServeError::Tls { path: path.to_owned(), error };
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| failed(&files.certificate, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| failed(&files.key, &error))?;
+        .map_err(|error| failed(&files.certificate, error.into()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| failed(&files.key, error.into()))?;
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .map_err(|error| failed(&files.certificate, &error))?;
+        .map_err(|error| failed(&files.certificate, error.into()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -150,10 +150,11 @@ impl Row {
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<i64, StoreError> {
-        self.integer_or_null(name).ok_or_else(|| StoreError::Other(format!("a row has no number {name}")))
+        self.integer_or_null(name)
+            .ok_or_else(|| StoreError::NoValue { kind: "number", column: name.to_owned() })
     }
 
     pub(super) fn text(&self, name: &str) -> Result<String, StoreError> {
-        self.text_or_null(name).ok_or_else(|| StoreError::Other(format!("a row has no text {name}")))
+        self.text_or_null(name).ok_or_else(|| StoreError::NoValue { kind: "text", column: name.to_owned() })
     }
 }

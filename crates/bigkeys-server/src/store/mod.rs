@@ -11,6 +11,7 @@ mod rows;
 pub(crate) mod sqlite;
 mod tasks;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -80,8 +81,7 @@ pub(crate) struct ShardId {
 impl ShardId {
     /// What the queue brings.
     fn job(&self) -> Result<Vec<u8>, StoreError> {
-        serde_json::to_vec(&format!("{}/{}", self.task, self.number))
-            .map_err(|error| StoreError::Other(error.to_string()))
+        Ok(serde_json::to_vec(&format!("{}/{}", self.task, self.number))?)
     }
 
     fn of_job(job: &str) -> Option<Self> {
@@ -173,13 +173,59 @@ pub(crate) struct Schedule {
     pub(crate) fired_at: Timestamp,
 }
 
-/// What failed in the store. The text is for the log.
+/// An error of the store. The texts are for the log and for the operator at the start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
+    /// A statement or a connection failed.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
+    /// The lock file beside a database cannot be opened or locked.
+    #[error("{}: {error}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The error of the operating system.
+        error: std::io::Error,
+    },
+    /// Another process has the database open.
+    #[error("{}: another process uses the database {}", lock.display(), database.display())]
+    InUse {
+        /// The lock file.
+        lock: PathBuf,
+        /// The database.
+        database: PathBuf,
+    },
+    /// A program of another version made the database.
+    #[error("the database is of version {found}, this program knows {known}")]
+    Version {
+        /// The version of the database.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
+    /// A shard cannot be written to the queue.
     #[error("{0}")]
-    Other(String),
+    Job(#[from] serde_json::Error),
+    /// The queue cannot be written.
+    #[error("{0}")]
+    Queue(Box<dyn std::error::Error + Send + Sync>),
+    /// A row lacks a value.
+    #[error("a row has no {kind} {column}")]
+    NoValue {
+        /// The type of the value.
+        kind: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// A row has a value that this program does not know.
+    #[error("a task has an unknown {column}")]
+    Unknown {
+        /// The column.
+        column: &'static str,
+    },
+    /// A row has a time out of range.
+    #[error("{0}")]
+    Time(#[from] jiff::Error),
 }
 
 pub(crate) type StoreResult<'a, T> = BoxFuture<'a, Result<T, StoreError>>;

@@ -83,10 +83,7 @@ async fn set_up(tasks: &PgPool, queue: &PgPool) -> Result<(), StoreError> {
                 .await?;
         }
         Some(SCHEMA_VERSION) => {}
-        Some(other) => {
-            let text = format!("the database is of version {other}, this program knows {SCHEMA_VERSION}");
-            return Err(StoreError::Other(text));
-        }
+        Some(found) => return Err(StoreError::Version { found, known: SCHEMA_VERSION }),
     }
     Ok(tx.commit().await?)
 }

@@ -8,7 +8,7 @@ use dcs_bigkeys::{ScanType, Status};
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
     let time = |name| row.integer_or_null(name).map(milliseconds).transpose();
-    let unknown = |name: &str| StoreError::Other(format!("a task has an unknown {name}"));
+    let unknown = |column| StoreError::Unknown { column };
     Ok(TaskRow {
         id: row.text("id")?,
         family: Family::of(&row.text("family")?).ok_or_else(|| unknown("family"))?,
@@ -37,7 +37,7 @@ pub(super) fn schedule(row: &Row) -> Result<Schedule, StoreError> {
 }
 
 pub(super) fn milliseconds(time: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(time).map_err(|error| StoreError::Other(error.to_string()))
+    Ok(Timestamp::from_millisecond(time)?)
 }
 
 pub(crate) fn status_name(status: Status) -> &'static str {

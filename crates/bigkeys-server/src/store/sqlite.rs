@@ -1,7 +1,7 @@
 //! Tasks in a file of `SQLite`, queued by apalis.
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apalis::prelude::TaskBuilder;
@@ -121,15 +121,13 @@ fn writer_pool() -> SqlitePoolOptions {
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let failed = |error: String| StoreError::Other(format!("{}: {error}", Path::new(&name).display()));
-    let file = File::options().create(true).write(true).truncate(false).open(&name);
-    let file = file.map_err(|error| failed(error.to_string()))?;
+    let lock = PathBuf::from(name);
+    let failed = |error| StoreError::Lock { path: lock.clone(), error };
+    let file = File::options().create(true).write(true).truncate(false).open(&lock).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(failed(format!("another process uses the database {}", path.display())))
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error.to_string())),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { lock, database: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
@@ -144,10 +142,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
                 .await?;
         }
         SCHEMA_VERSION => {}
-        newer => {
-            let text = format!("the database is of version {newer}, this program knows {SCHEMA_VERSION}");
-            return Err(StoreError::Other(text));
-        }
+        found => return Err(StoreError::Version { found, known: SCHEMA_VERSION }),
     }
     Ok(tx.commit().await?)
 }
@@ -160,7 +155,7 @@ async fn enqueue(tx: &mut SqliteConnection, shards: &[ShardId]) -> Result<(), St
     }
     apalis_sqlite::queries::push_tasks(tx, QUEUE, &jobs)
         .await
-        .map_err(|error| StoreError::Other(error.to_string()))
+        .map_err(|error| StoreError::Queue(error.into()))
 }
 
 impl Database for SqliteDatabase {
