@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use config::{Config, ConfigError, DEFAULT_LISTEN, Database, EXAMPLE};
+pub use config::{Config, ConfigError, ConfigProblem, DEFAULT_LISTEN, Database, EXAMPLE};
 pub use error::ErrorBody;
 
 use catalog::Catalog;

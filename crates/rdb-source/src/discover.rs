@@ -285,7 +285,8 @@ fn add_if_rdb(path: &Path, is_rdb: io::Result<bool>, all: &mut Expansion) {
     }
 }
 
-fn is_named_like_rdb(path: &Path) -> bool {
+/// Whether the extensions of `path` are those of an RDB file, plain or compressed.
+pub fn is_named_like_rdb(path: &Path) -> bool {
     has_extension(path, &EXTENSIONS)
         || has_extension(path, &COMPRESSED_EXTENSIONS)
             && path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), &EXTENSIONS))

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use decompress::Compression;
-pub use discover::{Expansion, Found, Increments, expand};
+pub use discover::{Expansion, Found, Increments, expand, is_named_like_rdb};
 pub use map::{Loss, Mapping};
 pub use wrapper::{EOF_MARK_BYTES, Wrapper};
 
