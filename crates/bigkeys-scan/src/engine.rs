@@ -37,6 +37,17 @@ impl Engine<'_> {
         Ok(rdb_analysis::analyze(sources, collector, self.options, self.monitor, self.stop)?)
     }
 
+    /// Scans one source into the output of `collector`, on `threads`.
+    pub(crate) fn collect_source<C: Collector<Output: Send> + Send>(
+        &self,
+        source: Source<'_>,
+        threads: &Threads,
+        collector: C,
+    ) -> Result<(SourceFacts, C::Output), SourceError> {
+        let Self { options, monitor, stop, .. } = *self;
+        threads.run(|| rdb_analysis::analyze_source(source, collector, options, monitor, stop))
+    }
+
     /// Scans one source into a part of a report, on `threads`.
     pub(crate) fn partial(&self, source: Source<'_>, threads: &Threads) -> Result<Partial, SourceError> {
         let Self { collector, options, monitor, stop } = *self;

@@ -354,6 +354,19 @@ impl Scan<'_> {
         Ok(opened)
     }
 
+    /// Scans one input into the output of `collector`, on all threads.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn collect_from<C: Collector<Output: Send> + Send>(
+        &self,
+        input: &mut OpenInput,
+        collector: C,
+    ) -> Result<(SourceFacts, C::Output), ScanError> {
+        Ok(self.engine().collect_source(input.source(), self.threads_of_scan()?, collector)?)
+    }
+
     /// Scans one input into a part of a report, on all threads. [`join`](Self::join) makes a report of such parts,
     /// which may come from several machines.
     ///

@@ -12,7 +12,6 @@ mod config;
 mod error;
 mod http;
 mod id;
-mod keyspace;
 mod metrics;
 mod runner;
 mod scan;

@@ -2,7 +2,6 @@
 
 use std::fs::Metadata;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -11,12 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use bigkeys_scan::{Input, IoMode, OpenInput, Rank, Scan, ScanError, SourceFacts, WireError};
-use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, bigkeys as big_keys};
+use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, OfflineResult, bigkeys as big_keys};
 use rdb_analysis::json::{self, KeysAs};
 
 use super::catalog::{BackupError, Catalog, file_name};
 use super::config::{Backup, Instance, Shard};
-use super::keyspace::Keyspace;
 use super::runner::Running;
 use super::store::{Ending, Family, ShardEnding, ShardResult};
 
@@ -173,9 +171,8 @@ fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, Strin
 }
 
 fn offline(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
-    let mut keyspace = Keyspace::default();
-    let facts = scan.keys_of(input, |key| ControlFlow::Continue(keyspace.observe(key)))?;
-    let result = keyspace.into_result();
+    let (facts, output) = scan.collect_from(input, OfflineResult::collectors())?;
+    let result = OfflineResult::new(output);
     Ok((facts, to_json(|out| json::write_compact(out, &result))?))
 }
 

@@ -139,6 +139,23 @@ impl<C: Collector, E> Collected<C, E> {
     }
 }
 
+/// Scans one source into the output of a collector, on the [current threads](Threads::run).
+///
+/// # Errors
+///
+/// If the source does not begin as an RDB file. Damage after the beginning is in the
+/// [coverage](SourceFacts::coverage).
+pub fn analyze_source<C: Collector>(
+    source: Source<'_>,
+    collector: C,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<(SourceFacts, C::Output), SourceError> {
+    let (facts, child) = collect_source(source, 0, &collector, 1, options, progress, stop)?;
+    Ok((facts, collector.finish(child)))
+}
+
 /// Scans one source on the current threads, one of `concurrent_sources` that are scanned at the same time.
 ///
 /// # Errors

@@ -23,6 +23,7 @@
 //!
 //! # Other ways to the keys
 //!
+//! * [`analyze_source`] scans one source, on threads that you [start](Threads).
 //! * [`for_each_key`] gives every key of one source in file order, on one thread.
 //! * [`render_keys`] makes bytes of every key on all threads and keeps the order of the file.
 //! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with others.
@@ -55,7 +56,7 @@ mod scan;
 mod server;
 mod threads;
 
-pub use analyze::{Outcome, analyze, for_each_key};
+pub use analyze::{Outcome, analyze, analyze_source, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByType, Collector, DbGroup, EncodingGroup, EndOfSource, ExpiryBucket,
