@@ -6,7 +6,7 @@
 //! exact start. Otherwise parsing goes on to that start, or past it, and then the range is discarded. So a wrong
 //! guess costs time and never changes a number.
 //!
-//! # ParserState
+//! # State
 //!
 //! The result is that of one thread because the complete state that a sequential pass carries from one record to
 //! the next is compared or handed over at the stitch:
