@@ -1,12 +1,14 @@
-//! What the user may type.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use rdb_analysis::Rank;
 use rdb_analysis::json::{KeysAs, NumbersAs};
+use rdb_parser::escape::Escaped;
 use rdb_parser::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 use rdb_source::IoMode;
 
@@ -15,13 +17,37 @@ use crate::render::json::JsonStyle;
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
-#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 100)]
+#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// With the versions of the format that are known, by the servers that write them.
+const EXAMPLES: &str = "Examples:
+  bigkeys scan dump.rdb                    totals, groups, the biggest keys
+  bigkeys scan --by elements *.rdb         the files of a cluster in one report
+  bigkeys keys dump.rdb | jq .key          every key as JSON
+  bigkeys check dump.rdb                   everything that is wrong with a file
+  zcat dump.rdb.gz | bigkeys scan -        a pipe
+
+bigkeys COMMAND -h shows the options of a command, --help all of them.";
+
+const SCAN_EXAMPLES: &str = "Examples:
+  bigkeys scan dump.rdb
+  bigkeys scan -n 5 --by elements backups/
+  bigkeys scan --format json s3://bucket/dump.rdb.gz
+
+Tables fit the terminal, or COLUMNS if it is set.";
+
+const KEYS_EXAMPLES: &str = "Examples:
+  bigkeys keys dump.rdb | jq -c 'select(.elements > 5000)'
+  bigkeys keys --format csv dump.rdb > keys.csv";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  bigkeys check dump.rdb
+  bigkeys check --format jsonl backups/*.rdb";
+
+/// The version of the program, and the versions of the format that it reads.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     let (redis, valkey) = (KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS);
     format!(
@@ -39,6 +65,29 @@ Reads, and later versions with a warning:
     )
 });
 
+impl Cli {
+    /// Parses the arguments of the process. Ends the process if they are wrong, with a hint if the command is
+    /// missing before a file.
+    pub(crate) fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            let path = match error.get(ContextKind::InvalidSubcommand) {
+                Some(ContextValue::String(text)) if error.kind() == ErrorKind::InvalidSubcommand => text,
+                _ => error.exit(),
+            };
+            if !is_input(path) {
+                error.exit();
+            }
+            let message = format!("{path} is no command. To report on it, type: bigkeys scan {path}");
+            Self::command().error(ErrorKind::InvalidSubcommand, Escaped::for_message(&message)).exit()
+        })
+    }
+}
+
+/// Whether an argument looks like an input.
+fn is_input(argument: &str) -> bool {
+    argument == "-" || argument.contains(['.', '/', '*']) || std::path::Path::new(argument).exists()
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Report totals, groups and the biggest keys of each type
@@ -46,10 +95,12 @@ pub(crate) enum Command {
     /// Exit status: 0 all was read; 2 an input could not be opened or is no RDB file; 3 an input is
     /// damaged, the report covers what was readable and says so; 129, 130, 143 stopped by SIGHUP, SIGINT or
     /// SIGTERM, likewise.
+    #[command(after_help = SCAN_EXAMPLES, disable_help_flag = true)]
     Scan(ScanArgs),
     /// Print every key with its type, encoding, counts and sizes, in file order
     ///
     /// Exit status: as for scan.
+    #[command(after_help = KEYS_EXAMPLES, disable_help_flag = true)]
     Keys(KeysArgs),
     /// Look for everything that is wrong with files
     ///
@@ -59,6 +110,7 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
     /// 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
+    #[command(after_help = CHECK_EXAMPLES, disable_help_flag = true)]
     Check(CheckArgs),
     /// Serve the big-key API of Huawei Cloud DCS over backup files
     ///
@@ -145,23 +197,33 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// How many keys of each type to list
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    /// Number of keys to list for each type
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Report")]
     pub(crate) top: usize,
 
-    /// The measure by which keys are big [default: `memory_bytes`, or `rdb_bytes` with --no-memory; for dcs:
-    /// bytes of strings, elements of others]
+    /// Measure by which keys rank [default: `memory_bytes`]
     ///
-    /// `value_bytes` implies --deep.
-    #[arg(long, value_name = "MEASURE")]
+    /// MEASURE is `elements`, `value_bytes`, `rdb_bytes` or `memory_bytes`. The default is `rdb_bytes` with --no-memory, and for --format dcs the bytes of strings and the elements of
+    /// all other types. `value_bytes` implies --deep.
+    #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = ScanFormat::Table)]
+    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report")]
     pub(crate) format: ScanFormat,
 
+    /// Show each of several files by itself in tables
+    #[arg(long, help_heading = "Report")]
+    pub(crate) per_file: bool,
+
     /// Id of the instance in the output of --format dcs
-    #[arg(long, value_name = "ID", default_value = "00000000-0000-0000-0000-000000000000")]
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "00000000-0000-0000-0000-000000000000",
+        help_heading = "Report",
+        hide_short_help = true
+    )]
     pub(crate) instance_id: String,
 
     #[command(flatten)]
@@ -177,7 +239,7 @@ pub(crate) struct KeysArgs {
     pub(crate) input: InputArgs,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl)]
+    #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl, help_heading = "Output")]
     pub(crate) format: KeysFormat,
 
     #[command(flatten)]
@@ -193,7 +255,7 @@ pub(crate) struct CheckArgs {
     pub(crate) input: InputArgs,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table, help_heading = "Output")]
     pub(crate) format: CheckFormat,
 
     #[command(flatten)]
@@ -201,21 +263,24 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// RDB files, directories, patterns such as 'backup/*.rdb', and URLs (s3, gs, az, http, https); - is
-    /// standard input
+    /// Files, directories, patterns or URLs; - is standard input
     ///
     /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
-    /// content. A directory stands for the RDB files in it. Of an append-only file, the RDB part is read. A file
-    /// that is named more than once, also by way of links, counts once.
-    #[arg(value_name = "INPUT", required_unless_present = "shards")]
+    /// content. A directory stands for the RDB files in it, and a pattern such as 'backup/*.rdb' for the files that it
+    /// matches. The RDB part of an append-only file is read. A file that is named twice, also through links, counts
+    /// once.
+    #[arg(value_name = "INPUT", required_unless_present = "shards", help_heading = None::<&str>)]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// The node that wrote a file, for the shard column. FILE need not be given as INPUT again
+    /// A file and the node that wrote it
+    ///
+    /// FILE need not be given as INPUT again.
     #[arg(long = "shard", id = "shards", value_name = "IP:PORT=FILE", value_parser = parse_shard)]
     pub(crate) shards: Vec<Shard>,
 
-    /// Look for files in directories below those named, too
+    /// Search directories below a named directory, too
     #[arg(short, long)]
     pub(crate) recursive: bool,
 
@@ -223,56 +288,62 @@ pub(crate) struct InputArgs {
     ///
     /// The pages of a mapped file count as resident memory of the process (RES in top), although the kernel takes
     /// them back when memory is short. `read` keeps them out of that figure.
-    #[arg(long, value_enum, default_value_t = Io::Auto)]
+    #[arg(long, value_enum, default_value_t = Io::Auto, hide_short_help = true)]
     pub(crate) io: Io,
 
-    /// A setting of the object store that s3://, gs://, az:// or http(s):// inputs are in
+    /// A setting of the object store of s3://, gs://, az:// or http(s):// inputs
     ///
-    /// NAME is that of an environment variable, which it overrides, such as AWS_ENDPOINT, AWS_REGION,
+    /// NAME is the name of an environment variable, which the setting overrides, such as AWS_ENDPOINT, AWS_REGION,
     /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SKIP_SIGNATURE or
-    /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments: better keep secrets in
-    /// the environment.
+    /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments, so keep secrets in the
+    /// environment.
     #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
-    #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option)]
+    #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option, hide_short_help = true)]
     pub(crate) store_options: Vec<(String, String)>,
 
-    /// Look inside packed values, so that `value_bytes` and `largest_element_bytes` are known for all
-    /// collections but streams
+    /// Decode packed values to know their payload
+    ///
+    /// `value_bytes` and `largest_element_bytes` are then known for all collections except streams.
     #[arg(long)]
     pub(crate) deep: bool,
 
-    /// Do not compare the files' checksums
-    #[arg(long)]
+    /// Do not compare the checksums of files
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_checksum: bool,
 
-    /// Threads to use [default: one per core]
+    /// Number of threads [default: one per core]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// How key names are written: auto gives text where they are UTF-8
-    #[arg(long, value_enum, default_value_t = Names::Auto)]
+    /// How key names are written: auto writes names that are UTF-8 as text
+    #[arg(long, value_enum, default_value_t = Names::Auto, hide_short_help = true)]
     pub(crate) keys_as: Names,
 
-    /// How JSON has integers: as numbers, or all of them as strings, for readers that round numbers above 2^53, such as
-    /// JavaScript and jq
+    /// How integers are written in JSON
     ///
-    /// Tables, CSV and the DCS task object are the same with both.
-    #[arg(long, value_enum, default_value_t = Numbers::Number)]
+    /// Strings are for readers that round numbers above 2^53, such as JavaScript and jq. Tables, CSV and the DCS task
+    /// object are the same with both.
+    #[arg(long, value_enum, default_value_t = Numbers::Number, hide_short_help = true)]
     pub(crate) numbers_as: Numbers,
 
     /// Show no progress bar
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_progress: bool,
 
-    /// Say nothing on standard error but errors
+    /// Write only errors to standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
+    /// Print help; --help shows more options
+    #[arg(short, long, action = clap::ArgAction::Help)]
+    pub(crate) help: Option<bool>,
+
     /// When to use colours
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    #[arg(long, value_enum, default_value_t = Color::Auto, hide_short_help = true)]
     pub(crate) color: Color,
 }
 
@@ -421,7 +492,6 @@ fn parse_store_option(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_consistent() {

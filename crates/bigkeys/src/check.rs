@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anstyle::Style;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use indicatif::BinaryBytes;
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Checked, Finding};
+use rdb_analysis::{Checked, Finding, Severity};
 use rdb_parser::Checksum;
 use rdb_parser::escape::Escaped;
 use serde::Serialize;
@@ -18,14 +19,16 @@ use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
-use crate::render::{self, json::JsonStyle};
+use crate::render;
+use crate::render::json::JsonStyle;
+use crate::render::style::{DAMAGE, WARNING};
 
 pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let inputs = Inputs::list(&args.input, stop, messages)?;
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
 
-    let mut out = render::stdout(args.output.color);
+    let mut out = render::stdout(args.output.color.choice());
     let mut writer =
         Writer { out: &mut out, format: args.format, style: args.output.json_style(), written: 0 };
     let monitor = BarMonitor { bar: &bar, stop, messages };
@@ -68,7 +71,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages)
     Ok(ending)
 }
 
-/// Writes findings as they come.
+/// Writes findings in the order in which they are found.
 struct Writer<'o> {
     out: &'o mut dyn Write,
     format: CheckFormat,
@@ -107,7 +110,8 @@ impl Writer<'_> {
         if self.format == CheckFormat::Table {
             let path = Escaped::for_terminal(path.as_bytes());
             let severity = finding.severity.name();
-            write!(self.out, "{path}: {severity} at offset {0} (0x{0:x})", finding.offset)?;
+            let style = if finding.severity == Severity::Error { DAMAGE } else { WARNING };
+            write!(self.out, "{path}: {style}{severity}{style:#} at offset {0} (0x{0:x})", finding.offset)?;
             match (&finding.key, self.style.keys_as) {
                 (Some(key), KeysAs::Auto) => write!(self.out, ", key \"{}\"", Escaped::for_terminal(key))?,
                 (Some(key), KeysAs::Base64) => write!(self.out, ", key {}", STANDARD.encode(key))?,
@@ -138,9 +142,10 @@ impl Writer<'_> {
             _ => "skipped",
         };
         if self.format == CheckFormat::Table {
+            let style = if checked.errors > 0 { DAMAGE } else { Style::new() };
             return writeln!(
                 self.out,
-                "{}: {} in {}, checksum {checksum}: {}, {}{}",
+                "{}: {} in {}, checksum {checksum}: {style}{}{style:#}, {}{}",
                 Escaped::for_terminal(path.as_bytes()),
                 count(checked.keys, "key"),
                 BinaryBytes(checked.bytes),

@@ -13,7 +13,7 @@ use crate::args::{KeysArgs, KeysFormat};
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
-use crate::render::{self, Row, RowFormat, RowWriter};
+use crate::render::{self, Row, RowFormat, RowWriter, Width};
 use crate::scan::judge;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -25,12 +25,14 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let keys_as = style.keys_as;
 
     let format: Box<dyn RowFormat> = match args.format {
-        KeysFormat::Table => Box::new(render::table::Lines(keys_as)),
+        KeysFormat::Table => {
+            Box::new(render::Lines { keys_as, width: Width::of_stdout(), has_memory: model.memory })
+        }
         KeysFormat::Json => Box::new(render::json::Array(style)),
         KeysFormat::Jsonl => Box::new(render::json::Lines(style)),
         KeysFormat::Csv => Box::new(render::csv::Rows(keys_as)),
     };
-    let mut writer = RowWriter::new(format.as_ref(), args.output.color)?;
+    let mut writer = RowWriter::new(format.as_ref(), args.output.color.choice())?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
     let monitor = BarMonitor { bar: &bar, stop, messages };
     let (scan, inputs) = inputs.into_scan(&monitor);

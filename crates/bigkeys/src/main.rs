@@ -18,8 +18,6 @@ mod stop;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Cli, Command};
 use crate::messages::Messages;
 use crate::stop::Stop;
@@ -49,7 +47,7 @@ impl From<Ending> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments();
     let quiet = match &cli.command {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,

@@ -3,22 +3,24 @@
 use clap::Args;
 use rdb_analysis::{Allocator, Assumptions, Limits, ScanOptions, ServerVersion};
 
-/// What is assumed of the server that wrote the files, where they do not tell.
+/// What is assumed of the server where the files do not tell.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Memory model")]
 pub(crate) struct MemoryArgs {
     /// Do not model the server's memory
-    #[arg(long)]
+    #[arg(long, help_heading = "Report")]
     pub(crate) no_memory: bool,
 
-    /// The server that the memory and the encodings are told for, such as 7.2.6 or valkey-8.1
-    /// [default: the one the file names]
-    #[arg(long, value_name = "VERSION")]
+    /// Assumed server, such as 7.2.6 or valkey-8.1 [default: the server that the file names]
+    ///
+    /// Encodings and memory are those of this server after it has loaded the file.
+    #[arg(long, hide_short_help = true, value_name = "VERSION")]
     server_version: Option<ServerVersion>,
 
-    /// Its allocator: jemalloc-q8 as the projects bundle it, jemalloc-q16 as distributions build it,
-    /// or glibc
-    #[arg(long, value_name = "ALLOCATOR", default_value_t = Allocator::default())]
+    /// Assumed allocator: jemalloc-q8, jemalloc-q16 or glibc
+    ///
+    /// Redis and Valkey bundle jemalloc-q8, distributions build jemalloc-q16.
+    #[arg(long, hide_short_help = true, value_name = "ALLOCATOR", default_value_t = Allocator::default())]
     allocator: Allocator,
 
     #[command(flatten)]
@@ -29,36 +31,61 @@ pub(crate) struct MemoryArgs {
 #[derive(Debug, Args)]
 struct LimitArgs {
     /// As in the server's configuration
-    #[arg(long, value_name = "N", alias = "hash-max-ziplist-entries", default_value_t = 512)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        alias = "hash-max-ziplist-entries",
+        default_value_t = 512
+    )]
     hash_max_listpack_entries: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "BYTES", alias = "hash-max-ziplist-value", default_value_t = 64)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "BYTES",
+        alias = "hash-max-ziplist-value",
+        default_value_t = 64
+    )]
     hash_max_listpack_value: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "N", default_value_t = 512)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 512)]
     set_max_intset_entries: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 128)]
     set_max_listpack_entries: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 64)]
     set_max_listpack_value: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "N", alias = "zset-max-ziplist-entries", default_value_t = 128)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        alias = "zset-max-ziplist-entries",
+        default_value_t = 128
+    )]
     zset_max_listpack_entries: u64,
 
     /// As in the server's configuration
-    #[arg(long, value_name = "BYTES", alias = "zset-max-ziplist-value", default_value_t = 64)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "BYTES",
+        alias = "zset-max-ziplist-value",
+        default_value_t = 64
+    )]
     zset_max_listpack_value: u64,
 
     /// As in the server's configuration: items in a node, or -1 to -5 for nodes of 4 to 64 KiB
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "N",
         alias = "list-max-ziplist-size",
         default_value_t = -2,

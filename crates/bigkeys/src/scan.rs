@@ -12,7 +12,8 @@ use crate::args::{By, ScanArgs, ScanFormat};
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
-use crate::render;
+use crate::render::style::TableStyle;
+use crate::render::{self, Width};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
@@ -46,14 +47,18 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
 
     let style = args.output.json_style();
     let keys_as = style.keys_as;
-    let color = args.output.color;
+    let color = args.output.color.choice();
     let top_keys = |format: &dyn render::RowFormat| {
         render::top_keys(format, &report, color)?;
         Ok(ending)
     };
     let mut out = render::stdout(color);
     match args.format {
-        ScanFormat::Table => render::table::report(&mut out, &report, keys_as)?,
+        ScanFormat::Table => {
+            let width = Width::of_stdout();
+            let style = TableStyle { keys_as, width, per_file: args.per_file, top: args.top };
+            render::table::report(&mut out, &report, style)?;
+        }
         ScanFormat::Json => render::json::report(&mut out, &report, style)?,
         ScanFormat::Jsonl => return top_keys(&render::json::Lines(style)),
         ScanFormat::Csv => return top_keys(&render::csv::Rows(keys_as)),

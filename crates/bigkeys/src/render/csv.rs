@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use rdb_analysis::json::KeysAs;
 use rdb_parser::escape::Escaped;
 
-use super::{Row, RowFormat};
+use super::rows::{Row, RowFormat};
 
 /// About what a row takes.
 const ROW_BYTES: usize = 256;

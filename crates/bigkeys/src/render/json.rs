@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use rdb_analysis::Report;
 use rdb_analysis::json::{self, KeysAs, NumbersAs};
 
-use super::{Row, RowFormat};
+use super::rows::{Row, RowFormat};
 
 /// How key names and integers are written.
 #[derive(Clone, Copy, Debug)]

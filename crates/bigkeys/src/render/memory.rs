@@ -1,21 +1,21 @@
-//! What tables say of the server's memory.
+//! The memory model in tables: what it assumes, how far it may be off, and the account of the memory.
 
 use std::io::{self, Write};
 
-use comfy_table::Cell;
 use indicatif::BinaryBytes;
-use rdb_analysis::{Encoding, Expected, Group, Measure, Report, SourceMemory};
+use rdb_analysis::{Expected, ExpectedError, Group, Measure, MemoryModel, Report, SourceMemory};
 use rdb_parser::escape::Escaped;
 
-use super::table::{HEADING, number, table};
+use super::layout::{Table, cell, numbers};
+use super::style::{TableStyle, heading};
 use crate::messages::count;
 
-/// Bytes in memory, marked where they are only those in the file.
+/// Bytes in memory. Marked as a lower bound where they are only the bytes in the file.
 pub(super) fn of_key(measure: &Measure) -> Option<String> {
     marked(measure.memory_bytes, !measure.memory_is_modelled)
 }
 
-/// The same of a group.
+/// Bytes of a group in memory. Marked where a key of the group is not modelled.
 pub(super) fn of_group(group: &Group) -> Option<String> {
     marked(group.memory_bytes, group.memory_not_modelled_keys > 0)
 }
@@ -25,63 +25,108 @@ fn marked(bytes: Option<u64>, is_lower_bound: bool) -> Option<String> {
     bytes.map(|bytes| format!("{mark}{}", BinaryBytes(bytes)))
 }
 
-/// The account of each source's memory.
-pub(super) fn accounts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
-    for source in &report.sources {
-        let Some(memory) = &source.memory else { continue };
-        let model = &memory.model;
-        let path = Escaped::for_terminal(source.path.as_bytes());
-        writeln!(
-            out,
-            "\n{HEADING}Memory of {path}{HEADING:#}, after loading: model of {}, allocator {} assumed",
-            model.name, model.allocator
-        )?;
-        if let Some(note) = model.note {
-            writeln!(out, "  note: {note}")?;
+/// The account of the memory of each source with `per_file`, or else of all sources with the same model.
+pub(super) fn accounts(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
+    let memories = report.sources.iter().filter_map(|source| Some((source, source.memory.as_ref()?)));
+    if style.per_file || report.sources.len() == 1 {
+        for (source, memory) in memories {
+            let path = Escaped::for_terminal(source.path.as_bytes()).to_string();
+            account(out, &Account::of(memory), &path, style)?;
         }
-        if memory.keys_not_modelled > 0 {
-            writeln!(
-                out,
-                "  note: not modelled, but counted with bytes in the file: {} of module types",
-                count(memory.keys_not_modelled, "key")
-            )?;
-        }
-        for line in expected_errors(memory) {
-            writeln!(out, "  {line}")?;
-        }
-        writeln!(out, "{}", account(memory))?;
+        return Ok(());
     }
-    Ok(())
+    let mut accounts: Vec<(Account, u64)> = Vec::new();
+    for (_, memory) in memories {
+        let account = Account::of(memory);
+        match accounts.iter_mut().find(|(known, _)| known.model == account.model) {
+            Some((known, files)) => {
+                known.add(account);
+                *files += 1;
+            }
+            None => accounts.push((account, 1)),
+        }
+    }
+    accounts.iter().try_for_each(|(sum, files)| account(out, sum, &count(*files, "file"), style))
 }
 
-fn account(memory: &SourceMemory) -> comfy_table::Table {
-    let mut table = table(&["bytes", "part"]);
-    let mut row = |bytes: Option<String>, part: &str| {
-        table.add_row([number(bytes), Cell::new(part)]);
-    };
+/// The sums of a [`SourceMemory`], or of several with one model.
+struct Account {
+    model: MemoryModel,
+    not_modelled: u64,
+    keys: u64,
+    key_tables: u64,
+    expiry_tables: u64,
+    not_in_keys: Option<i128>,
+    used: Option<u64>,
+    /// One for each type and encoding.
+    errors: Vec<ExpectedError>,
+}
+
+impl Account {
+    fn of(memory: &SourceMemory) -> Self {
+        Self {
+            model: memory.model,
+            not_modelled: memory.keys_not_modelled,
+            keys: memory.keys_bytes,
+            key_tables: memory.key_tables_bytes,
+            expiry_tables: memory.expiry_tables_bytes,
+            not_in_keys: memory.not_in_keys_bytes().map(i128::from),
+            used: memory.used_memory_bytes,
+            errors: memory.expected_error.clone(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.not_modelled += other.not_modelled;
+        self.keys = self.keys.saturating_add(other.keys);
+        self.key_tables = self.key_tables.saturating_add(other.key_tables);
+        self.expiry_tables = self.expiry_tables.saturating_add(other.expiry_tables);
+        self.not_in_keys = self.not_in_keys.zip(other.not_in_keys).map(|(a, b)| a + b);
+        self.used = self.used.zip(other.used).map(|(a, b)| a.saturating_add(b));
+        for error in other.errors {
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
+        }
+    }
+}
+
+fn account(out: &mut dyn Write, account: &Account, of: &str, style: TableStyle) -> io::Result<()> {
+    heading(out, &format!("Memory of {of}, after loading"), style)?;
+    let mut table = Table::new(vec![numbers("bytes", 0)], "part");
+    let mut row = |bytes: Option<String>, part| table.push(vec![cell(bytes)], part);
     let binary = |bytes| Some(BinaryBytes(bytes).to_string());
-    row(binary(memory.keys_bytes), "keys and values");
-    row(binary(memory.key_tables_bytes), "tables of keys");
-    row(binary(memory.expiry_tables_bytes), "tables of expiries");
-    let rest = memory.not_in_keys_bytes().map(|rest| {
+    row(binary(account.keys), "keys and values");
+    row(binary(account.key_tables), "tables of keys");
+    row(binary(account.expiry_tables), "tables of expiries");
+    let rest = account.not_in_keys.map(|rest| {
         let sign = if rest < 0 { "-" } else { "" };
-        format!("{sign}{}", BinaryBytes(rest.unsigned_abs()))
+        let bytes = u64::try_from(rest.unsigned_abs()).unwrap_or(u64::MAX);
+        format!("{sign}{}", BinaryBytes(bytes))
     });
     row(rest, "not in keys: buffers, fragmentation, live slack");
-    row(
-        memory.used_memory_bytes.map(|used| BinaryBytes(used).to_string()),
-        "used-mem, as the file states it",
-    );
-    table
+    row(account.used.map(|used| BinaryBytes(used).to_string()), "used-mem, as the file states it");
+    table.write(out, style.width, |part, columns| part.chars().take(columns).collect::<String>())?;
+    let MemoryModel { name, allocator, note, .. } = account.model;
+    let mut line = |text: &str| style.width.paragraph(out, &format!("  {text}"), "    ");
+    line(&format!("model of {name}, allocator {allocator} assumed"))?;
+    if let Some(note) = note {
+        line(&format!("note: {note}"))?;
+    }
+    if account.not_modelled > 0 {
+        let keys = count(account.not_modelled, "key");
+        line(&format!("note: not modelled, but counted with bytes in the file: {keys} of module types"))?;
+    }
+    error_lines(&account.errors).iter().try_for_each(|error| line(error))
 }
 
-/// Lines that tell how far off the model may be: first what is exact, then each bound.
-fn expected_errors(memory: &SourceMemory) -> Vec<String> {
+/// Lines that tell how far the model may be off: first what is exact, then each bound.
+fn error_lines(errors: &[ExpectedError]) -> Vec<String> {
     let mut exact = Vec::new();
     let mut with_remainders = Vec::new();
     let mut lines = Vec::new();
-    for row in &memory.expected_error {
-        let name = name_of(&row.data_type.to_string(), row.encoding);
+    for row in errors {
+        let name = name_of(row);
         match row.expected {
             Expected::Exact => exact.push(name),
             Expected::Almost { one_in, max_percent } => lines.push(format!(
@@ -104,6 +149,7 @@ fn expected_errors(memory: &SourceMemory) -> Vec<String> {
     lines
 }
 
-fn name_of(data_type: &str, encoding: Encoding) -> String {
-    if data_type == encoding.name() { data_type.to_owned() } else { format!("{data_type} {encoding}") }
+fn name_of(row: &ExpectedError) -> String {
+    let data_type = row.data_type.to_string();
+    if data_type == row.encoding.name() { data_type } else { format!("{data_type} {}", row.encoding) }
 }
