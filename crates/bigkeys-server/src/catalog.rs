@@ -36,13 +36,13 @@ pub(crate) enum BackupError {
 /// The instances, replaceable while requests are answered.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    state: RwLock<Arc<State>>,
+    state: RwLock<Arc<Served>>,
     /// When a directory was last listed, held while one is.
     listed_at: Mutex<Instant>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Served {
     /// `None` if the instances are configured one by one.
     directory: Option<PathBuf>,
     roots: Vec<PathBuf>,
@@ -64,7 +64,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn state(&self) -> Arc<State> {
+    fn state(&self) -> Arc<Served> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -142,16 +142,16 @@ impl Catalog {
     }
 }
 
-fn load(instances: Instances) -> std::io::Result<State> {
+fn load(instances: Instances) -> std::io::Result<Served> {
     match instances {
-        Instances::Listed { roots, instances } => Ok(State { directory: None, roots, instances }),
+        Instances::Listed { roots, instances } => Ok(Served { directory: None, roots, instances }),
         Instances::Directory(directory) => {
             let directory = directory.canonicalize()?;
             let mut files = Vec::new();
             walk(&directory, 0, &mut files)?;
             files.sort();
             let instances = files.iter().map(|file| instance(&directory, file)).collect();
-            Ok(State { roots: vec![directory.clone()], directory: Some(directory), instances })
+            Ok(Served { roots: vec![directory.clone()], directory: Some(directory), instances })
         }
     }
 }

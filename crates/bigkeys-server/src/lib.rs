@@ -33,7 +33,7 @@ use config::Instances;
 use http::App;
 use metrics::Metrics;
 use runner::Runner;
-use scan::Limits;
+use scan::ScanLimits;
 use store::{StoreError, TaskStore};
 
 /// Longest time that scans get to stop at the end; they look for the signal at every key.
@@ -41,7 +41,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum ConfigSource {
     /// A file, read again on SIGHUP.
     File(PathBuf),
     /// Every RDB file below a directory, for everybody on this machine.
@@ -57,7 +57,7 @@ pub enum Source {
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// The configuration.
-    pub source: Source,
+    pub source: ConfigSource,
     /// Where to listen, whatever the configuration says.
     pub listen: Option<SocketAddr>,
     /// The database, whatever the configuration says.
@@ -140,8 +140,10 @@ pub fn serve(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
 
 fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
     let mut config = match &options.source {
-        Source::File(path) => Config::read(path)?,
-        Source::Directory { backups, database } => Config::for_directory(backups.clone(), database.clone()),
+        ConfigSource::File(path) => Config::read(path)?,
+        ConfigSource::Directory { backups, database } => {
+            Config::for_directory(backups.clone(), database.clone())
+        }
     };
     config.listen = options.listen.unwrap_or(config.listen);
     if let Some(database) = &options.database {
@@ -178,7 +180,7 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
     let catalog = Arc::new(catalog(options, config.instances.clone())?);
     let store = open_store(&config).await?;
     let (end, shutdown) = watch::channel(false);
-    let limits = Limits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
+    let limits = ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
     // Somebody who starts a worker wants scans.
     let workers = usize::from(config.workers.max(1));
     let metrics = Arc::new(Metrics::new());
@@ -199,8 +201,8 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
 fn catalog(options: &ServeOptions, instances: Instances) -> Result<Catalog, ServeError> {
     Catalog::new(instances).map_err(|error| ServeError::Backups {
         path: match &options.source {
-            Source::File(path) => path.clone(),
-            Source::Directory { backups, .. } => backups.clone(),
+            ConfigSource::File(path) => path.clone(),
+            ConfigSource::Directory { backups, .. } => backups.clone(),
         },
         error,
     })
@@ -250,7 +252,7 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let (end, shutdown) = watch::channel(false);
     let workers = usize::from(config.workers);
     let metrics = Arc::new(Metrics::new());
-    let limits = Limits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
+    let limits = ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
     let catalog = Arc::new(catalog);
     let runner = Runner::new(
         Arc::clone(&store),
@@ -325,8 +327,11 @@ mod tests {
         ];
         for (configured, given, is_valid) in cases {
             std::fs::write(&path, format!("[server]\nworkers = 0\n{configured}\n")).expect("written");
-            let options =
-                ServeOptions { source: Source::File(path.clone()), listen: None, database: given.cloned() };
+            let options = ServeOptions {
+                source: ConfigSource::File(path.clone()),
+                listen: None,
+                database: given.cloned(),
+            };
             match configure(&options) {
                 Ok(config) => assert!(is_valid, "{configured:?} {given:?}: {config:?}"),
                 Err(ServeError::NoWorkers) => assert!(!is_valid, "{configured:?} {given:?}"),

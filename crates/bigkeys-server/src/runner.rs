@@ -14,8 +14,10 @@ use tokio::sync::Semaphore;
 
 use super::catalog::Catalog;
 use super::metrics::Metrics;
-use super::scan::{self, Limits, Outcome, ResultError, ShardError};
-use super::store::{Begun, Ending, Handler, ShardId, Shutdown, StoreError, TaskRow, TaskStore, Work, ended};
+use super::scan::{self, ResultError, ScanLimits, ShardError, ShardOutcome};
+use super::store::{
+    Begun, Handler, ShardId, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
+};
 
 /// How long after a failure of the store a worker tries again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ pub(crate) struct Runner {
     pub(crate) store: Arc<TaskStore>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ScanLimits,
     workers: usize,
     permits: Arc<Semaphore>,
     at_work: Mutex<HashMap<ShardId, Arc<Running>>>,
@@ -62,7 +64,7 @@ impl Runner {
         store: Arc<TaskStore>,
         catalog: Arc<Catalog>,
         metrics: Arc<Metrics>,
-        limits: Limits,
+        limits: ScanLimits,
         workers: usize,
         shutdown: Shutdown,
     ) -> Arc<Self> {
@@ -88,7 +90,7 @@ impl Runner {
 
     /// Fails an unfinished task because somebody wants no more of it. Its scans end soon after.
     pub(crate) async fn cancel(&self, id: &str) -> Result<(), StoreError> {
-        let ending = Ending { failure: Some(CANCELLED.to_owned()), ..Ending::default() };
+        let ending = TaskEnding { failure: Some(CANCELLED.to_owned()), ..TaskEnding::default() };
         self.store.finish(id, &ending, Timestamp::now()).await?;
         for running in self.running(id) {
             running.stop.store(true, Ordering::Relaxed);
@@ -131,8 +133,8 @@ impl Runner {
         tracing::info!(task = id, shard = number, instance = task.instance, "scan begins");
         let began = Instant::now();
         let ending = match self.scan(&task, &node, running, self.share_of_cores()).await {
-            Outcome::Ended(ending) => ending,
-            Outcome::Interrupted => {
+            ShardOutcome::Ended(ending) => ending,
+            ShardOutcome::Interrupted => {
                 tracing::info!(
                     task = id,
                     shard = number,
@@ -161,8 +163,8 @@ impl Runner {
         let id = &task.id;
         let begun = self.retry(|| self.store.begin_join(id, Timestamp::now())).await;
         let Some(Some(shards)) = begun else { return };
-        let family = task.family;
-        let joined = tokio::task::spawn_blocking(move || scan::join(family, shards)).await;
+        let kind = task.kind;
+        let joined = tokio::task::spawn_blocking(move || scan::join(kind, shards)).await;
         let ending = joined.unwrap_or_else(|_| ResultError::JoinPanicked.into());
         match &ending.failure {
             None => tracing::info!(task = id, shards = task.shards, "task succeeded"),
@@ -175,14 +177,14 @@ impl Runner {
 
     /// Scans on a thread that may block, until it is done, the time is up, the task ended elsewhere or the
     /// service ends.
-    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> Outcome {
+    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> ShardOutcome {
         let Some(instance) = self.catalog.find(&task.instance).await else {
             return ShardError::NoInstance.into();
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
-        let (family, node, scan) = (task.family, node.to_owned(), Arc::clone(running));
+        let (kind, node, scan) = (task.kind, node.to_owned(), Arc::clone(running));
         let mut work = tokio::task::spawn_blocking(move || {
-            scan::shard(family, &catalog, &instance, &node, &limits, &scan, threads)
+            scan::shard(kind, &catalog, &instance, &node, &limits, &scan, threads)
         });
         let mut timed_out = false;
         let done = tokio::select! {
@@ -202,7 +204,7 @@ impl Runner {
             }
         };
         match done {
-            Ok(Outcome::Interrupted) if timed_out => ShardError::TimedOut(self.limits.max_time).into(),
+            Ok(ShardOutcome::Interrupted) if timed_out => ShardError::TimedOut(self.limits.max_time).into(),
             Ok(outcome) => outcome,
             Err(_) => ShardError::Panicked.into(),
         }

@@ -16,7 +16,7 @@ use rdb_analysis::json::{self, KeysAs};
 use super::catalog::{BackupError, Catalog, file_name};
 use super::config::{Backup, Instance, Shard};
 use super::runner::Running;
-use super::store::{Ending, Family, ShardEnding, ShardResult};
+use super::store::{AnalysisKind, ShardEnding, TaskEnding};
 
 /// Niceness of a scan's threads, so that threads that answer requests run first.
 #[cfg(target_os = "linux")]
@@ -24,14 +24,14 @@ const NICE: i32 = 10;
 
 /// Limits of a scan.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct ScanLimits {
     pub(crate) max_time: Duration,
     pub(crate) max_backup_bytes: Option<u64>,
 }
 
 /// Result of the scan of a shard.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum ShardOutcome {
     Ended(ShardEnding),
     /// The scan was stopped.
     Interrupted,
@@ -84,13 +84,13 @@ pub(crate) enum ResultError {
     JoinPanicked,
 }
 
-impl From<ShardError> for Outcome {
+impl From<ShardError> for ShardOutcome {
     fn from(error: ShardError) -> Self {
         Self::Ended(ShardEnding { failure: Some(error.to_string()), result: None })
     }
 }
 
-impl From<ResultError> for Ending {
+impl From<ResultError> for TaskEnding {
     fn from(error: ResultError) -> Self {
         Self { failure: Some(error.to_string()), ..Self::default() }
     }
@@ -103,47 +103,47 @@ fn bigkeys_scan() -> Scan<'static> {
 
 /// Scans a shard of an instance for one of the analyses, on `threads` threads.
 pub(crate) fn shard(
-    family: Family,
+    kind: AnalysisKind,
     catalog: &Catalog,
     instance: &Instance,
     node: &str,
-    limits: &Limits,
+    limits: &ScanLimits,
     running: &Running,
     threads: usize,
-) -> Outcome {
-    try_shard(family, catalog, instance, node, limits, running, threads).unwrap_or_else(Outcome::from)
+) -> ShardOutcome {
+    try_shard(kind, catalog, instance, node, limits, running, threads).unwrap_or_else(ShardOutcome::from)
 }
 
 fn try_shard(
-    family: Family,
+    kind: AnalysisKind,
     catalog: &Catalog,
     instance: &Instance,
     node: &str,
-    limits: &Limits,
+    limits: &ScanLimits,
     running: &Running,
     threads: usize,
-) -> Result<Outcome, ShardError> {
+) -> Result<ShardOutcome, ShardError> {
     let shard = instance.shards.iter().find(|shard| shard.node_id == node).ok_or(ShardError::NoNode)?;
-    let scan = match family {
-        Family::Bigkeys => bigkeys_scan(),
-        Family::Offline => Scan::inputs(None::<PathBuf>),
+    let scan = match kind {
+        AnalysisKind::Bigkeys => bigkeys_scan(),
+        AnalysisKind::Offline => Scan::inputs(None::<PathBuf>),
     };
     // Read and not mapped: a backup that shrinks during the scan must fail its task only, and what is
     // read does not count as memory of the process.
     let scan = scan.io(IoMode::Read).threads(threads).monitor(running).stop(Arc::clone(&running.stop));
     let mut opened = OpenBackup::open(catalog, instance, shard, limits, running, &scan)?;
     let input = &mut opened.input;
-    let (facts, result) = on_nice_thread(|| match family {
-        Family::Bigkeys => bigkeys(&scan, input),
-        Family::Offline => offline(&scan, input),
+    let (facts, result) = on_nice_thread(|| match kind {
+        AnalysisKind::Bigkeys => bigkeys(&scan, input),
+        AnalysisKind::Offline => offline(&scan, input),
     })?;
     if facts.coverage.interrupted {
-        return Ok(Outcome::Interrupted);
+        return Ok(ShardOutcome::Interrupted);
     }
     let mut failures: Vec<_> = damage(&file_name(&opened.path), &facts).into_iter().collect();
     failures.extend(opened.changed());
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
-    Ok(Outcome::Ended(ShardEnding { failure, result: Some(result) }))
+    Ok(ShardOutcome::Ended(ShardEnding { failure, result: Some(result) }))
 }
 
 /// Runs `scan` on a thread that yields to those that answer requests. The threads that `scan` starts do so, too.
@@ -177,27 +177,27 @@ fn offline(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, Strin
 }
 
 /// Joins the results of a task's shards, in their order.
-pub(crate) fn join(family: Family, shards: Vec<ShardResult>) -> Ending {
+pub(crate) fn join(kind: AnalysisKind, shards: Vec<ShardEnding>) -> TaskEnding {
     let failures: Vec<_> = shards.iter().filter_map(|shard| shard.failure.clone()).collect();
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
     let mut results = shards.into_iter().filter_map(|shard| shard.result);
-    let joined = match family {
-        Family::Bigkeys => join_bigkeys(results),
+    let joined = match kind {
+        AnalysisKind::Bigkeys => join_bigkeys(results),
         // An offline analysis has one node, whose result is the whole.
-        Family::Offline => {
+        AnalysisKind::Offline => {
             let text = results.next();
-            Ok(Ending { body: text.clone(), report: text, ..Ending::default() })
+            Ok(TaskEnding { body: text.clone(), report: text, ..TaskEnding::default() })
         }
     };
     match joined {
         Ok(ending) if failure.is_none() => ending,
         // The contract has no result for a failed task. The report has what was readable.
-        Ok(ending) => Ending { failure, report: ending.report, ..Ending::default() },
+        Ok(ending) => TaskEnding { failure, report: ending.report, ..TaskEnding::default() },
         Err(error) => error.into(),
     }
 }
 
-fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, ResultError> {
+fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<TaskEnding, ResultError> {
     let scan = bigkeys_scan();
     let mut partials = Vec::new();
     for result in results {
@@ -205,7 +205,7 @@ fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<Ending, ResultE
     }
     let report = scan.join(partials);
     let keys = big_keys(&report);
-    Ok(Ending {
+    Ok(TaskEnding {
         failure: None,
         num: i32::try_from(keys.len()).unwrap_or(i32::MAX),
         body: Some(to_json(|out| json::write_compact(out, &keys))?),
@@ -226,7 +226,7 @@ impl OpenBackup {
         catalog: &Catalog,
         instance: &Instance,
         shard: &Shard,
-        limits: &Limits,
+        limits: &ScanLimits,
         running: &Running,
         scan: &Scan<'_>,
     ) -> Result<Self, ShardError> {

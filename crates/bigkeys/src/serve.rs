@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bigkeys_server::{Database, EXAMPLE, ServeOptions, Source, serve};
+use bigkeys_server::{ConfigSource, Database, EXAMPLE, ServeOptions, serve};
 use tracing_subscriber::EnvFilter;
 
 use crate::Ending;
@@ -15,9 +15,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
         return init(path);
     }
     let source = match (&args.config, &args.backups) {
-        (Some(path), _) => Source::File(path.clone()),
+        (Some(path), _) => ConfigSource::File(path.clone()),
         (None, Some(backups)) => {
-            Source::Directory { backups: backups.clone(), database: default_database(args)? }
+            ConfigSource::Directory { backups: backups.clone(), database: default_database(args)? }
         }
         (None, None) => anyhow::bail!("--config or --backups is needed"),
     };
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
 pub(crate) fn work(args: &WorkerArgs) -> anyhow::Result<Ending> {
     start_log(&args.log)?;
     let options = ServeOptions {
-        source: Source::File(args.config.clone()),
+        source: ConfigSource::File(args.config.clone()),
         listen: None,
         database: args.database.as_deref().map(Database::of),
     };

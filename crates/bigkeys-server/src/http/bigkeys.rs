@@ -13,7 +13,7 @@ use super::call::Call;
 use crate::autoscan::is_time_of_day;
 use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
-use crate::store::{Deleted, Family, NewTask, Schedule, Submitted, TaskRow};
+use crate::store::{AnalysisKind, Deleted, NewTask, Schedule, Submitted, TaskRow};
 use dcs_bigkeys::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
 use dcs_bigkeys::{BigkeysBody, DcsTime, ScanType, Task};
 
@@ -63,7 +63,7 @@ pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, Ap
         return Err(ApiError::UNSUPPORTED);
     }
     let task = NewTask {
-        family: Family::Bigkeys,
+        kind: AnalysisKind::Bigkeys,
         instance: instance.key.clone(),
         node: None,
         scan_type: ScanType::Manual,
@@ -104,8 +104,10 @@ pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
     responses((status = 200, body = TaskList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<TaskList>, ApiError> {
     let page = call.page(1)?;
-    let (count, rows) =
-        app.store.list(Family::Bigkeys, &call.instance.key, page.status, page.offset, page.limit).await?;
+    let (count, rows) = app
+        .store
+        .list(AnalysisKind::Bigkeys, &call.instance.key, page.status, page.offset, page.limit)
+        .await?;
     Ok(Json(TaskList {
         instance_id: call.instance.id.clone(),
         count: i32::try_from(count).unwrap_or(i32::MAX),
@@ -129,7 +131,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
     responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
     let id = call.task()?;
-    let found = app.store.find(Family::Bigkeys, &call.instance.key, &id).await?;
+    let found = app.store.find(AnalysisKind::Bigkeys, &call.instance.key, &id).await?;
     let (row, keys) = found.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     Ok(Json(body(&call.instance, row, keys)?))
 }
@@ -140,7 +142,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json
     responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
     let id = call.task()?;
-    match app.store.delete(Family::Bigkeys, &call.instance.key, &id).await? {
+    match app.store.delete(AnalysisKind::Bigkeys, &call.instance.key, &id).await? {
         Deleted::Task(row, keys) => Ok(Json(body(&call.instance, *row, keys)?)),
         Deleted::Unfinished => Err(ApiError::TASK_STATE),
         Deleted::Unknown => Err(ApiError::NO_BIGKEYS_TASK),

@@ -16,7 +16,7 @@ use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
 use crate::id;
 use crate::runner::Running;
-use crate::store::{Family, MAX_TASKS_PER_INSTANCE, TaskRow};
+use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, TaskRow};
 use dcs_bigkeys::{DcsTime, ScanType, Status};
 
 /// The page at `/`. It holds no data: its script asks with the token that the user types.
@@ -52,17 +52,20 @@ pub(crate) struct NodeInfo {
 
 /// All tasks of an instance, newest first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct TaskInfoList {
-    tasks: Vec<TaskInfo>,
+#[schema(as = TaskInfoList)]
+pub(crate) struct NativeTaskList {
+    tasks: Vec<NativeTask>,
 }
 
 /// A task with what the contract leaves out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct TaskInfo {
+#[schema(as = TaskInfo)]
+pub(crate) struct NativeTask {
     id: String,
     instance_id: String,
     /// `bigkeys` or `offline`.
-    family: &'static str,
+    #[serde(rename = "family")]
+    kind: &'static str,
     status: Status,
     scan_type: ScanType,
     created_at: DcsTime,
@@ -145,28 +148,28 @@ pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticate
 
 /// List all tasks of an instance.
 #[utoipa::path(get, path = "/api/v1/instances/{instance_id}/tasks", tag = "native", params(("instance_id" = String, Path)),
-    responses((status = 200, body = TaskInfoList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = NativeTaskList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn tasks(
     State(app): State<Arc<App>>,
     request: Authenticated,
-) -> Result<Json<TaskInfoList>, ApiError> {
+) -> Result<Json<NativeTaskList>, ApiError> {
     let instance = request.instance(&app).await?;
     let mut tasks = Vec::new();
-    for family in [Family::Bigkeys, Family::Offline] {
-        let (_, rows) = app.store.list(family, &instance.key, None, 0, MAX_TASKS_PER_INSTANCE).await?;
+    for kind in [AnalysisKind::Bigkeys, AnalysisKind::Offline] {
+        let (_, rows) = app.store.list(kind, &instance.key, None, 0, MAX_TASKS_PER_INSTANCE).await?;
         tasks.extend(rows);
     }
     tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at));
-    Ok(Json(TaskInfoList { tasks: tasks.into_iter().map(|row| info(&app, &instance, row)).collect() }))
+    Ok(Json(NativeTaskList { tasks: tasks.into_iter().map(|row| info(&app, &instance, row)).collect() }))
 }
 
 /// Start a big-key analysis.
 #[utoipa::path(post, path = "/api/v1/instances/{instance_id}/tasks", tag = "native", params(("instance_id" = String, Path)),
-    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = NativeTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     request: Authenticated,
-) -> Result<Json<TaskInfo>, ApiError> {
+) -> Result<Json<NativeTask>, ApiError> {
     let instance = request.instance(&app).await?;
     request.expect_no_body()?;
     let row = submit(&app, &instance).await?;
@@ -175,11 +178,11 @@ pub(crate) async fn create(
 
 /// Show a task of either analysis.
 #[utoipa::path(get, path = "/api/v1/tasks/{task_id}", tag = "native", params(("task_id" = String, Path)),
-    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = NativeTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn task(
     State(app): State<Arc<App>>,
     request: Authenticated,
-) -> Result<Json<TaskInfo>, ApiError> {
+) -> Result<Json<NativeTask>, ApiError> {
     let (instance, row, _) = find(&app, &request).await?;
     Ok(Json(info(&app, &instance, row)))
 }
@@ -198,11 +201,11 @@ pub(crate) async fn report(
 
 /// Cancel an unfinished task. It fails soon after.
 #[utoipa::path(post, path = "/api/v1/tasks/{task_id}/cancel", tag = "native", params(("task_id" = String, Path)),
-    responses((status = 200, body = TaskInfo), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = NativeTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     request: Authenticated,
-) -> Result<Json<TaskInfo>, ApiError> {
+) -> Result<Json<NativeTask>, ApiError> {
     let (instance, row, _) = find(&app, &request).await?;
     if row.is_finished() {
         return Err(ApiError::TASK_STATE);
@@ -219,12 +222,12 @@ async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, 
     Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, report))
 }
 
-fn info(app: &App, instance: &Instance, row: TaskRow) -> TaskInfo {
+fn info(app: &App, instance: &Instance, row: TaskRow) -> NativeTask {
     let running = if row.status == Status::Running { app.runner.running(&row.id) } else { Vec::new() };
     let sum = |of: fn(&Running) -> &AtomicU64| {
         running.iter().map(|running| of(running).load(Ordering::Relaxed)).sum()
     };
-    TaskInfo {
+    NativeTask {
         progress: (!running.is_empty()).then(|| ProgressInfo {
             bytes: sum(|running| &running.bytes),
             total_bytes: sum(|running| &running.total_bytes),
@@ -234,7 +237,7 @@ fn info(app: &App, instance: &Instance, row: TaskRow) -> TaskInfo {
         shards_done: row.shards - row.open_shards,
         id: row.id,
         instance_id: instance.id.clone(),
-        family: row.family.name(),
+        kind: row.kind.name(),
         status: row.status,
         scan_type: row.scan_type,
         created_at: DcsTime(row.created_at),

@@ -11,7 +11,7 @@ use super::App;
 use super::bigkeys::has_backups;
 use super::call::Call;
 use crate::error::{ApiError, ErrorBody};
-use crate::store::{Deleted, Family, NewTask, Submitted};
+use crate::store::{AnalysisKind, Deleted, NewTask, Submitted};
 use dcs_bigkeys::{DcsTime, ScanType};
 use dcs_bigkeys::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
 
@@ -36,7 +36,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
         return Err(ApiError::OFFLINE_UNSUPPORTED);
     }
     let task = NewTask {
-        family: Family::Offline,
+        kind: AnalysisKind::Offline,
         instance: call.instance.key.clone(),
         node: Some(node.to_owned()),
         scan_type: ScanType::Manual,
@@ -56,8 +56,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
     responses((status = 200, body = OfflineList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineList>, ApiError> {
     let page = call.page(0)?;
-    let (total, rows) =
-        app.store.list(Family::Offline, &call.instance.key, page.status, page.offset, page.limit).await?;
+    let (total, rows) = app
+        .store
+        .list(AnalysisKind::Offline, &call.instance.key, page.status, page.offset, page.limit)
+        .await?;
     Ok(Json(OfflineList {
         instance_id: call.instance.id.clone(),
         total: i32::try_from(total).unwrap_or(i32::MAX),
@@ -80,7 +82,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
     responses((status = 200, body = OfflineTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTask>, ApiError> {
     let id = call.task()?;
-    let found = app.store.find(Family::Offline, &call.instance.key, &id).await?;
+    let found = app.store.find(AnalysisKind::Offline, &call.instance.key, &id).await?;
     let (row, result) = found.ok_or(ApiError::NO_OFFLINE_TASK)?;
     let result = result.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
         tracing::error!(%error, task = row.id, "a stored result is damaged");
@@ -108,7 +110,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json
     responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
     let id = call.task()?;
-    match app.store.delete(Family::Offline, &call.instance.key, &id).await? {
+    match app.store.delete(AnalysisKind::Offline, &call.instance.key, &id).await? {
         Deleted::Task(row, _) => Ok(Json(OfflineTaskId { task_id: row.id })),
         Deleted::Unfinished => Err(ApiError::TASK_STATE),
         Deleted::Unknown => Err(ApiError::NO_OFFLINE_TASK),

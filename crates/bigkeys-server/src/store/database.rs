@@ -28,7 +28,7 @@ pub(super) fn schema(sequence: &str) -> sqlx::AssertSqlSafe<String> {
 /// A database, and the queue in it.
 ///
 /// Statements are written so that every database understands them, with `$1` for the first value.
-pub(super) trait Database: std::fmt::Debug + Send + Sync {
+pub(super) trait TaskDatabase: std::fmt::Debug + Send + Sync {
     /// Begins to write. Dropped without a commit, nothing of it remains.
     fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>>;
 

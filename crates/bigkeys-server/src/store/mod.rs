@@ -35,16 +35,16 @@ pub(crate) async fn ended(mut shutdown: Shutdown) {
 /// Tasks that are kept for an instance. The oldest is dropped for a new one.
 pub(crate) const MAX_TASKS_PER_INSTANCE: i64 = 100;
 
-/// Which of the two analyses.
+/// The kind of an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Family {
+pub(crate) enum AnalysisKind {
     /// The big-key analysis.
     Bigkeys,
     /// The offline full-key analysis.
     Offline,
 }
 
-impl Family {
+impl AnalysisKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bigkeys => "bigkeys",
@@ -53,14 +53,14 @@ impl Family {
     }
 
     fn of(name: &str) -> Option<Self> {
-        [Self::Bigkeys, Self::Offline].into_iter().find(|family| family.name() == name)
+        [Self::Bigkeys, Self::Offline].into_iter().find(|kind| kind.name() == name)
     }
 }
 
 /// A task to be.
 #[derive(Clone, Debug)]
 pub(crate) struct NewTask {
-    pub(crate) family: Family,
+    pub(crate) kind: AnalysisKind,
     /// The [key](super::config::Instance::key) of the instance.
     pub(crate) instance: String,
     /// The node, where only one is analysed.
@@ -94,7 +94,7 @@ impl ShardId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TaskRow {
     pub(crate) id: String,
-    pub(crate) family: Family,
+    pub(crate) kind: AnalysisKind,
     pub(crate) instance: String,
     pub(crate) node: Option<String>,
     pub(crate) scan_type: ScanType,
@@ -146,12 +146,9 @@ pub(crate) struct ShardEnding {
     pub(crate) result: Option<String>,
 }
 
-/// What a shard came to.
-pub(crate) type ShardResult = ShardEnding;
-
 /// How a task ended.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ending {
+pub(crate) struct TaskEnding {
     /// Why it failed; `None` for success.
     pub(crate) failure: Option<String>,
     pub(crate) num: i32,

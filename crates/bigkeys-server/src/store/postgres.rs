@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row as _};
 use tokio::sync::watch;
 
 use super::database::{
-    Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
+    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
 };
 use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore, ended};
@@ -105,7 +105,7 @@ async fn enqueue(tx: &mut PgConnection, shards: &[ShardId]) -> Result<(), StoreE
     Ok(())
 }
 
-impl Database for PostgresDatabase {
+impl TaskDatabase for PostgresDatabase {
     fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>> {
         Box::pin(async move { Ok(Box::new(Writes(self.tasks.begin().await?)) as Box<dyn Transaction>) })
     }

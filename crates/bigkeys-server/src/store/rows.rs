@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::database::Row;
-use super::{Family, Schedule, StoreError, TaskRow};
+use super::{AnalysisKind, Schedule, StoreError, TaskRow};
 use dcs_bigkeys::{ScanType, Status};
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
@@ -11,7 +11,7 @@ pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
     let unknown = |column| StoreError::Unknown { column };
     Ok(TaskRow {
         id: row.text("id")?,
-        family: Family::of(&row.text("family")?).ok_or_else(|| unknown("family"))?,
+        kind: AnalysisKind::of(&row.text("family")?).ok_or_else(|| unknown("family"))?,
         instance: row.text("instance")?,
         node: row.text_or_null("node"),
         scan_type: scan_type_of(&row.text("scan_type")?).ok_or_else(|| unknown("scan_type"))?,

@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection};
 use tokio::sync::watch;
 
 use super::database::{
-    Database, OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, Transaction, Value, bound, schema,
+    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
 };
 use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore};
@@ -158,7 +158,7 @@ async fn enqueue(tx: &mut SqliteConnection, shards: &[ShardId]) -> Result<(), St
         .map_err(|error| StoreError::Queue(error.into()))
 }
 
-impl Database for SqliteDatabase {
+impl TaskDatabase for SqliteDatabase {
     fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>> {
         Box::pin(async move { Ok(Box::new(Writes(self.begin_write().await?)) as Box<dyn Transaction>) })
     }

@@ -6,11 +6,11 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::database::{Database, Row, Transaction};
+use super::database::{Row, TaskDatabase, Transaction};
 use super::rows::{milliseconds, scan_type_name, schedule, status_name, task};
 use super::{
-    Begun, Deleted, Ending, Family, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
-    ShardResult, Shutdown, StoreError, Submitted, TaskRow,
+    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
+    Shutdown, StoreError, Submitted, TaskEnding, TaskRow,
 };
 use crate::id;
 use dcs_bigkeys::{ScanType, Status};
@@ -18,13 +18,13 @@ use dcs_bigkeys::{ScanType, Status};
 /// Keeps tasks, and brings their shards to workers.
 #[derive(Debug)]
 pub(crate) struct TaskStore {
-    database: Box<dyn Database>,
+    database: Box<dyn TaskDatabase>,
     /// How often a shard, or the joining of shards, may be begun.
     max_attempts: i64,
 }
 
 impl TaskStore {
-    pub(super) fn new(database: impl Database + 'static, max_attempts: u16) -> Self {
+    pub(super) fn new(database: impl TaskDatabase + 'static, max_attempts: u16) -> Self {
         Self { database: Box::new(database), max_attempts: max_attempts.into() }
     }
 
@@ -33,7 +33,7 @@ impl TaskStore {
         // Whoever asks again and again while one runs need not wait for those who write.
         let statement = "SELECT id FROM task \
              WHERE family = $1 AND instance = $2 AND status IN ('waiting', 'running')";
-        let values = [task.family.name().into(), (&task.instance).into()];
+        let values = [task.kind.name().into(), (&task.instance).into()];
         if !self.database.rows(statement, &values).await?.is_empty() {
             return Ok(Submitted::Running);
         }
@@ -49,18 +49,18 @@ impl TaskStore {
     /// A task and its body.
     pub(crate) async fn find(
         &self,
-        family: Family,
+        kind: AnalysisKind,
         instance: &str,
         id: &str,
     ) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
-        let values = [id.into(), family.name().into(), instance.into()];
+        let values = [id.into(), kind.name().into(), instance.into()];
         one_with_content(&self.database.rows(FIND, &values).await?)
     }
 
     /// How many tasks match, and a page of them, newest first.
     pub(crate) async fn list(
         &self,
-        family: Family,
+        kind: AnalysisKind,
         instance: &str,
         status: Option<Status>,
         offset: i64,
@@ -74,7 +74,7 @@ impl TaskStore {
              LEFT JOIN (SELECT * FROM matching ORDER BY seq DESC LIMIT CAST($4 AS BIGINT) OFFSET $5) AS page ON 1 = 1 \
              ORDER BY seq DESC";
         let status = status.map(status_name);
-        let values = [family.name().into(), instance.into(), status.into(), limit.into(), offset.into()];
+        let values = [kind.name().into(), instance.into(), status.into(), limit.into(), offset.into()];
         let rows = self.database.rows(statement, &values).await?;
         let count = rows.first().map_or(Ok(0), |row| row.integer("matches"))?;
         let found = rows.iter().filter(|row| row.text_or_null("id").is_some());
@@ -84,12 +84,12 @@ impl TaskStore {
     /// Deletes a task that has ended.
     pub(crate) async fn delete(
         &self,
-        family: Family,
+        kind: AnalysisKind,
         instance: &str,
         id: &str,
     ) -> Result<Deleted, StoreError> {
         let mut tx = self.database.begin().await?;
-        let values = [id.into(), family.name().into(), instance.into()];
+        let values = [id.into(), kind.name().into(), instance.into()];
         let Some((found, body)) = one_with_content(&tx.rows(FIND, &values).await?)? else {
             return Ok(Deleted::Unknown);
         };
@@ -164,7 +164,7 @@ impl TaskStore {
         &self,
         id: &str,
         now: Timestamp,
-    ) -> Result<Option<Vec<ShardResult>>, StoreError> {
+    ) -> Result<Option<Vec<ShardEnding>>, StoreError> {
         let mut tx = self.database.begin().await?;
         let statement = "UPDATE task SET joins = joins + 1 \
              WHERE id = $1 AND open_shards = 0 AND status IN ('waiting', 'running') RETURNING *";
@@ -172,12 +172,12 @@ impl TaskStore {
         let Some(row) = rows.first() else { return Ok(None) };
         if row.integer("joins")? > self.max_attempts {
             let reason = format!("the worker ended {} times while it joined the results", self.max_attempts);
-            finish(&mut *tx, id, &Ending { failure: Some(reason), ..Ending::default() }, now).await?;
+            finish(&mut *tx, id, &TaskEnding { failure: Some(reason), ..TaskEnding::default() }, now).await?;
             tx.commit().await?;
             return Ok(None);
         }
         let rows = tx.rows("SELECT * FROM shard WHERE task = $1 ORDER BY number", &[id.into()]).await?;
-        let result = |row: &Row| ShardResult {
+        let result = |row: &Row| ShardEnding {
             failure: row.text_or_null("failure"),
             result: row.text_or_null("result"),
         };
@@ -187,7 +187,12 @@ impl TaskStore {
     }
 
     /// Ends a task. Does nothing if it has ended or is gone.
-    pub(crate) async fn finish(&self, id: &str, ending: &Ending, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn finish(
+        &self,
+        id: &str,
+        ending: &TaskEnding,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.database.begin().await?;
         finish(&mut *tx, id, ending, now).await?;
         tx.commit().await
@@ -252,7 +257,7 @@ impl TaskStore {
         let mut created = None;
         if let Some(nodes) = nodes.filter(|_| is_ours) {
             let task = NewTask {
-                family: Family::Bigkeys,
+                kind: AnalysisKind::Bigkeys,
                 instance: schedule.instance.clone(),
                 node: None,
                 scan_type: ScanType::Auto,
@@ -306,7 +311,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
          ON CONFLICT (family, instance) WHERE status IN ('waiting', 'running') DO NOTHING";
     let values = [
         (&id).into(),
-        task.family.name().into(),
+        task.kind.name().into(),
         (&task.instance).into(),
         task.node.as_deref().into(),
         scan_type_name(task.scan_type).into(),
@@ -318,7 +323,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
     }
     let statement = "DELETE FROM task WHERE family = $1 AND instance = $2 AND seq <= \
          (SELECT seq FROM task WHERE family = $1 AND instance = $2 ORDER BY seq DESC LIMIT 1 OFFSET CAST($3 AS BIGINT))";
-    let values = [task.family.name().into(), (&task.instance).into(), MAX_TASKS_PER_INSTANCE.into()];
+    let values = [task.kind.name().into(), (&task.instance).into(), MAX_TASKS_PER_INSTANCE.into()];
     tx.execute(statement, &values).await?;
     let mut ids = Vec::with_capacity(task.nodes.len());
     for (number, node) in (0..).zip(&task.nodes) {
@@ -329,7 +334,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
     tx.enqueue(&ids).await?;
     Ok(Submitted::Created(TaskRow {
         id,
-        family: task.family,
+        kind: task.kind,
         instance: task.instance,
         node: task.node,
         scan_type: task.scan_type,
@@ -370,7 +375,7 @@ async fn end_shard(
 async fn finish(
     tx: &mut dyn Transaction,
     id: &str,
-    ending: &Ending,
+    ending: &TaskEnding,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };

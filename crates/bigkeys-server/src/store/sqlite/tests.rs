@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::scan;
 use crate::store::{
-    Begun, Deleted, Ending, Family, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
-    TaskRow,
+    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
+    TaskEnding, TaskRow,
 };
 use dcs_bigkeys::{ScanType, Status};
 
@@ -29,7 +29,7 @@ fn shard(task: &str) -> ShardId {
 
 fn new_task() -> NewTask {
     NewTask {
-        family: Family::Bigkeys,
+        kind: AnalysisKind::Bigkeys,
         instance: INSTANCE.to_owned(),
         node: None,
         scan_type: ScanType::Manual,
@@ -53,11 +53,11 @@ async fn create(store: &TaskStore, second: i64) -> TaskRow {
 }
 
 async fn find(store: &TaskStore, id: &str) -> (TaskRow, Option<String>) {
-    store.find(Family::Bigkeys, INSTANCE, id).await.expect("read").expect("there")
+    store.find(AnalysisKind::Bigkeys, INSTANCE, id).await.expect("read").expect("there")
 }
 
-fn success() -> Ending {
-    Ending { body: Some("[]".to_owned()), report: Some("{}".to_owned()), ..Ending::default() }
+fn success() -> TaskEnding {
+    TaskEnding { body: Some("[]".to_owned()), report: Some("{}".to_owned()), ..TaskEnding::default() }
 }
 
 #[tokio::test]
@@ -66,19 +66,19 @@ async fn a_task_passes_through_its_states_once() {
     let store = open(&dir).await;
     let task = create(&store, 10).await;
     assert!(matches!(store.submit(new_task(), at(11)).await, Ok(Submitted::Running)));
-    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unfinished)));
+    assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unfinished)));
     assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
     assert_eq!(store.unfinished().await.expect("read"), (0, 1));
     assert!(matches!(store.submit(new_task(), at(13)).await, Ok(Submitted::Running)));
     store.finish(&task.id, &success(), at(14)).await.expect("stored");
-    let failed = Ending { failure: Some("late".to_owned()), ..Ending::default() };
+    let failed = TaskEnding { failure: Some("late".to_owned()), ..TaskEnding::default() };
     store.finish(&task.id, &failed, at(15)).await.expect("stored");
     let (row, body) = find(&store, &task.id).await;
     assert_eq!((row.status, row.started_at, row.finished_at), (Status::Success, Some(at(12)), Some(at(14))));
     assert_eq!((row.failure, body.as_deref()), (None, Some("[]")), "the first end counts");
     assert!(matches!(store.begin(&shard(&task.id), at(16)).await, Ok(Begun::Nothing)));
-    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
-    assert!(matches!(store.delete(Family::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
+    assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
+    assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
     assert_eq!(store.report(&task.id).await.expect("read"), None);
 }
 
@@ -87,13 +87,13 @@ async fn families_and_instances_do_not_see_each_other() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir).await;
     let task = create(&store, 10).await;
-    let offline = NewTask { family: Family::Offline, ..new_task() };
+    let offline = NewTask { kind: AnalysisKind::Offline, ..new_task() };
     assert!(matches!(store.submit(offline, at(11)).await, Ok(Submitted::Created(_))));
     let other = NewTask { instance: "another".to_owned(), ..new_task() };
     assert!(matches!(store.submit(other, at(11)).await, Ok(Submitted::Created(_))));
-    assert_eq!(store.find(Family::Offline, INSTANCE, &task.id).await.expect("read"), None);
-    assert_eq!(store.find(Family::Bigkeys, "another", &task.id).await.expect("read"), None);
-    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
+    assert_eq!(store.find(AnalysisKind::Offline, INSTANCE, &task.id).await.expect("read"), None);
+    assert_eq!(store.find(AnalysisKind::Bigkeys, "another", &task.id).await.expect("read"), None);
+    assert_eq!(store.list(AnalysisKind::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
 }
 
 #[tokio::test]
@@ -106,20 +106,23 @@ async fn a_hundred_tasks_are_kept_and_listed_newest_first() {
     for second in 0..105 {
         let task = create(&store, second).await;
         store.begin(&shard(&task.id), at(second)).await.expect("stored");
-        let ending =
-            if second % 2 == 0 { success() } else { Ending { failure: Some("no".to_owned()), ..success() } };
+        let ending = if second % 2 == 0 {
+            success()
+        } else {
+            TaskEnding { failure: Some("no".to_owned()), ..success() }
+        };
         store.finish(&task.id, &ending, at(second)).await.expect("stored");
         ids.insert(0, task.id);
     }
-    let (count, all) = store.list(Family::Bigkeys, INSTANCE, None, 0, 1000).await.expect("read");
+    let (count, all) = store.list(AnalysisKind::Bigkeys, INSTANCE, None, 0, 1000).await.expect("read");
     assert_eq!(count, MAX_TASKS_PER_INSTANCE);
     let listed: Vec<_> = all.iter().map(|task| task.id.clone()).collect();
     assert_eq!(listed, ids[..100]);
     let (count, page) =
-        store.list(Family::Bigkeys, INSTANCE, Some(Status::Failed), 3, 2).await.expect("read");
+        store.list(AnalysisKind::Bigkeys, INSTANCE, Some(Status::Failed), 3, 2).await.expect("read");
     assert_eq!((count, page.len()), (50, 2));
     assert_eq!(page[0].id, all.iter().filter(|task| task.status == Status::Failed).nth(3).expect("there").id);
-    let (count, page) = store.list(Family::Bigkeys, INSTANCE, None, 100, 10).await.expect("read");
+    let (count, page) = store.list(AnalysisKind::Bigkeys, INSTANCE, None, 100, 10).await.expect("read");
     assert_eq!((count, page.len()), (100, 0));
     let results: i64 =
         sqlx::query_scalar("SELECT count(*) FROM result").fetch_one(&readers).await.expect("read");
@@ -146,7 +149,7 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
     assert!(store.end_shard(&other, &ShardEnding::default()).await.expect("stored"), "the last one");
     let shards = store.begin_join(&task.id, at(13)).await.expect("stored").expect("to be joined");
     assert_eq!(shards[1].failure, None);
-    store.finish(&task.id, &scan::join(Family::Bigkeys, shards), at(14)).await.expect("stored");
+    store.finish(&task.id, &scan::join(AnalysisKind::Bigkeys, shards), at(14)).await.expect("stored");
     let (row, _) = find(&store, &task.id).await;
     assert_eq!(row.status, Status::Failed);
     assert!(row.failure.expect("a reason").contains("ended 2 times"));
@@ -260,7 +263,7 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
     );
     let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
     assert_eq!(schedule.fired_at, at(20), "that run is skipped");
-    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
+    assert_eq!(store.list(AnalysisKind::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
     let off = Schedule { enabled: false, times: vec![], ..schedule };
     store.set_schedule(&off).await.expect("stored");
     assert_eq!(store.schedules().await.expect("read"), []);
@@ -278,7 +281,7 @@ async fn a_due_time_is_acted_on_once_whoever_saw_it() {
     store.finish(&task.id, &success(), at(11)).await.expect("stored");
     // Another node looked before the first acted, and acts when nothing is unfinished any more.
     assert_eq!(store.fire(&schedule, at(10), Some(nodes()), at(12)).await.expect("stored"), None);
-    assert_eq!(store.list(Family::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
+    assert_eq!(store.list(AnalysisKind::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
 }
 
 /// Passes ids on.
