@@ -121,8 +121,8 @@ impl OpenInput {
         }
     }
 
-    /// The input as `rdb-analysis` takes it. A stream is moved out, so that it is closed at the end of
-    /// its scan; a second call gives an empty source.
+    /// The input as `rdb-analysis` takes it. A stream is moved out, so that it is closed at the end
+    /// of its scan; a second call gives an empty source.
     pub fn source(&mut self) -> Source<'_> {
         let now_ms = || jiff::Timestamp::now().as_millisecond();
         let wrapper = &self.opened.wrapper;

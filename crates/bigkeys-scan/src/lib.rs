@@ -14,9 +14,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A regular file is mapped and watched, so that a file that shrinks during the scan ends in a partial
-//! report and not in a signal. Everything else is read in bounded memory. Each input is opened just
-//! before its scan and closed after it.
+//! A regular file is mapped and watched, so that a file that shrinks during the scan ends in a
+//! partial report and not in a signal. Everything else is read in bounded memory. Each input is
+//! opened just before its scan and closed after it.
 //!
 //! [`Scan::run`] and [`Scan::for_each_key`] fail when an input cannot be used. A program that
 //! reports each failure and continues lists the inputs with [`Scan::list`], and gives them to

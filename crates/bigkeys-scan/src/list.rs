@@ -63,7 +63,8 @@ impl fmt::Display for ListingProblem {
     }
 }
 
-/// Lists the inputs that `names` stand for, in order, without opening them. Calls `problem` for each problem.
+/// Lists the inputs that `names` stand for, in order, without opening them. Calls `problem` for
+/// each problem.
 ///
 /// # Errors
 ///

@@ -4,7 +4,8 @@ use rdb_analysis::Progress;
 
 use crate::error::ScanError;
 
-/// Receives the progress of a scan, for example to draw a progress bar. Called from several threads.
+/// Receives the progress of a scan, for example to draw a progress bar. Called from several
+/// threads.
 ///
 /// [`Progress::advance`] receives bytes and keys. The methods of this trait are no-ops by default.
 pub trait Monitor: Progress {

@@ -73,8 +73,8 @@ pub struct ScannedInput {
 }
 
 impl Scan<'static> {
-    /// Scans `path`: a file, a directory, a pattern such as `backup/*.rdb`, a URL (`s3`, `gs`, `az`, `http`, `https`),
-    /// or [`STDIN`].
+    /// Scans `path`: a file, a directory, a pattern such as `backup/*.rdb`, a URL (`s3`, `gs`,
+    /// `az`, `http`, `https`), or [`STDIN`].
     ///
     /// The content is read by [`run`](Self::run).
     ///
@@ -92,7 +92,8 @@ impl Scan<'static> {
         Ok(Self::inputs([path]))
     }
 
-    /// Scans several inputs, each as for [`open`](Self::open). A file that is named twice counts once.
+    /// Scans several inputs, each as for [`open`](Self::open). A file that is named twice counts
+    /// once.
     pub fn inputs<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         let names = paths.into_iter().map(|path| Name { path: path.into(), shard: None }).collect();
         Self {
@@ -117,7 +118,8 @@ impl Scan<'_> {
         self
     }
 
-    /// Adds an input and the node that wrote it, `ip:port`. Reports name the node as the shard of its keys.
+    /// Adds an input and the node that wrote it, `ip:port`. Reports name the node as the shard of
+    /// its keys.
     #[must_use]
     pub fn shard(mut self, node: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.names.push(Name { path: path.into(), shard: Some(node.into()) });
@@ -138,8 +140,8 @@ impl Scan<'_> {
         self
     }
 
-    /// Overrides a setting of the object store. `name` is the name of an environment variable, such as
-    /// `AWS_ENDPOINT`.
+    /// Overrides a setting of the object store. `name` is the name of an environment variable, such
+    /// as `AWS_ENDPOINT`.
     #[must_use]
     pub fn store_option(mut self, name: &str, value: impl Into<String>) -> Self {
         self.open.store.push((name.to_ascii_lowercase(), value.into()));
@@ -184,8 +186,8 @@ impl Scan<'_> {
         self
     }
 
-    /// Decodes packed values, so that `value_bytes` and `largest_element_bytes` are known for them. Off
-    /// by default.
+    /// Decodes packed values, so that `value_bytes` and `largest_element_bytes` are known for them.
+    /// Off by default.
     #[must_use]
     pub fn deep(mut self, deep: bool) -> Self {
         self.options.deep = deep;
@@ -231,8 +233,8 @@ impl Scan<'_> {
     ///
     /// # Errors
     ///
-    /// An input cannot be found, opened, or is not an RDB file; a file was named with two shards; the threads
-    /// cannot be started.
+    /// An input cannot be found, opened, or is not an RDB file; a file was named with two shards;
+    /// the threads cannot be started.
     pub fn run(&self) -> Result<Report, ScanError> {
         let outcome = self.run_inputs(self.list_all()?)?;
         if let Some(error) = outcome.unopened.into_iter().next() {
@@ -270,8 +272,8 @@ impl Scan<'_> {
         })
     }
 
-    /// Like [`for_each_key`](Self::for_each_key), until `key` breaks. A key that `key` refuses with an
-    /// error, for example because its name cannot be decompressed, counts as damaged.
+    /// Like [`for_each_key`](Self::for_each_key), until `key` breaks. A key that `key` refuses with
+    /// an error, for example because its name cannot be decompressed, counts as damaged.
     ///
     /// # Errors
     ///
@@ -367,8 +369,8 @@ impl Scan<'_> {
         Ok(self.engine().collect_source(input.source(), self.threads_of_scan()?, collector)?)
     }
 
-    /// Scans one input into a part of a report, on all threads. [`join`](Self::join) makes a report of such parts,
-    /// which may come from several machines.
+    /// Scans one input into a part of a report, on all threads. [`join`](Self::join) makes a report
+    /// of such parts, which may come from several machines.
     ///
     /// # Errors
     ///
@@ -386,14 +388,14 @@ impl Scan<'_> {
         self.engine().read_partial(json)
     }
 
-    /// Joins parts into the report over all their inputs, in the given order. All parts were scanned with the
-    /// options of this scan.
+    /// Joins parts into the report over all their inputs, in the given order. All parts were
+    /// scanned with the options of this scan.
     pub fn join(&self, parts: impl IntoIterator<Item = Partial>) -> Report {
         self.engine().join(parts)
     }
 
-    /// Calls `key` for each key of one input, in file order, on this thread, until `key` breaks. A key that `key`
-    /// refuses with an error counts as damaged.
+    /// Calls `key` for each key of one input, in file order, on this thread, until `key` breaks. A
+    /// key that `key` refuses with an error counts as damaged.
     ///
     /// # Errors
     ///
@@ -406,8 +408,8 @@ impl Scan<'_> {
         Ok(self.engine().for_each_key(input.source(), key)?)
     }
 
-    /// Renders each key of one input with `render` on all threads, and gives the bytes to `emit` in file order, until
-    /// `emit` breaks. A key that `render` refuses counts as damaged.
+    /// Renders each key of one input with `render` on all threads, and gives the bytes to `emit` in
+    /// file order, until `emit` breaks. A key that `render` refuses counts as damaged.
     ///
     /// # Errors
     ///

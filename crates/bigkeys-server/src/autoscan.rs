@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp, civil};
 use super::catalog::Catalog;
 use super::store::{Schedule, Shutdown, TaskStore, ended};
 
-/// How often the schedules are looked at.
+/// Interval between two checks of the schedules.
 const TICK: Duration = Duration::from_secs(5);
 
-/// A due time that was missed by more than this, because the service was down, is passed over.
+/// A due time that was missed by more than this time, because the service was down, is skipped.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A last due time further ahead than this was set by a clock that was wrong.
+/// A last due time that is further in the future was set by a wrong clock.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// Whether `text` is `HH:MM`.
@@ -49,7 +49,7 @@ pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdow
         for schedule in schedules {
             let now = Timestamp::now();
             let Some(due) = due(&schedule, now) else { continue };
-            // Another machine may know it.
+            // Another machine may have the instance in its configuration.
             let Some(instance) = catalog.find(&schedule.instance).await else { continue };
             let nodes = due.is_timely.then(|| instance.nodes());
             match store.fire(&schedule, due.at, nodes, now).await {
@@ -58,7 +58,7 @@ pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdow
                 }
                 Ok(None) => tracing::info!(
                     instance = schedule.instance,
-                    "a scheduled time is passed over: a task is unfinished, or it was missed"
+                    "a scheduled time is skipped: a task is unfinished, or the time was missed"
                 ),
                 Err(error) => tracing::error!(%error, "a scheduled task cannot be queued"),
             }
@@ -66,17 +66,17 @@ pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdow
     }
 }
 
-/// A due time that was not acted on.
+/// A due time that has started no task yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Due {
     at: Timestamp,
-    /// Whether it is near enough to be acted on.
+    /// Whether the time is recent enough to start a task.
     is_timely: bool,
 }
 
-/// The last due time up to `now`, if it is after the one that was last acted on.
+/// The last due time up to `now`, if it is later than the last one that was handled.
 fn due(schedule: &Schedule, now: Timestamp) -> Option<Due> {
-    // Else a clock that once was years ahead would stop the schedule for years.
+    // Otherwise a clock that once was years ahead would stop the schedule for years.
     if schedule.fired_at.duration_since(now) > CLOCK_SLACK {
         return Some(Due { at: now, is_timely: false });
     }

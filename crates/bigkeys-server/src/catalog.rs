@@ -1,4 +1,4 @@
-//! The instances that are served, and the files that are their backups.
+//! Finds the served instances and their backup files.
 
 use std::fs;
 use std::io::Read as _;
@@ -11,16 +11,17 @@ use glob::Pattern;
 use super::config::{Backup, Instance, Instances, Shard};
 use super::id;
 
-/// Files that are looked at in a directory of backups.
+/// Maximum number of backups in a directory.
 const MAX_FILES: usize = 10_000;
 
-/// Directories inside each other that are entered.
+/// Maximum depth of directories.
 const MAX_DEPTH: usize = 16;
 
-/// How long a listing of a directory of backups is good for.
+/// Time for which a listing of a directory of backups is reused.
 const LISTING_AGE: Duration = Duration::from_secs(1);
 
-/// Why a backup cannot be read. The texts are shown to clients, and name no directory.
+/// The reason why a backup cannot be read. The texts are shown to clients, so they name no
+/// directory.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BackupError {
     #[error("the backup {} cannot be opened: {reason}", file_name(path))]
@@ -37,7 +38,7 @@ pub(crate) enum BackupError {
 #[derive(Debug)]
 pub(crate) struct Catalog {
     state: RwLock<Arc<Served>>,
-    /// When a directory was last listed, held while one is.
+    /// Time of the last listing. Locked during a listing.
     listed_at: Mutex<Instant>,
 }
 
@@ -52,12 +53,12 @@ struct Served {
 impl Catalog {
     /// # Errors
     ///
-    /// If a directory of backups cannot be used.
+    /// A directory of backups cannot be listed.
     pub(crate) fn new(instances: Instances) -> std::io::Result<Self> {
         Ok(Self { state: RwLock::new(Arc::new(load(instances)?)), listed_at: Mutex::new(Instant::now()) })
     }
 
-    /// Serves other instances from now on.
+    /// Replaces the instances.
     pub(crate) fn replace(&self, instances: Instances) -> std::io::Result<()> {
         let state = Arc::new(load(instances)?);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
@@ -68,18 +69,19 @@ impl Catalog {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All instances, of a directory of backups as of now.
+    /// All instances. Lists a directory of backups again.
     pub(crate) async fn list(self: &Arc<Self>) -> Vec<Instance> {
         self.refresh_aside().await;
         self.state().instances.clone()
     }
 
-    /// The instance with this [key](Instance::key), as of the last listing.
+    /// The instance with this [key](Instance::key) in the last listing.
     fn known(&self, key: &str) -> Option<Instance> {
         self.state().instances.iter().find(|instance| instance.key == key).cloned()
     }
 
-    /// The instance with this [key](Instance::key), as of now.
+    /// The instance with this [key](Instance::key). Lists a directory of backups again if the key
+    /// is unknown.
     pub(crate) async fn find(self: &Arc<Self>, key: &str) -> Option<Instance> {
         if let Some(instance) = self.known(key) {
             return Some(instance);
@@ -88,16 +90,16 @@ impl Catalog {
         self.known(key)
     }
 
-    /// Refreshes on a thread that may block: file systems may be slow.
+    /// Refreshes on a thread that may block, because file systems may be slow.
     async fn refresh_aside(self: &Arc<Self>) {
         if self.state().directory.is_some() {
             let catalog = Arc::clone(self);
-            // A panic there has been logged, and the last listing is still good.
+            // After a panic, which is logged, the last listing stays.
             let _ = tokio::task::spawn_blocking(move || catalog.refresh()).await;
         }
     }
 
-    /// Lists a directory of backups again, if the last listing is old.
+    /// Lists a directory of backups again if the last listing is older than [`LISTING_AGE`].
     fn refresh(&self) {
         let Some(directory) = self.state().directory.clone() else { return };
         let mut listed_at = self.listed_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,13 +116,13 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// If there is none, or it is outside the configured roots.
+    /// There is no backup, or it is outside the configured roots.
     pub(crate) fn backup(&self, shard: &Shard, max_bytes: Option<u64>) -> Result<PathBuf, BackupError> {
         let state = self.state();
         let path = match &shard.backup {
             Backup::File(path) => path.clone(),
             Backup::Newest { directory, pattern } => newest(directory, pattern)?,
-            // Whether it is there shows when it is read. It was configured, so no root is asked.
+            // Opening the object shows whether it exists. Roots apply to files only.
             Backup::Object(url) => return Ok(PathBuf::from(url)),
         };
         let unreadable = |error: std::io::Error| BackupError::Unreadable {
@@ -156,7 +158,7 @@ fn load(instances: Instances) -> std::io::Result<Served> {
     }
 }
 
-/// The instance that one file of a directory of backups is.
+/// Makes an instance of one file in a directory of backups.
 fn instance(directory: &Path, file: &Path) -> Instance {
     let name = file.strip_prefix(directory).unwrap_or(file).to_string_lossy().into_owned();
     let id = id::derive(&name);
@@ -174,7 +176,7 @@ fn instance(directory: &Path, file: &Path) -> Instance {
     }
 }
 
-/// Collects RDB files. Links are not followed, so nothing outside is found and no circle is entered.
+/// Collects RDB files. Links are not followed, so no file outside is found and the search ends.
 fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
         if files.len() >= MAX_FILES {
@@ -194,7 +196,8 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Re
     Ok(())
 }
 
-/// By its name or its first bytes: a damaged file is still somebody's backup.
+/// Whether a file is a backup, by its name or its first bytes. A damaged backup counts, so its name
+/// suffices.
 fn is_backup(path: &Path) -> bool {
     if rdb_source::is_named_like_rdb(path) {
         return true;
@@ -204,7 +207,7 @@ fn is_backup(path: &Path) -> bool {
     read.is_ok() && (magic.starts_with(b"REDIS") || &magic == b"VALKEY")
 }
 
-/// The file modified last; of several the one whose name sorts last.
+/// The matching file that was modified last; of several, the one whose name sorts last.
 fn newest(directory: &Path, pattern: &Pattern) -> Result<PathBuf, BackupError> {
     let unreadable = |error: std::io::Error| BackupError::Unreadable {
         path: directory.to_owned(),

@@ -1,7 +1,7 @@
-//! The error object of the contract, and every error this service answers with.
+//! The error object of the contract, and every error that the service returns.
 //!
-//! Source: the service's table of error codes. Codes of the gateway that stands before the real service are
-//! written in the nine characters that the object's definition allows (`APIG.0301`).
+//! Source: the service's table of error codes. Codes of the gateway that stands before the real
+//! service are written in the nine characters that the object's definition allows (`APIG.0301`).
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-/// Most characters of an error's text.
+/// Maximum number of characters in an error's text.
 const MAX_MESSAGE_CHARS: usize = 1024;
 
-/// The body of every answer that is no success.
+/// The body of every error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ErrorBody {
     /// Code, at most nine characters.
@@ -24,7 +24,7 @@ pub struct ErrorBody {
     pub error_msg: String,
 }
 
-/// An answer that is no success. Holds nothing internal: no path, no SQL, no cause.
+/// An error response. Contains no path, no SQL and no cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -80,7 +80,7 @@ errors! {
 }
 
 impl ApiError {
-    /// The parameter `name` of the query or the body is not what it may be.
+    /// The parameter `name` of the query or the body has an invalid value.
     pub(crate) fn parameter(name: &str) -> Self {
         let message = format!("Invalid {name} parameter in the request.");
         Self { status: StatusCode::BAD_REQUEST, code: "DCS.4062", message: message.into() }

@@ -3,27 +3,28 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// The id that `text` is, as 32 lower-case hexadecimal digits: the form in which ids are compared. `None` if it
-/// is no id.
+/// Parses an id into 32 lower-case hexadecimal digits, the form in which ids are compared. `None`
+/// if `text` is not an id.
 pub(crate) fn normalize(text: &str) -> Option<String> {
-    // The two forms that the contract's examples show, and none of the others that a UUID parser takes.
+    // The two forms that the contract's examples show, and none of the others that a UUID parser
+    // takes.
     if !matches!(text.len(), 32 | 36) {
         return None;
     }
     Uuid::try_parse(text).ok().map(|id| id.simple().to_string())
 }
 
-/// The id of a task that `text` is, in the form in which tasks have it. `None` if it is no id.
+/// Parses the id of a task into the form in which tasks are stored. `None` if `text` is not an id.
 pub(crate) fn task(text: &str) -> Option<String> {
     normalize(text).and_then(|id| Uuid::try_parse(&id).ok()).map(|id| id.to_string())
 }
 
-/// A new random id, as tasks have it.
+/// Creates a random id for a task.
 pub(crate) fn random() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// The id that always stands for `name`.
+/// Derives an id from `name`. The same name always gives the same id.
 pub(crate) fn derive(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
     let mut bytes = [0; 16];

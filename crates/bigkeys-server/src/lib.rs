@@ -1,7 +1,8 @@
-//! The HTTP service: the DCS API, and an API of its own, over backup files.
+//! HTTP service over backup files: the big-key API of Huawei Cloud DCS, and a native API.
 //!
-//! [`serve`] runs it until a signal ends it. Requests only touch the store; the scans run on threads of their
-//! own, a few at a time, and the live servers are never contacted.
+//! [`serve`] runs the service until a signal ends it. [`work`] runs a worker, which scans for
+//! services on the same database. A request only reads and writes the database of tasks. Scans run
+//! on their own threads. The live Redis servers are never contacted.
 
 #![forbid(unsafe_code)]
 
@@ -36,55 +37,55 @@ use runner::Runner;
 use scan::ScanLimits;
 use store::{StoreError, TaskStore};
 
-/// Longest time that scans get to stop at the end; they look for the signal at every key.
+/// Time limit for scans to stop when the service ends. A scan looks at the stop flag at every key.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where a configuration comes from.
+/// Origin of the configuration.
 #[derive(Clone, Debug)]
 pub enum ConfigSource {
     /// A file, read again on SIGHUP.
     File(PathBuf),
-    /// Every RDB file below a directory, for everybody on this machine.
+    /// Every RDB file below a directory, for all users of this machine.
     Directory {
         /// The directory.
         backups: PathBuf,
-        /// The database, if no other is given.
+        /// The database, unless the options name another.
         database: Database,
     },
 }
 
-/// How to serve.
+/// Options of [`serve`] and [`work`].
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// The configuration.
     pub source: ConfigSource,
-    /// Where to listen, whatever the configuration says.
+    /// The address to listen on, instead of the configured one.
     pub listen: Option<SocketAddr>,
-    /// The database, whatever the configuration says.
+    /// The database, instead of the configured one.
     pub database: Option<Database>,
 }
 
-/// Why the service cannot start, or ended.
+/// The reason why the service cannot start, or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The configuration.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// It would answer everybody on the network.
+    /// The service would answer the whole network without authentication.
     #[error(
         "without access_keys or tokens the service answers everybody, so it listens on loopback only and not on {0}"
     )]
     Open(SocketAddr),
-    /// The directory of backups.
+    /// The directory of backups cannot be read.
     #[error("{}: {error}", path.display())]
     Backups {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// The database.
+    /// The database cannot be used.
     #[error("{database}: {error}")]
     Store {
         /// The database.
@@ -92,15 +93,15 @@ pub enum ServeError {
         /// The error of the database.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Nobody would scan.
+    /// The process has no workers, and no other process can use its database.
     #[error(
         "workers = 0 leaves the scans to others, which needs a database that they can use: --database postgres://..."
     )]
     NoWorkers,
-    /// A worker process on a database of one process.
+    /// A worker process was given a database that one process can use.
     #[error("a worker needs a database that several processes can use: --database postgres://...")]
     NotShared,
-    /// The certificate or its key.
+    /// The certificate or its key cannot be used.
     #[error("{}: {error}", path.display())]
     Tls {
         /// The file of the certificate or of the key.
@@ -108,15 +109,15 @@ pub enum ServeError {
         /// The error of the file system or of TLS.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The address.
+    /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// Anything else of the system.
+    /// Another error of the operating system.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -149,7 +150,7 @@ fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
     if let Some(database) = &options.database {
         config.database.clone_from(database);
     }
-    // Here and not where the file is read, since the database may be another than the file's.
+    // Checked here and not in the file, because the options may name another database.
     if config.workers == 0 && matches!(config.database, Database::File(_)) {
         return Err(ServeError::NoWorkers);
     }
@@ -159,10 +160,11 @@ fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
     Ok(config)
 }
 
-/// Scans shards for the service, on a database that they share, until SIGINT or SIGTERM. Unfinished shards
-/// are queued again.
+/// Scans shards for services on the same database, until SIGINT or SIGTERM. Unfinished shards are
+/// queued again.
 ///
-/// `ready` is called once the database was reached. When it fails later, the worker waits for it.
+/// `ready` is called once the database is reached. When the database fails later, the worker waits
+/// for it.
 ///
 /// # Errors
 ///
@@ -181,7 +183,7 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
     let store = open_store(&config).await?;
     let (end, shutdown) = watch::channel(false);
     let limits = ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
-    // Somebody who starts a worker wants scans.
+    // A worker process scans even where `workers = 0` is configured for the services.
     let workers = usize::from(config.workers.max(1));
     let metrics = Arc::new(Metrics::new());
     let runner =
@@ -220,14 +222,14 @@ async fn open_store(config: &Config) -> Result<Arc<TaskStore>, ServeError> {
     opened.map(Arc::new).map_err(failed)
 }
 
-/// Ends the parts of a process, and waits for them and for the scans.
+/// Stops the parts of a process, and waits for the parts and for the scans.
 async fn stop<const N: usize>(
     end: &watch::Sender<bool>,
     parts: [tokio::task::JoinHandle<()>; N],
     runner: &Runner,
 ) {
     tracing::info!("ending");
-    // Every receiver lives in one of the parts; if it has ended already there is nothing to tell it.
+    // An error means that every part has ended already.
     let _ = end.send(true);
     for part in parts {
         if tokio::time::timeout(STOP_TIMEOUT, part).await.is_err() {
@@ -299,7 +301,7 @@ async fn wait_for_end(_: impl Fn() -> Result<(), ServeError>) -> Result<(), Serv
     Ok(tokio::signal::ctrl_c().await?)
 }
 
-/// Takes over instances and credentials. Tasks stay as they are.
+/// Reads instances and credentials again. Tasks stay as they are.
 fn reload(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
     let mut options = options.clone();
     options.listen = Some(address);

@@ -1,4 +1,4 @@
-//! What the service counts, in the text format of Prometheus.
+//! Metrics of the service, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ const SCAN_BUCKETS: [f64; 8] = [0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     started: Instant,
-    /// By operation and status.
+    /// Requests by operation and status.
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
     request_seconds: Histogram,
     scan_seconds: Histogram,
@@ -89,7 +89,7 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A shard was scanned.
+    /// Counts a scanned shard.
     pub(crate) fn shard_ended(&self, time: Duration, bytes: u64) {
         self.scanned_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.scan_seconds.observe(time);
@@ -103,7 +103,7 @@ impl Metrics {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Everything, with the numbers of waiting and running tasks.
+    /// Renders all metrics, and the numbers of waiting and running tasks.
     pub(crate) fn render(&self, waiting: i64, running: i64) -> String {
         let mut out = String::with_capacity(4096);
         let mut one = |name: &str, kind: &str, help: &str, value: f64| {

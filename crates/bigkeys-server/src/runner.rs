@@ -1,5 +1,5 @@
-//! Works on tasks: off the async threads, a few at a time, within limits, and ends each with a result or a
-//! reason.
+//! Runs the scans of tasks on blocking threads, a limited number at a time. Each task ends with a
+//! result or a reason.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,16 +19,16 @@ use super::store::{
     Begun, Handler, ShardId, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
 };
 
-/// How long after a failure of the store a worker tries again.
+/// Delay before a worker repeats an operation that failed in the store.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
-/// How often a scan asks whether its task is still wanted: it may have been cancelled on another machine.
+/// Interval at which a scan checks whether its task was cancelled on another machine.
 const WANTED_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Why a cancelled task failed.
+/// The reason that a cancelled task is given.
 const CANCELLED: &str = "it was cancelled";
 
-/// A scan at work.
+/// Progress and stop flag of a running scan.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
     pub(crate) bytes: AtomicU64,
@@ -46,7 +46,7 @@ impl Progress for Running {
 
 impl Monitor for Running {}
 
-/// Begins and ends the scans of this process.
+/// Starts and stops the scans of this process.
 #[derive(Debug)]
 pub(crate) struct Runner {
     pub(crate) store: Arc<TaskStore>,
@@ -73,12 +73,12 @@ impl Runner {
         Arc::new(Self { store, catalog, metrics, limits, workers, permits, at_work, shutdown })
     }
 
-    /// What the store's workers call.
+    /// The function that the store's workers call.
     pub(crate) fn handler(self: &Arc<Self>) -> Handler {
         Handler(Arc::new(Worker(Arc::clone(self))))
     }
 
-    /// The scans of a task that are at work here.
+    /// The running scans of a task in this process.
     pub(crate) fn running(&self, task: &str) -> Vec<Arc<Running>> {
         let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         at_work
@@ -88,7 +88,7 @@ impl Runner {
             .collect()
     }
 
-    /// Fails an unfinished task because somebody wants no more of it. Its scans end soon after.
+    /// Cancels an unfinished task, which fails. Its scans end soon after.
     pub(crate) async fn cancel(&self, id: &str) -> Result<(), StoreError> {
         let ending = TaskEnding { failure: Some(CANCELLED.to_owned()), ..TaskEnding::default() };
         self.store.finish(id, &ending, Timestamp::now()).await?;
@@ -98,13 +98,14 @@ impl Runner {
         Ok(())
     }
 
-    /// Threads for a scan that begins now, so that all at work use the cores there are.
+    /// Number of threads for a scan that begins now: an equal share of the cores for each running
+    /// scan.
     fn share_of_cores(&self) -> usize {
         let busy = self.workers.saturating_sub(self.permits.available_permits()).max(1);
         std::thread::available_parallelism().map_or(1, |cores| (cores.get() / busy).max(1))
     }
 
-    /// Waits until nothing is at work.
+    /// Waits until no scan is running.
     pub(crate) async fn idle(&self) {
         while !self.at_work.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -158,7 +159,7 @@ impl Runner {
         }
     }
 
-    /// Ends a task whose shards have ended.
+    /// Joins the results of a task whose shards have all ended, and ends the task.
     async fn join(&self, task: &TaskRow) {
         let id = &task.id;
         let begun = self.retry(|| self.store.begin_join(id, Timestamp::now())).await;
@@ -175,8 +176,8 @@ impl Runner {
         }
     }
 
-    /// Scans on a thread that may block, until it is done, the time is up, the task ended elsewhere or the
-    /// service ends.
+    /// Scans on a blocking thread until the scan is done, the time limit passes, the task ends
+    /// elsewhere, or the service ends.
     async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> ShardOutcome {
         let Some(instance) = self.catalog.find(&task.instance).await else {
             return ShardError::NoInstance.into();
@@ -210,18 +211,18 @@ impl Runner {
         }
     }
 
-    /// Waits until a task has ended or is gone.
+    /// Waits until a task has ended or was deleted.
     async fn unwanted(&self, task: &str) {
         loop {
             tokio::time::sleep(WANTED_INTERVAL).await;
-            // A failure of the store says nothing about the task.
+            // After a failure of the store the state of the task is unknown.
             if let Ok(false) = self.store.is_unfinished(task).await {
                 return;
             }
         }
     }
 
-    /// Repeats `operation` until the store can do it. `None` if the service ends first.
+    /// Repeats `operation` until it succeeds. `None` if the service ends first.
     async fn retry<T, F>(&self, operation: impl Fn() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -248,8 +249,8 @@ impl Work for Worker {
         let runner = Arc::clone(&self.0);
         Box::pin(async move {
             let Some(running) = runner.enter(&shard) else { return };
-            // On a task of its own: the caller may be dropped when the store fails, and the scan's result must
-            // not be lost with it.
+            // Spawned, because the caller may be dropped when the store fails, and the scan's
+            // result must not be lost.
             let work = tokio::spawn(async move {
                 runner.run(&shard, &running).await;
                 runner.leave(&shard);

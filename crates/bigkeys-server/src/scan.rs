@@ -1,4 +1,5 @@
-//! Scans one shard: finds the backup, reads it, makes a result. Joins the results of a task's shards. Blocks.
+//! Scans one shard: finds the backup, reads it, makes a result. Joins the results of a task's
+//! shards. Blocks.
 
 use std::fs::Metadata;
 use std::io;
@@ -37,8 +38,8 @@ pub(crate) enum ShardOutcome {
     Interrupted,
 }
 
-/// The reason why a shard has no result. The texts are stored with the task and shown to clients, so they
-/// name no directory.
+/// The reason why a shard has no result. The texts are stored with the task and shown to clients,
+/// so they name no directory.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShardError {
     #[error("the instance is no longer configured")]
@@ -128,8 +129,8 @@ fn try_shard(
         AnalysisKind::Bigkeys => bigkeys_scan(),
         AnalysisKind::Offline => Scan::inputs(None::<PathBuf>),
     };
-    // Read and not mapped: a backup that shrinks during the scan must fail its task only, and what is
-    // read does not count as memory of the process.
+    // Read and not mapped: a backup that shrinks during the scan must fail its task only, and what
+    // is read does not count as memory of the process.
     let scan = scan.io(IoMode::Read).threads(threads).monitor(running).stop(Arc::clone(&running.stop));
     let mut opened = OpenBackup::open(catalog, instance, shard, limits, running, &scan)?;
     let input = &mut opened.input;
@@ -146,7 +147,8 @@ fn try_shard(
     Ok(ShardOutcome::Ended(ShardEnding { failure, result: Some(result) }))
 }
 
-/// Runs `scan` on a thread that yields to those that answer requests. The threads that `scan` starts do so, too.
+/// Runs `scan` on a thread that yields to those that answer requests. The threads that `scan`
+/// starts do so, too.
 ///
 /// # Errors
 ///
@@ -154,8 +156,8 @@ fn try_shard(
 fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) -> Result<T, ShardError> {
     thread::scope(|scope| {
         let work = thread::Builder::new().name("scan".to_owned()).spawn_scoped(scope, || {
-            // Niceness is that of a thread and of those it starts on Linux, and of the whole process elsewhere.
-            // A failure changes the speed of the service only.
+            // Niceness is that of a thread and of those it starts on Linux, and of the whole
+            // process elsewhere. A failure changes the speed of the service only.
             #[cfg(target_os = "linux")]
             let _ = rustix::process::nice(NICE);
             scan()
@@ -249,8 +251,8 @@ impl OpenBackup {
         Ok(Self { path, before, input })
     }
 
-    /// A message if the file was written to during the scan. A file that was replaced by another is no
-    /// problem: the opened file was read to its end.
+    /// A message if the file was written to during the scan. A file that was replaced by another is
+    /// no problem: the opened file was read to its end.
     fn changed(&self) -> Option<String> {
         let before = self.before.as_ref()?;
         let now = std::fs::metadata(&self.path).ok()?;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// `BLESS=1 cargo test -p bigkeys-server --test openapi` rewrites the document after a change of the API.
+/// `BLESS=1 cargo test -p bigkeys-server --test openapi` rewrites the document after a change of
+/// the API.
 #[test]
 fn the_checked_in_openapi_document_is_the_served_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");

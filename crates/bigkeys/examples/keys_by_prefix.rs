@@ -1,4 +1,5 @@
-//! Counts keys by the part of their name before the first colon: `cargo run --example keys_by_prefix -- dump.rdb`
+//! Counts keys by the part of their name before the first colon: `cargo run --example
+//! keys_by_prefix -- dump.rdb`
 
 #![allow(clippy::print_stdout, reason = "a program that prints")]
 

@@ -1,4 +1,5 @@
-//! Prints the largest keys of each type in backups: `cargo run --example largest_keys -- dump.rdb.gz backups/`
+//! Prints the largest keys of each type in backups: `cargo run --example largest_keys --
+//! dump.rdb.gz backups/`
 //!
 //! Inputs may be files, directories, patterns and URLs, plain or compressed.
 

@@ -1,5 +1,6 @@
-//! Prints the accuracy of the memory model as a table in Markdown: over the fixtures, and with `--live`
-//! also over a dataset that the `redis-server` on the PATH is filled with. `--keys` lists the keys that are off.
+//! Prints the accuracy of the memory model as a table in Markdown: over the fixtures, and with
+//! `--live` also over a dataset that the `redis-server` on the PATH is filled with. `--keys` lists
+//! the keys that are off.
 //!
 //! `cargo run --release -p bigkeys --example memory_accuracy -- --live`
 

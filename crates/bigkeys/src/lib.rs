@@ -1,7 +1,7 @@
 //! Finds what is big in backups (RDB files) of Redis and Valkey, offline.
 //!
-//! [`Scan`] opens any input that the program `bigkeys` opens: files, directories, patterns, URLs of object
-//! stores and standard input, plain or compressed.
+//! [`Scan`] opens any input that the program `bigkeys` opens: files, directories, patterns, URLs of
+//! object stores and standard input, plain or compressed.
 //!
 //! ```
 //! use bigkeys::{DataType, Scan};
@@ -16,12 +16,13 @@
 //! # Ok::<(), bigkeys::ScanError>(())
 //! ```
 //!
-//! [`Scan::for_each_key`] visits every key, [`Scan::inputs`] takes several inputs, and [`Scan::shard`] names the node
-//! that wrote a file. `examples/` has complete programs.
+//! [`Scan::for_each_key`] visits every key, [`Scan::inputs`] takes several inputs, and
+//! [`Scan::shard`] names the node that wrote a file. `examples/` has complete programs.
 //!
-//! The crates below are modules here: [`parser`] reads RDB data event by event, [`analysis`] measures keys,
-//! [`source`] opens inputs, and [`dcs`] has the objects of Huawei Cloud DCS. A library that needs
-//! [`Scan`] without the command line's dependencies depends on the crate `bigkeys-scan`.
+//! The crates below are modules here: [`parser`] reads RDB data event by event, [`analysis`]
+//! measures keys, [`source`] opens inputs, and [`dcs`] has the objects of Huawei Cloud DCS. A
+//! library that needs [`Scan`] without the command line's dependencies depends on the crate
+//! `bigkeys-scan`.
 
 #![forbid(unsafe_code)]
 

@@ -22,14 +22,14 @@ use crate::args::{Cli, Command};
 use crate::messages::Messages;
 use crate::stop::Stop;
 
-/// How a command ended, in ascending order of what an exit status must tell.
+/// Result of a command. A later variant takes precedence in the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
     /// Everything was read.
     Clean,
     /// An input is damaged; the result is partial and says so.
     Damaged,
-    /// An input could not be used at all.
+    /// An input could not be opened or is not an RDB file.
     Failed,
     /// A signal stopped the command.
     Interrupted,
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     let messages = Messages { quiet };
     let stop = match &cli.command {
         Command::Scan(_) | Command::Keys(_) | Command::Check(_) => Stop::on_signals(),
-        // Have signal handlers of their own.
+        // These commands have their own signal handlers.
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
     };
@@ -80,9 +80,9 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(Ending::Clean) => Ending::Clean.into(),
-        // Whatever else was wrong: the result is partial because of the signal.
+        // A signal takes precedence over other problems, because the result is partial.
         Ok(ending) => stop.exit_code().unwrap_or_else(|| ending.into()),
-        // Whoever read our output has had enough of it.
+        // The reader of the output has closed it.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             messages::error(&format_args!("{error:#}"));

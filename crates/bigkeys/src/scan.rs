@@ -70,7 +70,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
                 started_at,
                 finished_at: DcsTime(Timestamp::now()),
             };
-            // The contract says which fields are numbers.
+            // The contract fixes the fields that are numbers.
             render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
         }
     }
@@ -109,7 +109,7 @@ fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a
     }
 }
 
-/// Warns about a source that is not clean.
+/// Warns about damage in a source, and returns the result that it implies.
 pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
     let path = Escaped::for_terminal(path.as_bytes());
     if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     let options =
         ServeOptions { source, listen: args.listen, database: args.database.as_deref().map(Database::of) };
     serve(&options, |address| {
-        // For people and scripts that wait for it. With standard output closed there is nobody to tell.
+        // Scripts wait for this line. A closed standard output is no error.
         let _ = writeln!(std::io::stdout(), "bigkeys: serving on {address}");
     })?;
     Ok(Ending::Clean)
@@ -39,13 +39,13 @@ pub(crate) fn work(args: &WorkerArgs) -> anyhow::Result<Ending> {
         database: args.database.as_deref().map(Database::of),
     };
     bigkeys_server::work(&options, || {
-        // As above.
+        // See above.
         let _ = writeln!(std::io::stdout(), "bigkeys: working");
     })?;
     Ok(Ending::Clean)
 }
 
-/// Writes the example, and never over anything.
+/// Writes the example configuration to a new file.
 fn init(path: &Path) -> anyhow::Result<Ending> {
     let file = std::fs::File::create_new(path);
     file.and_then(|mut file| file.write_all(EXAMPLE.as_bytes()))
@@ -53,7 +53,7 @@ fn init(path: &Path) -> anyhow::Result<Ending> {
     Ok(Ending::Clean)
 }
 
-/// A file in the user's directory for state.
+/// The default database: a file in the user's state directory.
 fn default_database(args: &ServeArgs) -> anyhow::Result<Database> {
     if let Some(database) = &args.database {
         return Ok(Database::of(database));

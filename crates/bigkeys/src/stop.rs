@@ -1,4 +1,4 @@
-//! Stopping at a signal.
+//! Ends a command at a signal.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,34 +12,34 @@ use signal_hook::{flag, low_level};
 
 use crate::messages;
 
-/// How often the watchdog looks for a signal.
+/// Interval at which the watchdog checks for a signal.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a scan may take to notice a signal. A scan looks at the stop flag far more often, unless the kernel
-/// holds up one of its threads.
+/// Time limit for a scan to stop after a signal. A scan checks the stop flag far more often, unless
+/// one of its threads is blocked in the kernel.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What ends a command early.
+/// The stop flag and its watchdog.
 #[derive(Default)]
 pub(crate) struct Stop {
     /// Set at the first signal.
     flag: Arc<AtomicBool>,
-    /// Number of the signal; 0 before it arrives.
+    /// Number of the signal; 0 before a signal arrives.
     signal: Arc<AtomicUsize>,
-    /// Whether inputs may still be being read. Locked while the watchdog ends the process.
+    /// Whether inputs may still be read. Locked while the watchdog ends the process.
     is_reading: Arc<Mutex<bool>>,
 }
 
 impl Stop {
-    /// Has SIGINT, SIGTERM and SIGHUP set the flag. A second signal ends the process at once.
+    /// Makes SIGINT, SIGTERM and SIGHUP set the flag. A second signal ends the process at once.
     ///
     /// # Errors
     ///
-    /// A handler cannot be installed, or no thread started.
+    /// A handler cannot be installed, or the watchdog's thread cannot be started.
     pub(crate) fn on_signals() -> io::Result<Self> {
         let stop = Self { is_reading: Arc::new(Mutex::new(true)), ..Self::default() };
         for signal in signals() {
-            // In this order: the first signal finds the flag not yet set.
+            // Registered in this order, so that the first signal finds the flag unset.
             flag::register_conditional_shutdown(signal, i32::from(status(signal)), Arc::clone(&stop.flag))?;
             flag::register_usize(
                 signal,
@@ -57,12 +57,12 @@ impl Stop {
         &self.flag
     }
 
-    /// Says that all inputs have been read, so that printing the result may take its time.
+    /// Disarms the watchdog, because all inputs have been read and printing may take long.
     pub(crate) fn reading_ended(&self) {
         *self.is_reading.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
-    /// The exit status of a command that a signal stopped.
+    /// The exit status after a signal; `None` without one.
     pub(crate) fn exit_code(&self) -> Option<ExitCode> {
         match self.signal.load(Ordering::Relaxed) {
             0 => None,
@@ -71,7 +71,7 @@ impl Stop {
     }
 }
 
-/// The exit status that shells give a process that a signal ended.
+/// The exit status that shells report for a process that a signal ended.
 fn status(signal: i32) -> u8 {
     u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128))
 }
@@ -84,7 +84,7 @@ fn name(signal: i32) -> &'static str {
     }
 }
 
-/// Ends the process when it goes on reading after a signal.
+/// Ends the process if it still reads after a signal and [`GRACE`].
 fn watch(signal: &AtomicUsize, is_reading: &Mutex<bool>) {
     let signal = loop {
         match signal.load(Ordering::Relaxed) {
@@ -100,12 +100,12 @@ fn watch(signal: &AtomicUsize, is_reading: &Mutex<bool>) {
             GRACE.as_secs(),
             name(signal)
         ));
-        // Runs no exit handlers, which could block as well.
+        // Skips exit handlers, which could block as well.
         low_level::exit(i32::from(status(signal)));
     }
 }
 
-/// The signals that stop a command. SIGHUP is not among them where the parent has it ignored, as `nohup` does.
+/// The signals that stop a command. SIGHUP is left out if the parent ignores it, as `nohup` does.
 #[cfg(unix)]
 fn signals() -> Vec<i32> {
     use signal_hook::consts::SIGHUP;

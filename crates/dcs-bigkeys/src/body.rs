@@ -14,15 +14,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub enum Status {
     /// Created.
     Waiting,
-    /// Being worked on.
+    /// A worker scans.
     Running,
     /// Ended with a result.
     Success,
-    /// Ended without one, or with an incomplete one.
+    /// Ended without a result, or with an incomplete result.
     Failed,
 }
 
-/// What started a task.
+/// The trigger of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -38,24 +38,24 @@ pub enum ScanType {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// Its id, a UUID.
+    /// Id of the task, a UUID.
     pub id: String,
     /// Id of the instance.
     pub instance_id: String,
-    /// Its state.
+    /// State of the task.
     pub status: Status,
-    /// What started it.
+    /// The trigger of the task.
     pub scan_type: ScanType,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: DcsTime,
-    /// When work on it began. Not returned before.
+    /// Start of the scan. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DcsTime>,
-    /// When it ended. Not returned before.
+    /// End of the task. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DcsTime>,
-    /// Number of big keys: the length of `keys`, or 0. Examples of the reference leave it out where the
-    /// field table has it; it is always written.
+    /// Number of big keys: the length of `keys`, or 0. Always written, although examples of the
+    /// reference leave it out.
     #[serde(default)]
     pub num: i32,
     /// The big keys. Not returned until there is a result.
@@ -68,23 +68,23 @@ pub struct Task {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BigkeysBody {
-    /// Its name.
+    /// Name of the key.
     pub name: String,
-    /// Its type.
+    /// Type of the key.
     #[serde(rename = "type")]
     pub key_type: KeyType,
-    /// Its shard, `ip:port`. Only for instances of several.
+    /// Shard of the key, `ip:port`. Only for instances with several shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
-    /// Its logical database.
+    /// Logical database of the key.
     pub db: i32,
-    /// The size of its value, in `unit`.
+    /// Size of the value, in `unit`.
     pub size: i64,
-    /// What `size` counts: bytes for a string, elements for everything else.
+    /// Unit of `size`: bytes for a string, elements for other types.
     pub unit: Unit,
 }
 
-/// Types of keys that the contract knows.
+/// Types of keys in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -101,7 +101,7 @@ pub enum KeyType {
     Hash,
 }
 
-/// What a size counts.
+/// Unit of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -112,7 +112,7 @@ pub enum Unit {
     Count,
 }
 
-/// A time as the contract writes it: UTC, three fractional digits, `Z`.
+/// A time in the contract's format: UTC, three fractional digits, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 pub struct DcsTime(pub Timestamp);

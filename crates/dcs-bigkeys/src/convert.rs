@@ -1,4 +1,4 @@
-//! From a report to the contract's objects.
+//! Converts a report into the contract's objects.
 
 use std::cmp::Reverse;
 
@@ -7,32 +7,32 @@ use rdb_parser::escape::Escaped;
 
 use crate::body::{BigkeysBody, DcsTime, KeyType, ScanType, Status, Task, Unit};
 
-/// Most keys of a type in a result.
+/// Maximum number of keys of a type in a result.
 pub const MAX_KEYS_PER_TYPE: usize = 20;
 
-/// The highest logical database that the contract can number.
+/// The highest number of a logical database in the contract.
 pub const MAX_DB: u64 = i32::MAX as u64;
 
-/// Identity and times of a task.
+/// Ids and times of a task.
 #[derive(Clone, Debug)]
 pub struct TaskInfo {
     /// Id of the task, a UUID.
     pub id: String,
     /// Id of the instance.
     pub instance_id: String,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: DcsTime,
-    /// When work on it began.
+    /// Start of the scan.
     pub started_at: DcsTime,
-    /// When it ended.
+    /// End of the task.
     pub finished_at: DcsTime,
 }
 
 impl Task {
-    /// The finished task whose result is `report`.
+    /// Makes a finished task with the result `report`.
     ///
-    /// It has failed if the report does not cover all of its sources; the contract has no other place to say
-    /// that the keys are not all.
+    /// The task has failed if the report does not cover all of its sources, because the contract
+    /// has no other field for an incomplete result.
     pub fn finished(info: TaskInfo, report: &Report) -> Self {
         let keys = bigkeys(report);
         Self {
@@ -49,12 +49,13 @@ impl Task {
     }
 }
 
-/// The big keys of a report: the top lists of the five types that the contract knows, at most
-/// [`MAX_KEYS_PER_TYPE`] of each, by type and then by size, largest first.
+/// The big keys of a report: the top lists of the contract's five types, at most
+/// [`MAX_KEYS_PER_TYPE`] keys of each type, by type and then by size, largest first.
 ///
-/// Streams and module types have no name in the contract and are left out, as are keys of databases above
-/// [`MAX_DB`]. Such keys take no place in the lists if the report was made with that
-/// [`max_db`](rdb_analysis::Options::max_db). A name that is not UTF-8 is escaped as [`Escaped::for_text`] does.
+/// Streams and module types have no name in the contract and are left out, as are keys of databases
+/// above [`MAX_DB`]. Make the report with that [`max_db`](rdb_analysis::Options::max_db), so that
+/// such keys take no place in the lists. A name that is not UTF-8 is escaped as
+/// [`Escaped::for_text`] does.
 pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
     let mut bodies = Vec::new();
     for (key_type, data_type) in [
@@ -67,7 +68,7 @@ pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
         let keys = report.top.get(&data_type).map(Vec::as_slice).unwrap_or_default();
         let mut of_type: Vec<_> =
             keys.iter().take(MAX_KEYS_PER_TYPE).filter_map(|key| bigkey(key_type, key)).collect();
-        // Stable: where sizes are equal the report's total order stays.
+        // A stable sort keeps the report's order for equal sizes.
         of_type.sort_by_key(|body| Reverse(body.size));
         bodies.append(&mut of_type);
     }

@@ -1,8 +1,8 @@
 //! Reports on RDB files as the big-key objects of Huawei Cloud DCS.
 //!
 //! [`Task`] and [`BigkeysBody`] mirror the contract. [`Task::finished`] makes a task from a
-//! [`Report`](rdb_analysis::Report). `docs/bigkeys-body.md` describes the contract and how this crate
-//! reads what the contract leaves open. The HTTP service is the crate `bigkeys-server`.
+//! [`Report`](rdb_analysis::Report). `docs/bigkeys-body.md` describes the contract and how this
+//! crate reads what the contract leaves open. The HTTP service is the crate `bigkeys-server`.
 
 #![forbid(unsafe_code)]
 

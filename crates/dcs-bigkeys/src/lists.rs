@@ -14,7 +14,7 @@ use crate::body::{DcsTime, ScanType, Status};
 pub struct TaskList {
     /// Id of the instance.
     pub instance_id: String,
-    /// Number of tasks that match the filter, on whatever page.
+    /// Number of tasks that match the filter, on all pages.
     pub count: i32,
     /// The tasks of this page, newest first.
     pub records: Vec<TaskRecord>,
@@ -25,34 +25,34 @@ pub struct TaskList {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskRecord {
-    /// Its id, a UUID.
+    /// Id of the task, a UUID.
     pub id: String,
-    /// Its state.
+    /// State of the task.
     pub status: Status,
-    /// What started it.
+    /// The trigger of the task.
     pub scan_type: ScanType,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: DcsTime,
-    /// When work on it began. Not returned before.
+    /// Start of the scan. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DcsTime>,
-    /// When it ended. Not returned before.
+    /// End of the task. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DcsTime>,
 }
 
-/// The schedule by which an instance is analysed.
+/// The schedule of an instance's analyses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Autoscan {
     /// Id of the instance.
     pub instance_id: String,
-    /// Whether the schedule is followed.
+    /// Whether the schedule is enabled.
     pub enable_auto_scan: bool,
     /// Times of day in UTC, `HH:MM`.
     pub schedule_at: Vec<String>,
-    /// When the schedule was last set. Not returned before it first was.
+    /// Time of the last change. Not returned before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DcsTime>,
 }
@@ -61,8 +61,8 @@ pub struct Autoscan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct AutoscanRequest {
-    /// Whether the schedule is to be followed.
+    /// Whether the schedule is enabled.
     pub enable_auto_scan: bool,
-    /// Times of day in UTC, `HH:MM`. At least one if the schedule is to be followed.
+    /// Times of day in UTC, `HH:MM`. At least one if the schedule is enabled.
     pub schedule_at: Vec<String>,
 }

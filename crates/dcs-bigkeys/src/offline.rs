@@ -1,8 +1,8 @@
 //! The objects of the offline full-key analysis.
 //!
 //! Source: the DCS API reference of Huawei Cloud, operations `CreateOfflineKeyAnalysisTask`,
-//! `ListOfflineKeyAnalysisTasks`, `ShowOfflineKeyAnalysisTask` and `DeleteOfflineKeyAnalysisTask` of
-//! version 2.
+//! `ListOfflineKeyAnalysisTasks`, `ShowOfflineKeyAnalysisTask` and `DeleteOfflineKeyAnalysisTask`
+//! of version 2.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::{DcsTime, Status};
 
-/// Most keys of a type in a result.
+/// Maximum number of keys of a type in a result.
 pub const MAX_OFFLINE_KEYS_PER_TYPE: usize = 100;
 
-/// Most prefixes of a type in a result.
+/// Maximum number of prefixes of a type in a result.
 pub const MAX_OFFLINE_PREFIXES_PER_TYPE: usize = 50;
 
 /// First bytes of the name of a key that a result has.
@@ -24,18 +24,18 @@ const MAX_NAME_BYTES: usize = 1024;
 /// The end of a prefix.
 const SEPARATOR: u8 = b':';
 
-/// What to analyse.
+/// Request for an analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineRequest {
     /// Id of the node.
     pub node_id: String,
-    /// Id of the backup; the newest if there is none.
+    /// Id of the backup. The newest backup if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_id: Option<String>,
 }
 
-/// Answer to the creation and the deletion of a task.
+/// Response to the creation and the deletion of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTaskId {
@@ -49,7 +49,7 @@ pub struct OfflineTaskId {
 pub struct OfflineList {
     /// Id of the instance.
     pub instance_id: String,
-    /// Number of tasks that match the filter, on whatever page. Not `count`, as the big-key analysis has it.
+    /// Number of tasks that match the filter, on all pages. The big-key analysis calls it `count`.
     pub total: i32,
     /// The tasks of this page, newest first.
     pub records: Vec<OfflineRecord>,
@@ -59,25 +59,25 @@ pub struct OfflineList {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineRecord {
-    /// Its id, a UUID.
+    /// Id of the task, a UUID.
     pub id: String,
-    /// Its state.
+    /// State of the task.
     pub status: Status,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: DcsTime,
-    /// When work on it began. Not returned before.
+    /// Start of the scan. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DcsTime>,
-    /// When it ended. Not returned before.
+    /// End of the task. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DcsTime>,
 }
 
-/// A task and its result. There is no state in it: clients look into the list.
+/// A task and its result. The state of the task is in the list only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineTask {
-    /// Its id, a UUID.
+    /// Id of the task, a UUID.
     pub id: String,
     /// Id of the instance.
     pub instance_id: String,
@@ -88,12 +88,12 @@ pub struct OfflineTask {
     /// Address of the node. Not returned where none is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_ip: Option<String>,
-    /// Always `old_backup`: backups are what there is.
+    /// Always `old_backup`, because only backups are analysed.
     pub analysis_type: String,
-    /// When work on it began. Not returned before.
+    /// Start of the scan. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DcsTime>,
-    /// When it ended. Not returned before.
+    /// End of the task. Not returned before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DcsTime>,
     /// The result. Not returned until there is one.
@@ -101,18 +101,18 @@ pub struct OfflineTask {
     pub result: Option<OfflineResult>,
 }
 
-/// What an analysis found.
+/// Result of an analysis.
 ///
-/// `bytes` is the memory of a key in the server where it is modelled, and the bytes that it takes in the file where
-/// not.
+/// `bytes` is the memory of a key in the server if it is modelled, and otherwise the bytes of the
+/// key in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineResult {
-    /// The prefixes whose keys are largest, of each type.
+    /// The prefixes with the most bytes, by type.
     pub largest_key_prefixes: Vec<OfflinePrefix>,
-    /// The largest keys of each type.
+    /// The largest keys, by type.
     pub largest_keys: Vec<OfflineKey>,
-    /// Of all keys.
+    /// Bytes of all keys.
     pub total_bytes: i64,
     /// Number of keys.
     pub total_num: i64,
@@ -198,18 +198,18 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Keys that begin alike.
+/// Keys with the same prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflinePrefix {
-    /// How they begin: up to and with the first colon.
+    /// The prefix, up to and including the first colon.
     pub key_prefix: String,
-    /// Their type.
+    /// Type of the keys.
     #[serde(rename = "type")]
     pub key_type: String,
-    /// Of all of them.
+    /// Bytes of the keys.
     pub bytes: i64,
-    /// How many there are.
+    /// Number of keys.
     pub num: i64,
 }
 
@@ -217,14 +217,14 @@ pub struct OfflinePrefix {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OfflineKey {
-    /// Its name.
+    /// Name of the key.
     pub key: String,
-    /// Its type.
+    /// Type of the key.
     #[serde(rename = "type")]
     pub key_type: String,
-    /// What it takes.
+    /// Bytes of the key.
     pub bytes: i64,
-    /// Its elements; of a string the length of its value in bytes.
+    /// Number of elements; for a string the length of the value in bytes.
     pub num_of_elem: i64,
 }
 
@@ -235,7 +235,7 @@ pub struct OfflineTypeBytes {
     /// The type.
     #[serde(rename = "type")]
     pub key_type: String,
-    /// Of its keys.
+    /// Bytes of the keys.
     pub bytes: i64,
 }
 
@@ -246,7 +246,7 @@ pub struct OfflineTypeNum {
     /// The type.
     #[serde(rename = "type")]
     pub key_type: String,
-    /// How many keys.
+    /// Number of keys.
     pub num: i64,
 }
 

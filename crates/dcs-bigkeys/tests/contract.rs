@@ -72,8 +72,8 @@ fn times_have_three_digits_and_a_z() {
     }
 }
 
-/// A file with `n` strings of 1 to `n` bytes, as many lists, a name that is not UTF-8, and a database
-/// that the contract cannot number.
+/// A file with `n` strings of 1 to `n` bytes, as many lists, a name that is not UTF-8, and a
+/// database that the contract cannot number.
 fn file(n: u8) -> Vec<u8> {
     let mut file = b"REDIS0003\xfe\x03".to_vec();
     for i in 1..=n {

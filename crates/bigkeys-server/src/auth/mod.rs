@@ -1,4 +1,4 @@
-//! Who asks: signatures and tokens against the configured credentials.
+//! Authentication of requests by signatures and tokens.
 
 pub(crate) mod signature;
 
@@ -14,19 +14,19 @@ use subtle::ConstantTimeEq as _;
 use self::signature::{Authorization, Refusal, Request};
 use super::error::ApiError;
 
-/// What a key or token may do.
+/// The permissions of a key or token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
-    /// Its name in logs and for the rate limit. Never the secret.
+    /// The name of the key or token in logs and for the rate limit. Never the secret.
     pub(crate) name: String,
-    /// Projects it may use; `None` for all.
+    /// The projects that requests may name; `None` for all.
     pub(crate) projects: Option<Vec<String>>,
-    /// Whether it may only read.
+    /// Whether only reading is allowed.
     pub(crate) read_only: bool,
 }
 
 impl Scope {
-    /// Of everybody, where no credentials are configured.
+    /// The scope of every sender where no credentials are configured.
     pub(crate) fn unrestricted() -> Self {
         Self { name: "anonymous".to_owned(), projects: None, read_only: false }
     }
@@ -36,29 +36,29 @@ impl Scope {
     }
 }
 
-/// A key pair that signs.
+/// A key pair that signs requests.
 pub(crate) struct AccessKey {
     pub(crate) secret: Vec<u8>,
     pub(crate) scope: Scope,
 }
 
-/// A token, by its hash.
+/// A token, known by its hash.
 pub(crate) struct Token {
     pub(crate) sha256: [u8; 32],
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) scope: Scope,
 }
 
-/// Everybody who may ask.
+/// All configured credentials.
 #[derive(Default)]
 pub(crate) struct Credentials {
     pub(crate) access_keys: HashMap<String, AccessKey>,
     pub(crate) tokens: Vec<Token>,
-    /// Whether a refused signature is answered with what it should have signed.
+    /// Whether the answer to a wrong signature shows the canonical request.
     pub(crate) explain: bool,
 }
 
-// By hand, so that no secret gets into a log.
+// Implemented by hand, so that no secret gets into a log.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
@@ -69,16 +69,16 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Whether there are none, so that everybody on this machine may ask.
+    /// Whether there are no credentials, so that every user of this machine is allowed.
     pub(crate) fn is_open(&self) -> bool {
         self.access_keys.is_empty() && self.tokens.is_empty()
     }
 
-    /// Who sent `request`.
+    /// Identifies the sender of `request`.
     ///
     /// # Errors
     ///
-    /// The answer to somebody unknown.
+    /// The answer to an unknown sender.
     pub(crate) fn authenticate(&self, request: Request<'_>, now: Timestamp) -> Result<Scope, ApiError> {
         if self.is_open() {
             return Ok(Scope::unrestricted());
@@ -97,7 +97,7 @@ impl Credentials {
         self.signed(value, request, now)
     }
 
-    /// Compares with every token, so that the time tells nothing of which is near.
+    /// Compares with every token, so that the time does not reveal a similar one.
     fn token(&self, token: &[u8], now: Timestamp) -> Result<Scope, ApiError> {
         let digest = Sha256::digest(token);
         let mut found = None;
@@ -116,7 +116,7 @@ impl Credentials {
     fn signed(&self, value: &str, request: Request<'_>, now: Timestamp) -> Result<Scope, ApiError> {
         let authorization = Authorization::parse(value).map_err(|_| ApiError::SIGNATURE)?;
         let key = self.access_keys.get(authorization.access_key);
-        // An unknown key costs what a known one costs, and is answered alike.
+        // An unknown key takes as long as a known one and gets the same answer.
         let secret = key.map_or(b"unknown".as_slice(), |key| &key.secret);
         let verified = authorization.verify(secret, request, now);
         match (key, verified) {

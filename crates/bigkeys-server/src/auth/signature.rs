@@ -1,8 +1,8 @@
 //! The cloud's signature of a request, `SDK-HMAC-SHA256`.
 //!
-//! Source: the vendor's signing guide, and what its SDKs in Python, Java and Go and the Terraform provider send.
-//! The key is the secret itself; there is no derived key and no scope. Which headers are signed is the
-//! client's choice but for `x-sdk-date`.
+//! Source: the vendor's signing guide, and what its SDKs in Python, Java and Go and the Terraform
+//! provider send. The key is the secret itself; there is no derived key and no scope. Which headers
+//! are signed is the client's choice but for `x-sdk-date`.
 
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// Seconds by which the clocks of client and server may differ.
 const MAX_SKEW_SECONDS: i64 = 15 * 60;
 
-/// What of a request is signed.
+/// The parts of a request that are signed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
@@ -35,7 +35,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Why a signature does not hold.
+/// The reason why a signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The header is no signature of the scheme.
@@ -82,7 +82,8 @@ impl<'a> Authorization<'a> {
         Ok(Self { access_key, signed_headers, signature: unhex(signature).ok_or(Refusal::Malformed)? })
     }
 
-    /// Whether `secret` signed `request`, not longer ago or later than the clocks may differ from `now`.
+    /// Whether `secret` signed `request` at a time that differs from `now` by at most the allowed
+    /// seconds.
     pub(crate) fn verify(&self, secret: &[u8], request: Request<'_>, now: Timestamp) -> Result<(), Refusal> {
         let date = self.date(request.headers, now)?;
         let mut refusal = Refusal::Mismatch;
@@ -95,7 +96,7 @@ impl<'a> Authorization<'a> {
         Err(refusal)
     }
 
-    /// The canonical request, for a person who looks for a mistake in signing.
+    /// The canonical request, for debugging a client's signature.
     pub(crate) fn canonical(&self, request: Request<'_>) -> Option<String> {
         let body_hash = body_hashes(request).ok()?.into_iter().next()?;
         canonical_request(request, self.signed_headers, &body_hash).ok()
@@ -157,8 +158,8 @@ fn parse_date(text: &str) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(date.ok()?).ok()
 }
 
-/// What may stand for the body. Clients differ for an empty body that they declare unsigned: Python uses the
-/// hash of nothing, Go and Java the word itself.
+/// The values that may stand for the body. Clients differ for an empty body that they declare
+/// unsigned: Python uses the hash of the empty string, Go and Java the word itself.
 fn body_hashes(request: Request<'_>) -> Result<Vec<String>, Refusal> {
     let real = hex(&Sha256::digest(request.body));
     let mut values = request.headers.get_all(BODY_HASH_HEADER).iter();
@@ -223,7 +224,8 @@ fn push_query(text: &mut String, query: &str) {
     }
 }
 
-/// One line for each value of each signed header. Names are lower-case and ascend, as every client sorts them.
+/// One line for each value of each signed header. Names are lower-case and ascend, as every client
+/// sorts them.
 fn push_headers(text: &mut String, headers: &HeaderMap, signed: &str) -> Result<(), Refusal> {
     let mut before = "";
     for name in signed.split(';') {
@@ -249,7 +251,7 @@ fn push_headers(text: &mut String, headers: &HeaderMap, signed: &str) -> Result<
     Ok(())
 }
 
-/// Undoes percent-encoding. What is no encoded byte stays.
+/// Decodes percent-encoding. Anything that is not an encoded byte stays.
 pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -298,7 +300,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Undoes [`hex`].
+/// Decodes [`hex`].
 pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let text = text.as_bytes();
     if text.len() != 64 || !text.iter().all(u8::is_ascii_hexdigit) {

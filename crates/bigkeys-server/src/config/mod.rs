@@ -1,7 +1,7 @@
 //! The configuration of the service.
 //!
-//! [`file`] has the sections of the file as they are written. [`resolve`] makes a [`Config`] of them, in
-//! which every reference is resolved and every value is in range. An error names the line.
+//! [`file`] has the sections of the file as they are written. [`resolve`] makes a [`Config`] of
+//! them, in which every reference is resolved and every value is in range. An error names the line.
 
 mod error;
 mod file;

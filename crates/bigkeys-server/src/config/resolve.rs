@@ -222,7 +222,8 @@ fn glob(glob: &Spanned<PathBuf>, base: &Path) -> Result<Backup, Located> {
     }
 }
 
-/// A pattern with `*` and `?`. Several `*` in a row are one: to the crate `glob` they are a syntax of its own.
+/// A pattern with `*` and `?`. Several `*` in a row are one: to the crate `glob` they are a syntax
+/// of its own.
 fn pattern_of(text: &str) -> Result<Pattern, PatternError> {
     let mut pattern = String::with_capacity(text.len());
     for character in text.chars() {

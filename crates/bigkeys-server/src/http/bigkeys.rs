@@ -17,10 +17,10 @@ use crate::store::{AnalysisKind, Deleted, NewTask, Schedule, Submitted, TaskRow}
 use dcs_bigkeys::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
 use dcs_bigkeys::{BigkeysBody, DcsTime, ScanType, Task};
 
-/// Most times of a schedule: every minute of a day.
+/// Maximum number of times in a schedule: every minute of a day.
 const MAX_TIMES: usize = 24 * 60;
 
-/// What is told of an instance: that it is there. The Terraform provider waits for it.
+/// An instance that exists. The Terraform provider waits for its status.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct InstanceBody {
     instance_id: String,
@@ -79,7 +79,7 @@ pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, Ap
 pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
     let (catalog, instance) = (Arc::clone(&app.catalog), instance.clone());
     let limit = app.runner.limits.max_backup_bytes;
-    // Directories may be on slow file systems.
+    // Listing a directory may block.
     let missing = tokio::task::spawn_blocking(move || {
         instance.shards.iter().find_map(|shard| catalog.backup(shard, limit).err())
     });
@@ -207,7 +207,7 @@ fn autoscan(instance: &Instance, schedule: Option<Schedule>) -> Autoscan {
     }
 }
 
-/// The contract's object of a task. `keys` is the result as it is stored.
+/// The contract's object of a task. `keys` is the stored result.
 fn body(instance: &Instance, row: TaskRow, keys: Option<String>) -> Result<Task, ApiError> {
     let keys = keys.map(|text| serde_json::from_str::<Vec<BigkeysBody>>(&text)).transpose();
     let keys = keys.map_err(|error| {

@@ -1,5 +1,5 @@
-//! What every operation checks before its own work, in the order of the contract: the URL and the method were
-//! matched by the router; then who asks, the project, the instance.
+//! Checks that every operation makes first, in the order of the contract: authentication, project,
+//! instance. The router has matched the URL and the method before.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use crate::id;
 use crate::store::{StoreError, status_name};
 use dcs_bigkeys::Status;
 
-/// Largest body of a request. The largest of the contract has a few hundred bytes.
+/// Maximum length of a request's body, in bytes. Bodies of the contract have a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// Longest time for a body to arrive.
+/// Time limit for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most tasks of a page of the big-key analysis.
+/// Maximum number of tasks on a page of the big-key analysis.
 const MAX_LIMIT: i64 = 1000;
 
 const DEFAULT_LIMIT: i64 = 10;
 
-/// A request whose sender is known.
+/// An authenticated request.
 #[derive(Debug)]
 pub(crate) struct Authenticated {
     pub(crate) scope: Scope,
@@ -41,7 +41,7 @@ pub(crate) struct Authenticated {
     pub(crate) body: Bytes,
 }
 
-/// A request for an instance that its sender may ask for.
+/// An authenticated request for an instance that the sender has access to.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) instance: Instance,
@@ -68,7 +68,7 @@ impl FromRequest<Arc<App>> for Authenticated {
             return Err(ApiError::TOO_MANY);
         }
         if scope.read_only && !matches!(parts.method, Method::GET | Method::HEAD) {
-            // The project comes first in the order of checks, so that is where it is answered.
+            // The project is the first check, so a malformed project is reported here.
             let project = param(&params, "project").map_or(Ok(()), |text| project(text, &scope).map(drop));
             return Err(project.err().unwrap_or(ApiError::READ_ONLY));
         }
@@ -77,9 +77,9 @@ impl FromRequest<Arc<App>> for Authenticated {
     }
 }
 
-/// Whether a request came to us under a name of this machine and from no page of another site. Without
-/// credentials a page in a browser of this machine could reach us otherwise, by a name that is made to
-/// mean loopback.
+/// Whether a request names this machine as host and comes from no page of another site. Without
+/// credentials, a page in a browser of this machine could otherwise reach the service by a name
+/// that resolves to loopback.
 fn is_local(headers: &HeaderMap) -> bool {
     let is_local_name = |authority: &str| {
         let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
@@ -141,7 +141,7 @@ impl Authenticated {
         param(&self.params, name).unwrap_or_default()
     }
 
-    /// The instance with the id in the path, if the sender may see it.
+    /// The instance with the id in the path, if the sender has access to it.
     pub(crate) async fn instance(&self, app: &App) -> Result<Instance, ApiError> {
         let key = id::normalize(self.param("instance")).ok_or(ApiError::INSTANCE_ID)?;
         let instance = app.catalog.find(&key).await;
@@ -159,7 +159,7 @@ impl Authenticated {
             (percent_decode(key.as_bytes()) == name.as_bytes()).then(|| percent_decode(value.as_bytes()))
         });
         let Some(value) = values.next() else { return Ok(None) };
-        // Twice is as ambiguous as no UTF-8 is wrong.
+        // A parameter that occurs twice is ambiguous, and one that is not UTF-8 is wrong.
         match (String::from_utf8(value), values.next()) {
             (Ok(value), None) => Ok(Some(value)),
             _ => Err(ApiError::parameter(name)),
@@ -174,7 +174,7 @@ impl Authenticated {
         text.parse().map(Some).map_err(|_| ApiError::parameter(name))
     }
 
-    /// Which tasks a list is of. `least` is the smallest limit.
+    /// The filter and the page of a list. `least` is the smallest limit.
     pub(crate) fn page(&self, least: i64) -> Result<Page, ApiError> {
         let offset = self.number("offset")?.unwrap_or(0);
         let limit = self.number("limit")?.unwrap_or(DEFAULT_LIMIT);
@@ -201,7 +201,7 @@ impl Authenticated {
         }
     }
 
-    /// Refuses a body that says anything: the operation takes none, and clients send nothing or `{}`.
+    /// Refuses a body with content. The operation takes no body, and clients send nothing or `{}`.
     pub(crate) fn expect_no_body(&self) -> Result<(), ApiError> {
         match self.object() {
             Err(error) if error != ApiError::EMPTY_BODY => Err(error),
@@ -233,7 +233,7 @@ pub(crate) struct Page {
     pub(crate) status: Option<Status>,
 }
 
-/// A failure of the store is logged and answered without its text.
+/// Logs a failure of the store. The answer does not contain its text.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");

@@ -1,15 +1,16 @@
-//! How many requests a key may send.
+//! Rate limit of requests.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Token buckets, one for each key: as many requests at once as in a second on average.
+/// Token buckets, one for each key. A key may send as many requests at once as in a second on
+/// average.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     /// 0 for no limit.
     per_second: f64,
-    // Keys are those of the configuration, so there are not many.
+    // Keys are those of the configuration, so the map is small.
     buckets: Mutex<HashMap<String, Bucket>>,
 }
 

@@ -1,4 +1,4 @@
-//! Accepts connections: limits, time-outs, TLS, and an end without cutting answers off.
+//! Accepts connections: limits, time-outs, TLS and graceful shutdown.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,23 +23,25 @@ use crate::config::Tls;
 use crate::metrics::Metrics;
 use crate::store::{Shutdown, ended};
 
-/// Connections at a time. More are closed at once, so that slow clients cannot use up our memory.
+/// Maximum number of connections. Further connections are closed at once, so that slow clients
+/// cannot exhaust the memory.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// Longest time for the head of a request to arrive, and for a connection to be idle.
+/// Time limit for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Largest head of a request.
+/// Maximum length of a request's head, in bytes.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 const MAX_HEADERS: usize = 64;
 
-/// Longest time that open connections get at the end.
+/// Time limit for open connections at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long after a failure to accept the next connection is tried: the process is out of descriptors.
+/// Delay after a failure to accept a connection, which means that the process is out of
+/// descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Reads a certificate and its key.
@@ -57,7 +59,7 @@ pub(crate) fn tls(files: &Tls) -> Result<TlsAcceptor, ServeError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Answers connections until `shutdown`, then lets the open ones end.
+/// Answers connections until `shutdown`, then waits for the open connections.
 pub(crate) async fn answer(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -84,7 +86,8 @@ pub(crate) async fn answer(
             metrics.connection_refused();
             continue;
         };
-        // Answers are small and must not wait for more of them. Where that fails they are only slower.
+        // Answers are small and must not wait for more data. Without this option they are only
+        // slower.
         let _ = stream.set_nodelay(true);
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
@@ -101,7 +104,7 @@ pub(crate) async fn answer(
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections are cut off at the end");
+        tracing::warn!("open connections are closed at shutdown");
     }
 }
 

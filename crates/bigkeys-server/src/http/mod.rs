@@ -1,4 +1,4 @@
-//! The HTTP side: routes, and what every request passes through.
+//! Routes and middleware.
 
 pub(crate) mod bigkeys;
 pub(crate) mod call;
@@ -31,16 +31,16 @@ use super::metrics::Metrics;
 use super::runner::Runner;
 use super::store::TaskStore;
 
-/// Requests at a time; more are answered with status 503.
+/// Maximum number of concurrent requests. Further requests are answered with status 503.
 const MAX_REQUESTS: usize = 1024;
 
-/// Longest time to answer a request.
+/// Time limit for an answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest request id that is taken over from the client.
+/// Maximum length of a request id that is accepted from the client.
 const MAX_REQUEST_ID_BYTES: usize = 64;
 
-/// What handlers work with.
+/// State of the handlers.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<TaskStore>,
@@ -108,7 +108,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Gives each request an id and a line in the log, counts it, and answers in any case.
+/// Assigns each request an id, logs and counts it, and answers even after a panic or a time-out.
 async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request);
@@ -143,7 +143,7 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     response
 }
 
-/// The client's own id where it is harmless, a new one otherwise.
+/// The request id of the client if it is short and printable, and a new id otherwise.
 fn request_id(request: &Request) -> String {
     let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).filter(|id| {
         (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
@@ -152,7 +152,7 @@ fn request_id(request: &Request) -> String {
     given.map_or_else(super::id::random, str::to_owned)
 }
 
-/// Of the methods there are, so that metrics have a bounded number of series.
+/// The name of a known method, so that metrics have a bounded number of series.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

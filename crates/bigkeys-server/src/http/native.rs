@@ -1,4 +1,4 @@
-//! The service's own API: what the contract has no place for.
+//! The native API: instances, tasks of both analyses, reports, metrics and the web page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +19,15 @@ use crate::runner::Running;
 use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, TaskRow};
 use dcs_bigkeys::{DcsTime, ScanType, Status};
 
-/// The page at `/`. It holds no data: its script asks with the token that the user types.
+/// The page at `/`. It contains no data: its script sends requests with the token that the user
+/// types.
 const PAGE: &str = include_str!("page.html");
 
-/// Nothing but the page's own style and script, and requests to this service.
+/// Content security policy: the page's own style and script, and requests to this service only.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// All instances that the sender may see.
+/// All instances that the sender has access to.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct InstanceList {
     instances: Vec<InstanceInfo>,
@@ -44,7 +45,7 @@ pub(crate) struct InstanceInfo {
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct NodeInfo {
-    /// What the offline analysis calls it.
+    /// The node's id in the offline analysis.
     node_id: String,
     /// `ip:port`, if it is configured.
     address: Option<String>,
@@ -57,7 +58,7 @@ pub(crate) struct NativeTaskList {
     tasks: Vec<NativeTask>,
 }
 
-/// A task with what the contract leaves out.
+/// A task, with fields that the contract does not have.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = TaskInfo)]
 pub(crate) struct NativeTask {
@@ -72,13 +73,13 @@ pub(crate) struct NativeTask {
     started_at: Option<DcsTime>,
     finished_at: Option<DcsTime>,
     shards: i64,
-    /// Of these, scanned.
+    /// Number of scanned shards.
     shards_done: i64,
     /// Number of big keys.
     num: i32,
-    /// Why it failed.
+    /// The reason of a failure.
     failure: Option<String>,
-    /// How far the shards have come that this process works on.
+    /// Progress of the shards that this process scans.
     progress: Option<ProgressInfo>,
 }
 
@@ -96,13 +97,13 @@ pub(crate) async fn page() -> Response {
     (headers, PAGE).into_response()
 }
 
-/// Whether the process answers.
+/// Check that the process answers.
 #[utoipa::path(get, path = "/api/v1/health", tag = "native", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// Whether tasks can be taken: the store answers.
+/// Check that the database answers, so that tasks can be accepted.
 #[utoipa::path(get, path = "/api/v1/ready", tag = "native", security(()),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = String, content_type = "text/plain")))]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
@@ -115,7 +116,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
     }
 }
 
-/// Counters in the text format of Prometheus.
+/// Show metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "native",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>, _: Authenticated) -> Result<Response, ApiError> {
@@ -187,7 +188,7 @@ pub(crate) async fn task(
     Ok(Json(info(&app, &instance, row)))
 }
 
-/// The full report of a task; of a failed one, of what was readable.
+/// Show the full report of a task. The report of a failed task covers what was readable.
 #[utoipa::path(get, path = "/api/v1/tasks/{task_id}/report", tag = "native", params(("task_id" = String, Path)),
     responses((status = 200, body = Object, content_type = "application/json"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn report(

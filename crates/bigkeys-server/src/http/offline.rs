@@ -26,7 +26,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
         .and_then(Value::as_str)
         .filter(|node| call.instance.shards.iter().any(|shard| shard.node_id == **node));
     let node = node.ok_or(ApiError::parameter("node_id"))?;
-    // Backups have no ids here: the newest is what there is.
+    // Backups have no ids in this service: the newest backup is analysed.
     if object.get("backup_id").is_some_and(|id| !id.is_null()) {
         return Err(ApiError::parameter("backup_id"));
     }

@@ -1,4 +1,4 @@
-//! What the store needs of a database, and the few types of values that pass.
+//! The interface between the store and a database, and the types of values.
 
 use futures_util::future::BoxFuture;
 use sqlx::{ColumnIndex, Decode, TypeInfo as _, ValueRef as _};
@@ -8,43 +8,44 @@ use super::{Handler, ShardId, Shutdown, StoreError, StoreResult};
 /// Name of the queue.
 pub(super) const QUEUE: &str = "bigkeys-scan";
 
-/// Given up after so many attempts by apalis itself; our own counts end a task long before.
+/// Maximum number of attempts that apalis makes. The store's own counts end a task long before.
 pub(super) const QUEUE_ATTEMPTS: u16 = 1000;
 
 /// Version of `schema.sql`.
 pub(super) const SCHEMA_VERSION: i64 = 2;
 
-/// Shards of unfinished tasks that have to be delivered: the open ones, and one of each task whose results wait
-/// to be joined.
+/// Selects the shards of unfinished tasks that have to be delivered: the open shards, and one shard
+/// of each task whose results are not joined yet.
 pub(super) const OPEN_SHARDS: &str = "SELECT shard.task, shard.number FROM shard \
     JOIN task ON task.id = shard.task WHERE task.status IN ('waiting', 'running') \
     AND (shard.is_done = 0 OR (task.open_shards = 0 AND shard.number = 0)) ORDER BY task.seq, shard.number";
 
-/// The tables, of which every database numbers rows in its own way.
+/// The statements that create the tables. `sequence` is the type of an automatic row number in the
+/// database.
 pub(super) fn schema(sequence: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(include_str!("schema.sql").replace("{sequence}", sequence))
 }
 
-/// A database, and the queue in it.
+/// A database with a queue.
 ///
-/// Statements are written so that every database understands them, with `$1` for the first value.
+/// Statements use the common SQL of all databases, with `$1` for the first value.
 pub(super) trait TaskDatabase: std::fmt::Debug + Send + Sync {
-    /// Begins to write. Dropped without a commit, nothing of it remains.
+    /// Begins a transaction. A transaction that is dropped without a commit is rolled back.
     fn begin(&self) -> StoreResult<'_, Box<dyn Transaction>>;
 
-    /// Reads.
+    /// Reads rows.
     fn rows<'a>(&'a self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, Vec<Row>>;
 
-    /// Brings shards to `handler`, `workers` at a time, until `shutdown`.
+    /// Delivers shards to `handler`, `workers` at a time, until `shutdown`.
     fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()>;
 
-    /// Tells the workers of this process that something was queued.
+    /// Wakes the workers of this process after a shard was queued.
     fn wake(&self);
 }
 
-/// Writes that happen together or not at all.
+/// A transaction that writes.
 pub(super) trait Transaction: Send {
-    /// Writes, and tells how many rows that changed.
+    /// Writes, and returns the number of changed rows.
     fn execute<'a>(&'a mut self, statement: &'static str, values: &'a [Value]) -> StoreResult<'a, u64>;
 
     /// Reads or writes rows.
@@ -53,11 +54,11 @@ pub(super) trait Transaction: Send {
     /// Queues shards.
     fn enqueue<'a>(&'a mut self, shards: &'a [ShardId]) -> StoreResult<'a, ()>;
 
-    /// Keeps it all.
+    /// Commits all writes.
     fn commit(self: Box<Self>) -> StoreResult<'static, ()>;
 }
 
-/// A value, of one of the two types that columns have.
+/// A value of a column, which has one of two types.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Integer(Option<i64>),
@@ -72,7 +73,7 @@ impl From<i64> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        // PostgreSQL knows no NUL in text. It can only be in a reason that quotes a file.
+        // PostgreSQL has no NUL in text. Only a reason that quotes a file can contain it.
         Self::Text(Some(text.replace('\0', "\u{fffd}")))
     }
 }
@@ -89,7 +90,7 @@ impl From<Option<&str>> for Value {
     }
 }
 
-/// A statement with its values bound, for whichever database is expected.
+/// Binds values to a statement, for the database that the context requires.
 macro_rules! bound {
     ($statement:expr, $values:expr) => {{
         let mut query = sqlx::query($statement);
@@ -104,7 +105,7 @@ macro_rules! bound {
 }
 pub(super) use bound;
 
-/// A row, out of its database.
+/// A row, copied from the database.
 #[derive(Debug)]
 pub(super) struct Row(Vec<(String, Value)>);
 

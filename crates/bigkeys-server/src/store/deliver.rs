@@ -1,4 +1,4 @@
-//! What brings queued shards to the handler, the same for every queue of apalis.
+//! Delivers queued shards to the handler, for every queue of apalis.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use tokio::sync::watch;
 
 use super::{Handler, ShardId};
 
-/// How often the queue is looked at when nobody announced a shard.
+/// Interval at which the queue is polled when no shard was announced.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long after a failure of the store the queue is tried again.
+/// Delay before a worker starts again after a failure of the store.
 pub(super) const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a worker on a queue until the shutdown. It ends with the store; then another takes its place.
+/// Runs a worker on a queue until the shutdown. A worker that fails with the store is replaced.
 ///
-/// A macro, since the types of apalis' builder cannot be named for any queue.
+/// A macro, because the types of apalis' builder cannot be named for any queue.
 macro_rules! run_worker {
     ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr) => {{
         use apalis::layers::WorkerBuilderExt as _;
@@ -49,17 +49,17 @@ macro_rules! run_worker {
 }
 pub(super) use run_worker;
 
-/// Runs workers until all have ended, each woken by its own events only: a worker that is woken looks into the queue,
-/// and two that wake each other never rest.
+/// Runs workers until all have ended. Each worker is woken by its own events only, because a worker
+/// that is woken polls the queue, and two workers that wake each other would never sleep.
 pub(super) async fn side_by_side(workers: FuturesUnordered<impl Future<Output = ()>>) {
     workers.collect::<()>().await;
 }
 
-/// When to look into the queue.
+/// The times at which a worker polls the queue.
 pub(super) fn ticks(wake: watch::Receiver<()>) -> BoxStream<'static, ()> {
     let ticks = stream::unfold(wake, |mut wake| async {
         tokio::select! {
-            // Also if it was while nobody waited. Without a sender the store is gone.
+            // Returns at once for a change before this wait. Without a sender the store is closed.
             Ok(()) = wake.changed() => {}
             () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
@@ -70,7 +70,7 @@ pub(super) fn ticks(wake: watch::Receiver<()>) -> BoxStream<'static, ()> {
 
 pub(super) async fn call(job: String, handler: Data<Handler>) {
     let Some(shard) = ShardId::of_job(&job) else {
-        return tracing::error!(job, "the queue brought what is no shard");
+        return tracing::error!(job, "the queue delivered a job that is not a shard");
     };
     handler.call(shard).await;
 }

@@ -1,8 +1,9 @@
-//! Where tasks live, and what passes in and out.
+//! Stores tasks in a database, and delivers their shards to workers.
 //!
-//! A task has shards, which are the units of work. Our tables are the truth of what both are; the queue in the
-//! same database only brings the ids of shards to workers. So the queue may lose or repeat a delivery without
-//! harm. [`TaskStore`] is the same for every database; [`database`] is what it needs of one.
+//! A task has shards, which are the units of work. The tables of this module are authoritative; the
+//! queue in the same database only delivers the ids of shards to workers. The queue may lose or
+//! repeat a delivery without harm. [`TaskStore`] is the same for every database; [`database`] is
+//! the interface that a database implements.
 
 mod database;
 mod deliver;
@@ -23,16 +24,16 @@ use dcs_bigkeys::{ScanType, Status};
 pub(crate) use rows::status_name;
 pub(crate) use tasks::TaskStore;
 
-/// Turns true when the service is to end.
+/// Becomes true when the service has to end.
 pub(crate) type Shutdown = watch::Receiver<bool>;
 
-/// Waits until the service is to end.
+/// Waits until the service has to end.
 pub(crate) async fn ended(mut shutdown: Shutdown) {
     // An error means that the sender is gone, which is the end as well.
     let _ = shutdown.wait_for(|ending| *ending).await;
 }
 
-/// Tasks that are kept for an instance. The oldest is dropped for a new one.
+/// Maximum number of tasks of an instance. A new task replaces the oldest.
 pub(crate) const MAX_TASKS_PER_INSTANCE: i64 = 100;
 
 /// The kind of an analysis.
@@ -57,7 +58,7 @@ impl AnalysisKind {
     }
 }
 
-/// A task to be.
+/// A task to be created.
 #[derive(Clone, Debug)]
 pub(crate) struct NewTask {
     pub(crate) kind: AnalysisKind,
@@ -74,12 +75,12 @@ pub(crate) struct NewTask {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ShardId {
     pub(crate) task: String,
-    /// Its place among the shards of the task.
+    /// Position of the shard in the task.
     pub(crate) number: i64,
 }
 
 impl ShardId {
-    /// What the queue brings.
+    /// The job that the queue delivers for this shard.
     fn job(&self) -> Result<Vec<u8>, StoreError> {
         Ok(serde_json::to_vec(&format!("{}/{}", self.task, self.number))?)
     }
@@ -90,7 +91,7 @@ impl ShardId {
     }
 }
 
-/// A task as it is kept, without its result.
+/// A stored task, without its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TaskRow {
     pub(crate) id: String,
@@ -103,56 +104,56 @@ pub(crate) struct TaskRow {
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
     pub(crate) shards: i64,
-    /// Of these, not scanned yet.
+    /// Number of shards that are not scanned yet.
     pub(crate) open_shards: i64,
     pub(crate) num: i32,
     pub(crate) failure: Option<String>,
 }
 
-/// What became of a request for a task.
+/// Result of a request for a task.
 #[derive(Debug)]
 pub(crate) enum Submitted {
     Created(TaskRow),
-    /// One of the instance is unfinished.
+    /// A task of the instance is unfinished.
     Running,
 }
 
-/// What became of a request to delete a task.
+/// Result of a request to delete a task.
 #[derive(Debug)]
 pub(crate) enum Deleted {
-    /// As it was, with its body.
+    /// The deleted task and its body.
     Task(Box<TaskRow>, Option<String>),
     Unfinished,
     Unknown,
 }
 
-/// What a worker that was given a shard does.
+/// The work for a delivered shard.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// Scan the shard, which is that of the given node.
+    /// Scan the shard, which is that of this node.
     Scan(TaskRow, String),
-    /// Join the results: all shards have ended, and the task has not.
+    /// Join the results, because all shards have ended and the task has not.
     Join(TaskRow),
-    /// Nothing: it has ended, or is gone.
+    /// Nothing, because the shard has ended or was deleted.
     Nothing,
 }
 
-/// How a shard ended.
+/// Result of a shard.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ShardEnding {
-    /// Why its analysis is not the whole truth; `None` if it is.
+    /// The reason why the analysis is incomplete; `None` if it is complete.
     pub(crate) failure: Option<String>,
-    /// What it came to, in a form that can be joined. `None` if nothing could be read.
+    /// The result, in a form that can be joined. `None` if nothing could be read.
     pub(crate) result: Option<String>,
 }
 
-/// How a task ended.
+/// Result of a task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskEnding {
-    /// Why it failed; `None` for success.
+    /// The reason of a failure; `None` for success.
     pub(crate) failure: Option<String>,
     pub(crate) num: i32,
-    /// What the contract answers with, as JSON.
+    /// The contract's result, as JSON.
     pub(crate) body: Option<String>,
     /// The full report, as JSON.
     pub(crate) report: Option<String>,
@@ -166,7 +167,7 @@ pub(crate) struct Schedule {
     /// Times of day, `HH:MM`, UTC.
     pub(crate) times: Vec<String>,
     pub(crate) updated_at: Timestamp,
-    /// The last due time that was acted on or passed over.
+    /// The last due time that was handled or skipped.
     pub(crate) fired_at: Timestamp,
 }
 
@@ -229,11 +230,12 @@ pub(crate) type StoreResult<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Works on shards.
 pub(crate) trait Work: Send + Sync {
-    /// Works on a shard. Called for a few at a time, and perhaps again for the same one.
+    /// Works on a shard. Called for several shards at a time, and possibly again for the same
+    /// shard.
     fn work(&self, shard: ShardId) -> BoxFuture<'static, ()>;
 }
 
-/// What the store's workers call.
+/// The function that the store's workers call.
 #[derive(Clone)]
 pub(crate) struct Handler(pub(crate) Arc<dyn Work>);
 

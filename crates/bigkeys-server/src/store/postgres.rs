@@ -14,25 +14,25 @@ use super::database::{
 use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore, ended};
 
-/// How long a request waits for a connection.
+/// Time limit for a request to get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections of a process, besides those of its workers' queue.
+/// Maximum number of connections of a process, without those of its workers' queue.
 const CONNECTIONS: u32 = 8;
 
-/// Heartbeats that a worker may miss before its shards are given to others.
+/// Number of missed heartbeats after which a worker's shards are given to other workers.
 const MISSED_HEARTBEATS: u32 = 3;
 
-/// Taken while tables are made, so that several processes may start at once; and while lost deliveries are looked
-/// for. "bigkeys" as a number.
+/// Advisory lock for the creation of tables, so that several processes may start at once, and for
+/// the search for lost deliveries. It is "bigkeys" as a number.
 const SET_UP_LOCK: i64 = 0x0062_6967_6b65_7973;
 const SWEEP_LOCK: i64 = SET_UP_LOCK + 1;
 
-/// Opens the store at `url`, and makes its tables if there are none.
+/// Opens the store at `url`, and creates missing tables.
 ///
 /// # Errors
 ///
-/// If the server does not answer, or the database cannot be used.
+/// The server does not answer, or the database cannot be used.
 pub(crate) async fn open(
     url: &str,
     max_attempts: u16,
@@ -46,7 +46,7 @@ pub(crate) async fn open(
             .connect_lazy_with(options)
     };
     let queue = pool(options.clone(), CONNECTIONS);
-    // Our tables are in a schema of ours; types of extensions are elsewhere.
+    // The tables are in the schema `bigkeys`; types of extensions are in other schemas.
     let tasks = pool(options.options([("search_path", "bigkeys,public")]), CONNECTIONS);
     set_up(&tasks, &queue).await?;
     let database = PostgresDatabase { tasks, queue, wake: watch::Sender::default(), worker_timeout };
@@ -58,7 +58,7 @@ struct PostgresDatabase {
     tasks: PgPool,
     queue: PgPool,
     wake: watch::Sender<()>,
-    /// How long a worker may be silent before its shards are given to others.
+    /// Time without heartbeats after which a worker's shards are given to other workers.
     worker_timeout: Duration,
 }
 
@@ -88,10 +88,10 @@ async fn set_up(tasks: &PgPool, queue: &PgPool) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Puts shards into the queue, in the transaction that keeps them.
+/// Queues shards in the transaction that stores them.
 async fn enqueue(tx: &mut PgConnection, shards: &[ShardId]) -> Result<(), StoreError> {
     for shard in shards {
-        // As apalis does it, whose own function is not public.
+        // The statement of apalis, whose function is not public.
         sqlx::query(
             "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata) \
              VALUES (apalis.generate_ulid(), $1, $2, 'Pending', 0, $3, now(), 0, '')",
@@ -120,7 +120,7 @@ impl TaskDatabase for PostgresDatabase {
     fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()> {
         let config = Config::default()
             .queue(QUEUE)
-            // A shard that waits behind another in a worker could run elsewhere.
+            // One shard at a time, because a shard that waits in a worker could run in another.
             .batch_size(1)
             .heartbeat_interval(self.worker_timeout / MISSED_HEARTBEATS)
             .missed_heartbeats(MISSED_HEARTBEATS as usize);
@@ -174,7 +174,7 @@ async fn deliver(
     run_worker!(PostgresStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
 }
 
-/// Queues again, from time to time, what has to be delivered and is not queued.
+/// Periodically queues unfinished shards that are missing in the queue.
 async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
     loop {
         tokio::select! {
@@ -191,7 +191,7 @@ async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
 
 async fn sweep_once(tasks: &PgPool) -> Result<usize, StoreError> {
     let mut tx = tasks.begin().await?;
-    // One at a time: two would queue the same shard twice.
+    // One process at a time, because two processes would queue a shard twice.
     let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
         .bind(SWEEP_LOCK)
         .fetch_one(&mut *tx)

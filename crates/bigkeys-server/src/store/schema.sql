@@ -1,4 +1,5 @@
--- Version 2, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth values.
+-- Version 2, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth
+-- values.
 CREATE TABLE task (
     seq         {sequence},
     id          TEXT NOT NULL UNIQUE,
@@ -11,15 +12,15 @@ CREATE TABLE task (
     started_ms  BIGINT,
     finished_ms BIGINT,
     shards      BIGINT NOT NULL,
-    -- Of these, not scanned yet. Whoever brings it to 0 joins the results.
+    -- Number of shards that are not scanned yet. The worker that sets it to 0 joins the results.
     open_shards BIGINT NOT NULL,
-    -- How often the results were begun to be joined.
+    -- Number of times that a join of the results was begun.
     joins       BIGINT NOT NULL DEFAULT 0,
     num         BIGINT NOT NULL DEFAULT 0,
     failure     TEXT
 );
 
--- At most one unfinished task of a family and instance, whoever asks at the same moment.
+-- At most one unfinished task of a family and instance, also for concurrent requests.
 CREATE UNIQUE INDEX task_unfinished ON task (family, instance) WHERE status IN ('waiting', 'running');
 CREATE INDEX task_listing ON task (family, instance, seq DESC);
 
@@ -29,15 +30,15 @@ CREATE TABLE shard (
     number   BIGINT NOT NULL,
     node     TEXT NOT NULL,
     is_done  BIGINT NOT NULL DEFAULT 0,
-    -- How often it was begun.
+    -- Number of times that the scan was begun.
     attempts BIGINT NOT NULL DEFAULT 0,
     failure  TEXT,
-    -- What it came to, in a form that can be joined.
+    -- The result, in a form that can be joined.
     result   TEXT,
     PRIMARY KEY (task, number)
 );
 
--- Apart from the tasks, so that listing them does not read past the results.
+-- Separate from the tasks, so that a list of tasks does not read results.
 CREATE TABLE result (
     task   TEXT PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
     body   TEXT,

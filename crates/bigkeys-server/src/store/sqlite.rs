@@ -19,17 +19,18 @@ use super::database::{
 use super::deliver::{run_worker, side_by_side};
 use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore};
 
-/// How long a connection waits for another's write.
+/// Time for which a connection waits for another connection's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Heartbeats of workers. Nobody else is there to notice that they stop.
+/// Interval of the workers' heartbeats. No other process checks them.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Opens or creates the store in the file at `path`, and queues every shard that an earlier process left open.
+/// Opens or creates the store in the file at `path`, and queues every shard that an earlier process
+/// left unfinished.
 ///
 /// # Errors
 ///
-/// If it is no database of ours, cannot be used, or another process uses it.
+/// The file is not a database of this program, cannot be used, or is used by another process.
 pub(crate) async fn open(path: &Path, max_attempts: u16) -> Result<TaskStore, StoreError> {
     Ok(TaskStore::new(SqliteDatabase::open(path).await?, max_attempts))
 }
@@ -37,15 +38,15 @@ pub(crate) async fn open(path: &Path, max_attempts: u16) -> Result<TaskStore, St
 /// The database in a file.
 #[derive(Debug)]
 struct SqliteDatabase {
-    /// One connection: writers of one process wait for each other here and not in the database, whose
-    /// waiting sleeps.
+    /// One connection. Writers of this process wait for each other in the pool, because waiting in
+    /// the database sleeps for fixed times.
     writer: SqlitePool,
     readers: SqlitePool,
     /// The queue's connection.
     queue: SqlitePool,
-    /// Tells the workers of a new task.
+    /// Wakes the workers for a new task.
     wake: watch::Sender<()>,
-    /// Held while the store is open, against a second process.
+    /// Locked while the store is open, so that a second process cannot open it.
     _lock: File,
 }
 
@@ -61,7 +62,7 @@ impl SqliteDatabase {
             .foreign_keys(true);
         let writer = writer_pool().connect_with(options.clone()).await?;
         migrate(&writer).await?;
-        // Not apalis' own set-up, which turns `synchronous` off.
+        // The set-up function of apalis is not used, because it turns `synchronous` off.
         SqliteStorage::migrations().run(&writer).await.map_err(sqlx::Error::from)?;
         let readers = pool(4).connect_lazy_with(options.clone().read_only(true));
         let queue = writer_pool().connect_lazy_with(options);
@@ -70,8 +71,8 @@ impl SqliteDatabase {
         Ok(store)
     }
 
-    /// Queues what is unfinished anew. What the queue of an ended process held is worthless: its deliveries are
-    /// lost or half-done.
+    /// Queues all unfinished shards again. The queue of the ended process is dropped, because its
+    /// deliveries are lost or half-done.
     async fn recover(&self) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
         sqlx::query("DELETE FROM Jobs WHERE job_type = ?").bind(QUEUE).execute(&mut *tx).await?;
@@ -89,7 +90,8 @@ impl SqliteDatabase {
         Ok(())
     }
 
-    /// A transaction that writes from its start, so that it never has to turn from reading to writing.
+    /// A transaction that locks for writing at its start, so that it never has to upgrade a read
+    /// lock.
     async fn begin_write(&self) -> Result<sqlx::Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
@@ -99,18 +101,18 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
-        // A file does not hang up.
+        // A connection to a file does not break.
         .test_before_acquire(false)
 }
 
 /// The pool of a connection that writes.
 ///
-/// When the disk is full, the database ends a transaction by itself; sqlx (0.9.0) does not notice and can never begin
-/// another on that connection. Such a connection is closed.
+/// When the disk is full, the database ends a transaction by itself; sqlx (0.9.0) does not notice
+/// and can never begin another on that connection. Such a connection is closed.
 fn writer_pool() -> SqlitePoolOptions {
     pool(1).after_release(|connection, _| {
         Box::pin(async move {
-            // Behind the roll-back that is under way.
+            // Waits for the pending roll-back.
             connection.ping().await?;
             Ok(!connection.is_in_transaction())
         })
@@ -147,7 +149,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Puts shards into the queue, in the transaction that keeps them.
+/// Queues shards in the transaction that stores them.
 async fn enqueue(tx: &mut SqliteConnection, shards: &[ShardId]) -> Result<(), StoreError> {
     let mut jobs = Vec::with_capacity(shards.len());
     for shard in shards {
@@ -199,7 +201,7 @@ impl Transaction for Writes {
 
     fn enqueue<'a>(&'a mut self, shards: &'a [ShardId]) -> StoreResult<'a, ()> {
         Box::pin(async move {
-            // What is done is of no use any more.
+            // Done jobs are not needed.
             sqlx::query("DELETE FROM Jobs WHERE job_type = ? AND status IN ('Done', 'Killed')")
                 .bind(QUEUE)
                 .execute(&mut *self.0)
@@ -213,11 +215,11 @@ impl Transaction for Writes {
     }
 }
 
-/// One worker of the queue. It ends with the store; then another takes its place.
+/// One worker of the queue. A worker that fails with the store is replaced.
 async fn deliver(queue: SqlitePool, wake: watch::Receiver<()>, handler: Handler, shutdown: Shutdown) {
     let config = Config::default()
         .queue(QUEUE)
-        // A shard that waits behind another in a worker could run elsewhere.
+        // One shard at a time, because a shard that waits in a worker could run in another.
         .batch_size(1)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(3);

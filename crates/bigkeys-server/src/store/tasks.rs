@@ -1,7 +1,7 @@
-//! The store: what tasks go through, in statements that every database understands.
+//! The life cycle of tasks, in common SQL of all databases.
 //!
-//! Transactions that touch a task write its row first. So they wait for each other there, and a later statement
-//! of one sees what the other did.
+//! A transaction that changes a task writes the task's row first. Two such transactions wait for
+//! each other at that row, so each sees the changes of the other.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -15,11 +15,11 @@ use super::{
 use crate::id;
 use dcs_bigkeys::{ScanType, Status};
 
-/// Keeps tasks, and brings their shards to workers.
+/// Stores tasks, and delivers their shards to workers.
 #[derive(Debug)]
 pub(crate) struct TaskStore {
     database: Box<dyn TaskDatabase>,
-    /// How often a shard, or the joining of shards, may be begun.
+    /// Maximum number of times that a shard, or the join of shards, is begun.
     max_attempts: i64,
 }
 
@@ -28,9 +28,10 @@ impl TaskStore {
         Self { database: Box::new(database), max_attempts: max_attempts.into() }
     }
 
-    /// Keeps a new task and queues its shards. Drops the oldest tasks beyond [`MAX_TASKS_PER_INSTANCE`].
+    /// Stores a new task and queues its shards. Drops the oldest tasks beyond
+    /// [`MAX_TASKS_PER_INSTANCE`].
     pub(crate) async fn submit(&self, task: NewTask, now: Timestamp) -> Result<Submitted, StoreError> {
-        // Whoever asks again and again while one runs need not wait for those who write.
+        // Read first, so that repeated requests during a scan do not wait for writers.
         let statement = "SELECT id FROM task \
              WHERE family = $1 AND instance = $2 AND status IN ('waiting', 'running')";
         let values = [task.kind.name().into(), (&task.instance).into()];
@@ -57,7 +58,7 @@ impl TaskStore {
         one_with_content(&self.database.rows(FIND, &values).await?)
     }
 
-    /// How many tasks match, and a page of them, newest first.
+    /// Number of tasks that match, and a page of them, newest first.
     pub(crate) async fn list(
         &self,
         kind: AnalysisKind,
@@ -66,8 +67,8 @@ impl TaskStore {
         offset: i64,
         limit: i64,
     ) -> Result<(i64, Vec<TaskRow>), StoreError> {
-        // In one statement, so that the number and the page are of the same moment; the number also where the
-        // page is empty. SQLite would plan anew for each number that a bare parameter limits to.
+        // One statement, so that the number and the page are consistent, and an empty page has the
+        // number, too. SQLite would plan again for each value of a bare parameter in LIMIT.
         let statement = "WITH matching AS (SELECT * FROM task \
              WHERE family = $1 AND instance = $2 AND (CAST($3 AS TEXT) IS NULL OR status = $3)) \
              SELECT * FROM (SELECT count(*) AS matches FROM matching) AS counted \
@@ -120,7 +121,7 @@ impl TaskStore {
              WHERE task = $1 AND number = $2 AND is_done = 0 RETURNING *";
         let rows = tx.rows(statement, &[(&shard.task).into(), shard.number.into()]).await?;
         let Some(row) = rows.first() else {
-            // Whoever scanned the last shard may have ended before the results were joined.
+            // The worker of the last shard may have ended before it joined the results.
             return Ok(if begun.open_shards == 0 { Begun::Join(begun) } else { Begun::Nothing });
         };
         if row.integer("attempts")? > self.max_attempts {
@@ -135,7 +136,7 @@ impl TaskStore {
         Ok(Begun::Scan(begun, node))
     }
 
-    /// A worker gives a shard back through no fault of the shard.
+    /// A worker gives a shard back for a reason outside the shard. The attempt does not count.
     pub(crate) async fn give_back(&self, shard: &ShardId) -> Result<(), StoreError> {
         let mut tx = self.database.begin().await?;
         let statement = "UPDATE shard SET attempts = attempts - 1 \
@@ -146,8 +147,8 @@ impl TaskStore {
         tx.commit().await
     }
 
-    /// A worker ends a shard. Whether the task has no open shard any more by that. A shard ends once, whoever
-    /// else scanned it, too.
+    /// A worker ends a shard. Returns whether that was the last open shard of the task. A shard
+    /// ends once, even if several workers scanned it.
     pub(crate) async fn end_shard(&self, shard: &ShardId, ending: &ShardEnding) -> Result<bool, StoreError> {
         let mut tx = self.database.begin().await?;
         let lock = "UPDATE task SET status = 'running' WHERE id = $1 AND status IN ('waiting', 'running')";
@@ -159,7 +160,7 @@ impl TaskStore {
         Ok(open == Some(0))
     }
 
-    /// A worker begins to join the results of a task's shards. `None` if there is nothing to join (any more).
+    /// A worker begins to join the results of a task's shards. `None` if there is nothing to join.
     pub(crate) async fn begin_join(
         &self,
         id: &str,
@@ -186,7 +187,7 @@ impl TaskStore {
         Ok(Some(results))
     }
 
-    /// Ends a task. Does nothing if it has ended or is gone.
+    /// Ends a task. No-op if the task has ended or was deleted.
     pub(crate) async fn finish(
         &self,
         id: &str,
@@ -198,7 +199,7 @@ impl TaskStore {
         tx.commit().await
     }
 
-    /// Whether a task is there and has not ended.
+    /// Whether a task exists and has not ended.
     pub(crate) async fn is_unfinished(&self, id: &str) -> Result<bool, StoreError> {
         let statement = "SELECT id FROM task WHERE id = $1 AND status IN ('waiting', 'running')";
         Ok(!self.database.rows(statement, &[id.into()]).await?.is_empty())
@@ -234,8 +235,9 @@ impl TaskStore {
         tx.commit().await
     }
 
-    /// Acts on a due time once, whoever asks: submits a task of the given nodes, if there are any and none is
-    /// unfinished. `None` if somebody else did, or there was nothing to submit.
+    /// Handles a due time once, even if several processes try: submits a task of the given nodes,
+    /// if there are nodes and no task is unfinished. `None` if another process handled the time, or
+    /// no task was submitted.
     pub(crate) async fn fire(
         &self,
         schedule: &Schedule,
@@ -244,7 +246,7 @@ impl TaskStore {
         now: Timestamp,
     ) -> Result<Option<TaskRow>, StoreError> {
         let mut tx = self.database.begin().await?;
-        // Unless the schedule was replaced or acted on meanwhile.
+        // Unless the schedule was replaced or handled meanwhile.
         let statement =
             "UPDATE autoscan SET fired_ms = $1 WHERE instance = $2 AND fired_ms = $3 AND updated_ms = $4";
         let values = [
@@ -274,7 +276,7 @@ impl TaskStore {
         Ok(created)
     }
 
-    /// Unfinished tasks: waiting, running.
+    /// Numbers of waiting and of running tasks.
     pub(crate) async fn unfinished(&self) -> Result<(i64, i64), StoreError> {
         let statement = "SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting, \
              count(*) FILTER (WHERE status = 'running') AS running \
@@ -284,7 +286,7 @@ impl TaskStore {
         Ok((count("waiting")?, count("running")?))
     }
 
-    /// Brings shards to `handler`, `workers` at a time, until `shutdown`.
+    /// Delivers shards to `handler`, `workers` at a time, until `shutdown`.
     pub(crate) fn work(
         &self,
         workers: usize,
@@ -349,8 +351,8 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
     }))
 }
 
-/// Ends a shard of an unfinished task whose row is written already. How many are open after it; `None` if it
-/// had ended before.
+/// Ends a shard of an unfinished task whose row is written already. Returns the number of open
+/// shards; `None` if the shard had ended before.
 async fn end_shard(
     tx: &mut dyn Transaction,
     shard: &ShardId,
