@@ -15,7 +15,9 @@ mod http;
 mod id;
 mod metrics;
 mod runner;
+mod running;
 mod scan;
+mod serve_error;
 mod store;
 
 use std::net::SocketAddr;
@@ -28,6 +30,7 @@ use tokio::sync::watch;
 
 pub use config::{Config, ConfigError, ConfigProblem, DEFAULT_LISTEN, Database, EXAMPLE};
 pub use error::ErrorBody;
+pub use serve_error::ServeError;
 
 use catalog::Catalog;
 use config::Instances;
@@ -63,63 +66,6 @@ pub struct ServeOptions {
     pub listen: Option<SocketAddr>,
     /// The database, instead of the configured one.
     pub database: Option<Database>,
-}
-
-/// The reason why the service cannot start, or ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The service would answer the whole network without authentication.
-    #[error(
-        "without access_keys or tokens the service answers everybody, so it listens on loopback only and not on {0}"
-    )]
-    Open(SocketAddr),
-    /// The directory of backups cannot be read.
-    #[error("{}: {error}", path.display())]
-    Backups {
-        /// The directory.
-        path: PathBuf,
-        /// The error of the operating system.
-        error: std::io::Error,
-    },
-    /// The database cannot be used.
-    #[error("{database}: {error}")]
-    Store {
-        /// The database.
-        database: Database,
-        /// The error of the database.
-        error: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The process has no workers, and no other process can use its database.
-    #[error(
-        "workers = 0 leaves the scans to others, which needs a database that they can use: --database postgres://..."
-    )]
-    NoWorkers,
-    /// A worker process was given a database that one process can use.
-    #[error("a worker needs a database that several processes can use: --database postgres://...")]
-    NotShared,
-    /// The certificate or its key cannot be used.
-    #[error("{}: {error}", path.display())]
-    Tls {
-        /// The file of the certificate or of the key.
-        path: PathBuf,
-        /// The error of the file system or of TLS.
-        error: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The error of the operating system.
-        error: std::io::Error,
-    },
-    /// Another error of the operating system.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
 }
 
 /// The description of the API as an `OpenAPI` document in JSON.

@@ -3,17 +3,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bigkeys_scan::{Monitor, Progress};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::catalog::Catalog;
 use super::metrics::Metrics;
+use super::running::Running;
 use super::scan::{self, ResultError, ScanLimits, ShardError, ShardOutcome};
 use super::store::{
     Begun, Handler, ShardId, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
@@ -27,24 +27,6 @@ const WANTED_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The reason that a cancelled task is given.
 const CANCELLED: &str = "it was cancelled";
-
-/// Progress and stop flag of a running scan.
-#[derive(Debug, Default)]
-pub(crate) struct Running {
-    pub(crate) bytes: AtomicU64,
-    pub(crate) total_bytes: AtomicU64,
-    pub(crate) keys: AtomicU64,
-    pub(crate) stop: Arc<AtomicBool>,
-}
-
-impl Progress for Running {
-    fn advance(&self, bytes: u64, keys: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.keys.fetch_add(keys, Ordering::Relaxed);
-    }
-}
-
-impl Monitor for Running {}
 
 /// Starts and stops the scans of this process.
 #[derive(Debug)]

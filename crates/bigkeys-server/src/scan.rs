@@ -16,7 +16,7 @@ use rdb_analysis::json::{self, KeysAs};
 
 use super::catalog::{BackupError, Catalog, file_name};
 use super::config::{Backup, Instance, Shard};
-use super::runner::Running;
+use super::running::Running;
 use super::store::{AnalysisKind, ShardEnding, TaskEnding};
 
 /// Niceness of a scan's threads, so that threads that answer requests run first.

@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::DEFAULT_LISTEN;
-
-pub(super) const DEFAULT_MAX_ATTEMPTS: u16 = 2;
-pub(super) const DEFAULT_WORKER_TIMEOUT_SECONDS: u64 = 30;
-pub(super) const DEFAULT_MAX_SCAN_SECONDS: u64 = 3600;
-pub(super) const DEFAULT_REQUESTS_PER_SECOND: u32 = 1000;
+use super::defaults::{
+    DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS, DEFAULT_REQUESTS_PER_SECOND,
+    DEFAULT_WORKER_TIMEOUT_SECONDS,
+};
 
 /// The file.
 #[derive(Deserialize)]

@@ -8,12 +8,27 @@ use glob::{Pattern, PatternError};
 use jiff::Timestamp;
 use toml::Spanned;
 
-use super::error::{ConfigProblem, Located};
+use super::defaults::{MAX_WORKERS, cores};
+use super::error::{ConfigError, ConfigProblem, Located};
 use super::file::{AccessKeySection, File, InstanceSection, Kind, ShardSection, TokenSection};
-use super::{Backup, Config, Database, Instance, Instances, MAX_WORKERS, Shard, Tls, cores};
+use super::resolved::{Backup, Config, Database, Instance, Instances, Shard, Tls};
 use crate::auth::signature::unhex;
 use crate::auth::{AccessKey, Credentials, Scope, Token};
 use crate::id;
+
+impl Config {
+    /// Reads the file at `path`. Relative paths in it start from its directory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or anything in it is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::new(path, "", None, ConfigProblem::Read(error)))?;
+        let base = path.parent().map(Path::to_owned).unwrap_or_default();
+        config(&text, &base).map_err(|(offset, problem)| ConfigError::new(path, &text, offset, problem))
+    }
+}
 
 /// A problem at the place of a value.
 fn wrong<T, R>(at: &Spanned<T>, problem: ConfigProblem) -> Result<R, Located> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::App;
+use super::app::App;
 use super::call::Call;
 use crate::autoscan::is_time_of_day;
 use crate::config::Instance;

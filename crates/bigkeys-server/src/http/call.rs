@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::App;
+use super::app::App;
 use crate::auth::signature::{self, percent_decode};
 use crate::auth::{Scope, has_credential};
 use crate::config::Instance;

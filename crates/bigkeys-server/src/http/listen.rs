@@ -18,9 +18,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::ServeError;
 use crate::config::Tls;
 use crate::metrics::Metrics;
+use crate::serve_error::ServeError;
 use crate::store::{Shutdown, ended};
 
 /// Maximum number of connections. Further connections are closed at once, so that slow clients

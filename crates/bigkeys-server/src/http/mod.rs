@@ -1,5 +1,6 @@
 //! Routes and middleware.
 
+mod app;
 pub(crate) mod bigkeys;
 pub(crate) mod call;
 pub(crate) mod limits;
@@ -9,7 +10,7 @@ pub(crate) mod offline;
 pub(crate) mod openapi;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -20,55 +21,17 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt as _;
 use rdb_parser::escape::Escaped;
-use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use self::limits::Throttle;
-use super::auth::Credentials;
-use super::catalog::Catalog;
-use super::error::ApiError;
-use super::metrics::Metrics;
-use super::runner::Runner;
-use super::store::TaskStore;
+pub(crate) use app::App;
 
-/// Maximum number of concurrent requests. Further requests are answered with status 503.
-const MAX_REQUESTS: usize = 1024;
+use crate::error::ApiError;
 
 /// Time limit for an answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum length of a request id that is accepted from the client.
 const MAX_REQUEST_ID_BYTES: usize = 64;
-
-/// State of the handlers.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) store: Arc<TaskStore>,
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) runner: Arc<Runner>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) credentials: RwLock<Arc<Credentials>>,
-    pub(crate) throttle: Throttle,
-    pub(crate) requests: Semaphore,
-}
-
-impl App {
-    pub(crate) fn new(runner: Arc<Runner>, credentials: Credentials, requests_per_second: u32) -> Arc<Self> {
-        Arc::new(Self {
-            store: Arc::clone(&runner.store),
-            catalog: Arc::clone(&runner.catalog),
-            metrics: Arc::clone(&runner.metrics),
-            runner,
-            credentials: RwLock::new(Arc::new(credentials)),
-            throttle: Throttle::new(requests_per_second),
-            requests: Semaphore::new(MAX_REQUESTS),
-        })
-    }
-
-    pub(crate) fn credentials(&self) -> Arc<Credentials> {
-        Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {

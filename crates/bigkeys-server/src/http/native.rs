@@ -9,13 +9,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::App;
+use super::app::App;
 use super::bigkeys::submit;
 use super::call::Authenticated;
 use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
 use crate::id;
-use crate::runner::Running;
+use crate::running::Running;
 use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, TaskRow};
 use dcs_bigkeys::{DcsTime, ScanType, Status};
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::App;
+use super::app::App;
 use super::bigkeys::has_backups;
 use super::call::Call;
 use crate::error::{ApiError, ErrorBody};

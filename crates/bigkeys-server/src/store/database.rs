@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use sqlx::{ColumnIndex, Decode, TypeInfo as _, ValueRef as _};
 
-use super::{Handler, ShardId, Shutdown, StoreError, StoreResult};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult};
 
 /// Name of the queue.
 pub(super) const QUEUE: &str = "bigkeys-scan";

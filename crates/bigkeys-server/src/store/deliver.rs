@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, FuturesUnordered};
 use tokio::sync::watch;
 
-use super::{Handler, ShardId};
+use super::model::{Handler, ShardId};
 
 /// Interval at which the queue is polled when no shard was announced.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

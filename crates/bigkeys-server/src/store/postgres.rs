@@ -12,7 +12,8 @@ use super::database::{
     OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore, ended};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult, ended};
+use super::tasks::TaskStore;
 
 /// Time limit for a request to get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::database::Row;
-use super::{AnalysisKind, Schedule, StoreError, TaskRow};
+use super::model::{AnalysisKind, Schedule, StoreError, TaskRow};
 use dcs_bigkeys::{ScanType, Status};
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {

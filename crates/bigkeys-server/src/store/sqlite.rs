@@ -17,7 +17,8 @@ use super::database::{
     OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::{Handler, ShardId, Shutdown, StoreError, StoreResult, TaskStore};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult};
+use super::tasks::TaskStore;
 
 /// Time for which a connection waits for another connection's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

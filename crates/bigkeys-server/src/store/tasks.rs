@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::database::{Row, TaskDatabase, Transaction};
-use super::rows::{milliseconds, scan_type_name, schedule, status_name, task};
-use super::{
+use super::model::{
     AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
     Shutdown, StoreError, Submitted, TaskEnding, TaskRow,
 };
+use super::rows::{milliseconds, scan_type_name, schedule, status_name, task};
 use crate::id;
 use dcs_bigkeys::{ScanType, Status};
 
