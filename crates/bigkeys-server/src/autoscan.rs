@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_missed_for_long_is_passed_over_also_across_midnight() {
+    fn a_time_missed_for_long_is_skipped_also_across_midnight() {
         let slept = schedule(&["23:55"], "2026-03-01T23:55:00Z");
         let late = due(&slept, at("2026-03-03T00:05:00Z"));
         assert_eq!(late, Some(Due { at: at("2026-03-02T23:55:00Z"), is_timely: true }));

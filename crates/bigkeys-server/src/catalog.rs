@@ -187,7 +187,7 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Re
         let (kind, path) = (entry.file_type()?, entry.path());
         if kind.is_dir() && depth < MAX_DEPTH {
             if let Err(error) = walk(&path, depth + 1, files) {
-                tracing::warn!(path = %path.display(), %error, "a directory is left out");
+                tracing::warn!(path = %path.display(), %error, "a directory is skipped");
             }
         } else if kind.is_file() && is_backup(&path) {
             files.push(path);
@@ -249,7 +249,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_outside_the_roots_is_read_whatever_points_there() {
+    fn no_file_outside_the_roots_is_read_even_through_a_link() {
         let dir = tempfile::tempdir().expect("a directory");
         let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
         fs::create_dir(&inside).expect("made");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_of_backups_is_listed_again_when_something_new_is_asked_for() {
+    async fn a_directory_of_backups_is_listed_again_for_an_unknown_instance() {
         let dir = tempfile::tempdir().expect("a directory");
         let catalog = Catalog::new(Instances::Directory(dir.path().to_owned())).expect("loads");
         let catalog = Arc::new(catalog);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_is_cut_at_the_limit_and_not_inside_a_character() {
+    async fn a_text_is_truncated_at_the_limit_and_not_inside_a_character() {
         let response = ApiError::parameter(&"é".repeat(5000)).into_response();
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
         let body: ErrorBody = serde_json::from_slice(&bytes).expect("an error object");

@@ -183,7 +183,7 @@ async fn stop<const N: usize>(
         }
     }
     if tokio::time::timeout(STOP_TIMEOUT, runner.idle()).await.is_err() {
-        tracing::warn!("a scan did not stop in time, it is run again later");
+        tracing::warn!("a scan did not stop in time, it runs again later");
     }
 }
 

@@ -121,7 +121,7 @@ impl Runner {
                 tracing::info!(
                     task = id,
                     shard = number,
-                    "scan interrupted, it is run again if it is wanted"
+                    "scan interrupted, it runs again unless its task was cancelled"
                 );
                 self.retry(|| self.store.give_back(shard)).await;
                 return;
@@ -214,7 +214,7 @@ impl Runner {
                 Ok(value) => return Some(value),
                 Err(error) => error,
             };
-            tracing::error!(%error, "the store failed, it is tried again");
+            tracing::error!(%error, "the store failed, retrying");
             self.metrics.store_failed();
             if *self.shutdown.borrow() {
                 return None;

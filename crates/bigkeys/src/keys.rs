@@ -14,7 +14,7 @@ use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::{self, Row, RowFormat, RowWriter, Width};
-use crate::scan::judge;
+use crate::scan::source_status;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let inputs = Inputs::list(&args.input, stop, messages)?;
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         let facts = scan.render_keys_of(&mut input, render, emit);
         written?;
         ending = ending.max(match facts {
-            Ok(facts) => judge(&path, &facts, messages),
+            Ok(facts) => source_status(&path, &facts, messages),
             Err(failure) => {
                 messages::error(&failure);
                 Ending::Failed

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
         return Ok(ending);
     }
     for source in &report.sources {
-        ending = ending.max(judge(&source.path, &source.facts, messages));
+        ending = ending.max(source_status(&source.path, &source.facts, messages));
     }
 
     let style = args.output.json_style();
@@ -110,7 +110,7 @@ fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a
 }
 
 /// Warns about damage in a source, and returns the result that it implies.
-pub(crate) fn judge(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
+pub(crate) fn source_status(path: &str, facts: &SourceFacts, messages: &Messages) -> Ending {
     let path = Escaped::for_terminal(path.as_bytes());
     if let Some(rdb_parser::Checksum::Mismatch { stored, computed }) = facts.checksum {
         messages.warning(&format_args!(

@@ -31,7 +31,7 @@ fn the_documented_example_reads_and_writes_unchanged() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_null_or_absent_when_read_and_absent_when_written() {
+fn a_missing_value_is_null_or_absent_when_read_and_absent_when_written() {
     let created = json!({
         "id": "cf3f4a6c-1d2e-4d5e-8f3a-0d5c1a2b3c4d",
         "instance_id": "5560df16-cebf-4473-95c4-d1b573c16e79",

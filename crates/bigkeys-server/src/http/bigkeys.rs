@@ -90,7 +90,7 @@ pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
             false
         }
         Err(error) => {
-            tracing::error!(%error, "looking for backups failed");
+            tracing::error!(%error, "the search for backups failed");
             false
         }
     }

@@ -38,7 +38,7 @@ macro_rules! run_worker {
                 })
                 .await;
             if let Err(error) = outcome {
-                tracing::error!(%error, "the queue failed, it is tried again");
+                tracing::error!(%error, "the queue failed, retrying");
                 tokio::select! {
                     () = ended($shutdown.clone()) => {}
                     () = tokio::time::sleep(deliver::RESTART_DELAY) => {}

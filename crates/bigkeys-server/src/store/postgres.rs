@@ -185,7 +185,7 @@ async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
         match sweep_once(&tasks).await {
             Ok(0) => {}
             Ok(shards) => tracing::warn!(shards, "lost deliveries are queued again"),
-            Err(error) => tracing::error!(%error, "lost deliveries cannot be looked for"),
+            Err(error) => tracing::error!(%error, "the search for lost deliveries failed"),
         }
     }
 }

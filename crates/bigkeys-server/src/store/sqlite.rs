@@ -86,7 +86,7 @@ impl SqliteDatabase {
         enqueue(&mut tx, &shards).await?;
         tx.commit().await?;
         if !shards.is_empty() {
-            tracing::info!(shards = shards.len(), "what was left open is queued again");
+            tracing::info!(shards = shards.len(), "unfinished shards are queued again");
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ fn vector_0_of_the_signing_guide_holds() {
 }
 
 #[test]
-fn vector_a_holds_whatever_the_order_of_parameters() {
+fn vector_a_holds_for_any_order_of_parameters() {
     let (path, headers) = (path_a(), usual_headers("application/json"));
     for query in ["status=success&offset=0&limit=10", "limit=10&offset=0&status=success"] {
         let request = Request { method: "GET", path: &path, query, headers: &headers, body: b"" };
@@ -124,7 +124,7 @@ fn vector_c_holds_with_its_encoded_path() {
 }
 
 #[test]
-fn any_change_of_what_is_signed_breaks_vector_a() {
+fn any_change_of_signed_data_breaks_vector_a() {
     let (path, headers) = (path_a(), usual_headers("application/json"));
     let query = "status=success&offset=0&limit=10";
     let good = Request { method: "GET", path: &path, query, headers: &headers, body: b"" };
@@ -228,7 +228,7 @@ fn signed_names_are_lower_case_and_ascend() {
 }
 
 #[test]
-fn a_header_that_is_no_signature_is_refused() {
+fn a_header_that_is_not_a_signature_is_refused() {
     for header in [
         "",
         "SDK-HMAC-SHA256",

@@ -83,7 +83,7 @@ async fn a_task_passes_through_its_states_once() {
 }
 
 #[tokio::test]
-async fn families_and_instances_do_not_see_each_other() {
+async fn kinds_and_instances_do_not_see_each_other() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir).await;
     let task = create(&store, 10).await;
@@ -156,7 +156,7 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
 }
 
 #[tokio::test]
-async fn a_shard_ends_once_and_the_last_one_is_told() {
+async fn a_shard_ends_once_and_the_last_one_is_reported() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir).await;
     let task = create(&store, 10).await;
@@ -192,7 +192,7 @@ async fn a_second_process_and_a_newer_version_are_refused() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_or_none_any_more_is_refused() {
+async fn a_file_that_is_not_or_no_longer_a_database_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     // Closed to the end: what a dropped store still writes would heal the damage.
     let store = database(&dir).await;
@@ -270,7 +270,7 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
 }
 
 #[tokio::test]
-async fn a_due_time_is_acted_on_once_whoever_saw_it() {
+async fn a_due_time_is_handled_once_by_several_processes() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir).await;
     let times = vec!["21:00".to_owned()];
@@ -295,7 +295,7 @@ impl super::super::Work for Told {
 }
 
 #[tokio::test]
-async fn workers_are_told_of_new_tasks_at_once_and_of_old_ones_at_the_start() {
+async fn workers_are_woken_for_new_tasks_at_once_and_for_old_ones_at_the_start() {
     let dir = tempfile::tempdir().expect("a directory");
     let old = create(&open(&dir).await, 1).await;
     let store = open(&dir).await;
