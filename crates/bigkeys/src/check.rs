@@ -14,8 +14,8 @@ use rdb_parser::Checksum;
 use rdb_parser::escape::Escaped;
 use serde::Serialize;
 
-use crate::Ending;
 use crate::args::{CheckArgs, CheckFormat};
+use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdb_analysis::{KeyView, ScanOptions};
 use rdb_parser::ErrorKind;
 
-use crate::Ending;
 use crate::args::{KeysArgs, KeysFormat};
+use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;

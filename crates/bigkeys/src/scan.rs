@@ -7,8 +7,8 @@ use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Rank, ScanOptions, SourceFacts};
 use rdb_parser::escape::Escaped;
 
-use crate::Ending;
 use crate::args::{By, ScanArgs, ScanFormat};
+use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use bigkeys_server::{ConfigSource, Database, EXAMPLE, ServeOptions, serve};
 use tracing_subscriber::EnvFilter;
 
-use crate::Ending;
 use crate::args::{LogArgs, LogFormat, ServeArgs, WorkerArgs};
+use crate::ending::Ending;
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     if let Some(path) = &args.init {
