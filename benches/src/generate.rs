@@ -1,4 +1,4 @@
-//! Inputs: seeded, so that everybody measures the same bytes, and in shapes that differ in what they cost.
+//! Generates inputs of several shapes. A fixed seed gives the same bytes on every machine.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -20,6 +20,11 @@ const END_OF_BLOB: u8 = 203;
 
 /// Bytes of records in a blob of Dragonfly.
 const BLOB_BYTES: usize = 1 << 20;
+
+/// The directory to which inputs are written.
+pub(crate) fn inputs_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench-inputs")
+}
 
 /// Adds one key record.
 type AddKey = fn(&mut Vec<u8>, u64, &mut SmallRng);

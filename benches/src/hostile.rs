@@ -6,8 +6,9 @@ use anyhow::{Context as _, ensure};
 use comfy_table::{Table, presets};
 
 use crate::contenders::{Contender, ON_ALL_CORES, ON_ONE_THREAD};
+use crate::generate::inputs_dir;
 use crate::hostile_files::ALL;
-use crate::{contenders, inputs_dir, runs};
+use crate::{contenders, runs};
 
 /// Runs of which the cheapest counts.
 const ROUNDS: usize = 3;

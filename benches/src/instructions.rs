@@ -8,7 +8,8 @@ use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::contenders::COUNTED;
-use crate::{generate, inputs_dir, runs};
+use crate::generate::inputs_dir;
+use crate::{generate, runs};
 
 /// Size of the inputs, as a multiple of those that are timed: callgrind is slow.
 const SCALE: f64 = 0.05;

@@ -84,16 +84,11 @@ struct Inputs {
     scale: f64,
 }
 
-/// Where inputs are written.
-fn inputs_dir() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench-inputs")
-}
-
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Table { inputs, rounds, only } => {
             let files = match inputs.files {
-                files if files.is_empty() => generate::all(&inputs_dir(), inputs.scale)?,
+                files if files.is_empty() => generate::all(&generate::inputs_dir(), inputs.scale)?,
                 files => files,
             };
             files.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))

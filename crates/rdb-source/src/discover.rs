@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::blocking;
+use crate::error::OpenError;
+use crate::name::{STDIN, is_remote};
 use crate::sniff::{Content, Nature};
-use crate::{OpenError, STDIN, blocking, is_remote};
 
 /// File extensions treated as RDB when a directory is searched, whatever the file holds, so that a damaged
 /// file is reported and not skipped.

@@ -1,17 +1,55 @@
-//! Opens what a user names: an RDB file, one inside compression or a capture, in a directory, behind a
-//! pattern, or in an object store.
+//! Opens inputs that hold RDB data: files, pipes, objects in object stores, plain or compressed.
 //!
-//! [`expand`] says which inputs a name stands for. [`open`] gives bytes or a reader, both of which
-//! `rdb-parser` takes: a regular file is mapped, anything else is read, and what data is, its first
-//! bytes tell and never its name. This crate holds the only `unsafe` code of the workspace, in `map.rs`,
-//! and says there what it accepts.
+//! [`open`] takes a path, [`STDIN`] or a URL, and gives the bytes as a [`Mapping`] or as a reader. Both are
+//! inputs of `rdb-parser`. [`expand`] lists the inputs that a directory or a pattern stands for.
+//!
+//! ```
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use rdb_source::{Data, IoMode, open};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("dump.rdb");
+//! # std::fs::write(&path, b"REDIS0003\xff")?;
+//! let opened = open(&path, IoMode::Auto, &Arc::default())?;
+//! match opened.data {
+//!     Data::Mapped(mapping) => assert_eq!(&mapping[..5], b"REDIS"),
+//!     Data::Stream { reader, .. } => drop(reader),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Formats
+//!
+//! Formats are detected by magic bytes, never by file name. Compression (gzip, zstd, LZ4) is undone. A
+//! [`Wrapper`] describes what surrounds the RDB data, such as the prefix of a replication stream.
+//!
+//! # Mapping and reading
+//!
+//! [`IoMode::Auto`] maps regular files and reads everything else in bounded memory. A mapped file that shrinks
+//! does not end the process: [`Mapping::alarm`] and [`Mapping::loss`] tell that bytes were lost. `map.rs` has
+//! the only `unsafe` code of the workspace, and its reasons.
+//!
+//! # Stopping
+//!
+//! Opening, reading pipes, decompressing and downloading end with an error soon after the `stop` flag is set,
+//! also where a system call blocks.
+//!
+//! # Features
+//!
+//! `remote` opens objects in S3, Google Cloud Storage, Azure and behind HTTP. Without it, such a URL is
+//! [`OpenError::NoRemote`].
 
 mod blocking;
 mod decompress;
 mod discover;
 mod envelope;
+mod error;
 mod head;
 mod map;
+mod name;
+mod open;
 mod prefetch;
 #[cfg(feature = "remote")]
 mod remote;
@@ -19,414 +57,10 @@ mod sniff;
 mod stream;
 mod wrapper;
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, Read, Seek as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 pub use decompress::Compression;
 pub use discover::{Expansion, Found, Increments, expand, is_named_like_rdb};
+pub use error::OpenError;
 pub use map::{Loss, Mapping};
+pub use name::{STDIN, display_name, is_remote};
+pub use open::{Data, IoMode, OpenOptions, Opened, open, open_with};
 pub use wrapper::{EOF_MARK_BYTES, Wrapper};
-
-use prefetch::Prefetch;
-use sniff::{Content, Nature};
-use stream::{Lazy, Reader};
-
-/// The name that stands for standard input.
-pub const STDIN: &str = "-";
-
-/// How to read a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IoMode {
-    /// Map regular files, read everything else.
-    #[default]
-    Auto,
-    /// Map; refuse what cannot be mapped.
-    Mmap,
-    /// Read, in bounded memory.
-    Read,
-}
-
-/// An opened input.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Opened {
-    /// Its bytes.
-    pub data: Data,
-    /// When it was last modified, in milliseconds since 1970, if it is a file or the object store says it.
-    pub modified_ms: Option<i64>,
-    /// The compressions that are undone, outermost first.
-    pub compression: Vec<Compression>,
-    /// What stands in front of the RDB data, once decompressed.
-    pub wrapper: Wrapper,
-}
-
-/// The bytes of an opened input.
-pub enum Data {
-    /// A mapped file, all of it: the RDB data begins behind the [wrapper](Opened::wrapper).
-    Mapped(Mapping),
-    /// Bytes to be read in order, from the RDB data on.
-    Stream {
-        /// Gives them.
-        reader: Box<dyn Read + Send>,
-        /// How many there are, with those of the [wrapper](Opened::wrapper), if that is known.
-        length: Option<u64>,
-        /// How many bytes can be had without waiting, as of now, if somebody reads ahead.
-        ready_bytes: Option<Arc<AtomicU64>>,
-    },
-}
-
-impl std::fmt::Debug for Data {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Mapped(mapping) => f.debug_tuple("Mapped").field(&mapping.len()).finish(),
-            Self::Stream { length, .. } => {
-                f.debug_struct("Stream").field("length", length).finish_non_exhaustive()
-            }
-        }
-    }
-}
-
-/// Why an input could not be opened. Each message is one line and starts with the path.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The system refused.
-    #[error("{}: {error}", path.display())]
-    Io {
-        /// What was to be opened.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// A directory.
-    #[error("{}: is a directory, not an RDB file", .0.display())]
-    Directory(PathBuf),
-    /// A directory, or a pattern, that no RDB file is in.
-    #[error("{}: {what}", path.display())]
-    Nothing {
-        /// What was to be looked through.
-        path: PathBuf,
-        /// What was found instead.
-        what: String,
-    },
-    /// A file of no bytes, or of none once decompressed.
-    #[error("{}: is empty", .0.display())]
-    Empty(PathBuf),
-    /// Something else, known by its first bytes.
-    #[error("{}: not RDB data: it is {what}", path.display())]
-    NotRdb {
-        /// What was to be opened.
-        path: PathBuf,
-        /// What it is.
-        what: String,
-    },
-    /// Mapping was asked for, and this is no regular file, or compressed.
-    #[error("{}: only regular files that are not compressed can be mapped (use --io auto or read)", .0.display())]
-    NotMappable(PathBuf),
-    /// An address in an object store, and this program was built without them.
-    #[error("{}: this program was built without support for object stores", .0.display())]
-    NoRemote(PathBuf),
-}
-
-/// How to open an input.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct OpenOptions {
-    /// How to read files.
-    pub mode: IoMode,
-    /// Settings of object stores, by the names of the environment variables that they override, in lower
-    /// case: `aws_endpoint`, `aws_access_key_id`, `azure_storage_account_name`, ...
-    pub store: Vec<(String, String)>,
-}
-
-/// Opens `path`, or standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`)
-/// if the crate is built with the feature `remote`.
-///
-/// Opening a file, reading a pipe, decompressing and downloading happen on threads of their own and end with
-/// an error soon after `stop` is set, so that a FIFO without a writer, a writer that sends nothing or a
-/// mount whose server is gone cannot hold up an interrupted program. Regular files of length 0 that have
-/// content, as in `/proc`, are read as pipes are. Truncated or damaged compressed data ends in an error of the reader where the damage is.
-///
-/// # Errors
-///
-/// [`OpenError`], if there is nothing there to read, or what is there is known to be something else.
-pub fn open(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    open_with(path, &OpenOptions { mode, ..OpenOptions::default() }, stop)
-}
-
-/// As [`open`], with options.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    if is_remote(path) {
-        return open_remote(path, options, stop);
-    }
-    let (owned, mode, its_stop) = (path.to_owned(), options.mode, Arc::clone(stop));
-    blocking::unless_stopped(stop, move || open_local(&owned, mode, &its_stop))
-        .unwrap_or_else(|error| Err(OpenError::Io { path: path.to_owned(), error }))
-}
-
-/// Opens a file or standard input. May block for as long as nobody writes to it.
-fn open_local(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    if path == Path::new(STDIN) {
-        return open_stream(path, mode, stop, io::stdin(), None);
-    }
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(OpenError::Directory(path.to_owned()));
-    }
-    let modified_ms = metadata.modified().ok().and_then(milliseconds);
-    if !metadata.is_file() {
-        return open_stream(path, mode, stop, file, modified_ms);
-    }
-    if metadata.len() == 0 {
-        // Empty, or made as it is read, as in `/proc`: such a read may block and cannot be repeated.
-        return match open_stream(path, IoMode::Auto, stop, file, modified_ms) {
-            Ok(_) if mode == IoMode::Mmap => Err(OpenError::NotMappable(path.to_owned())),
-            opened => opened,
-        };
-    }
-    let sniffed = file.try_clone().and_then(|file| Nature::of(Box::new(file), |layer| Ok(Box::new(layer))));
-    let (nature, _) = sniffed.map_err(failed)?;
-    let wrapper = nature.wrapper(path)?;
-    let compression = nature.layers;
-    file.rewind().map_err(failed)?;
-    let data = if !compression.is_empty() {
-        if mode == IoMode::Mmap {
-            return Err(OpenError::NotMappable(path.to_owned()));
-        }
-        reopen(path, compression.clone(), wrapper, stop, None)
-    } else if mode == IoMode::Read {
-        reopen(path, Vec::new(), wrapper, stop, Some(metadata.len()))
-    } else {
-        match map::map(file).map_err(failed)? {
-            Some(mapping) => Data::Mapped(mapping),
-            None if mode == IoMode::Mmap => {
-                return Err(failed(io::Error::other("too many files are mapped already")));
-            }
-            None => reopen(path, Vec::new(), wrapper, stop, Some(metadata.len())),
-        }
-    };
-    Ok(Opened { data, modified_ms, compression, wrapper })
-}
-
-/// Whether `path` is the URL of an object.
-pub fn is_remote(path: &Path) -> bool {
-    const SCHEMES: [&str; 5] = ["s3", "gs", "az", "http", "https"];
-    path.to_str()
-        .and_then(|text| text.split_once("://"))
-        .is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
-}
-
-/// `path` as it may be shown: of a URL, without the query, in which a signed one has its signature.
-pub fn display_name(path: &Path) -> Cow<'_, str> {
-    let text = path.to_string_lossy();
-    match text.find('?') {
-        Some(at) if is_remote(path) => Cow::Owned(text.get(..at).unwrap_or_default().to_owned()),
-        _ => text,
-    }
-}
-
-#[cfg(feature = "remote")]
-fn open_remote(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    let shown = PathBuf::from(display_name(path).into_owned());
-    let failed = |error| OpenError::Io { path: shown.clone(), error };
-    if options.mode == IoMode::Mmap {
-        return Err(OpenError::NotMappable(shown));
-    }
-    let url = path.to_str().unwrap_or_default();
-    let object = remote::open(url, &options.store, stop).map_err(failed)?;
-    let look = |head| Nature::of(head, |layer| Ok(Box::new(layer))).map(|(nature, _)| nature);
-    let mut nature = look(object.head());
-    // A block of compressed data can be longer than what was looked at.
-    let tells_nothing = nature.as_ref().map_or(true, |nature| {
-        !nature.layers.is_empty() && matches!(nature.content, Content::Empty | Content::Unknown)
-    });
-    if tells_nothing && let Some(head) = object.longer_head().map_err(failed)? {
-        nature = look(head);
-    }
-    let nature = nature.map_err(failed)?;
-    let wrapper = nature.wrapper(&shown)?;
-    let length = object.length.filter(|_| nature.layers.is_empty());
-    let modified_ms = object.modified_ms;
-    let source = move || object.reader();
-    let data = lazy(source, nature.layers.clone(), wrapper, stop, length);
-    Ok(Opened { data, modified_ms, compression: nature.layers, wrapper })
-}
-
-#[cfg(not(feature = "remote"))]
-fn open_remote(path: &Path, _: &OpenOptions, _: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
-    Err(OpenError::NoRemote(PathBuf::from(display_name(path).into_owned())))
-}
-
-/// Opens what can be read only once.
-fn open_stream(
-    path: &Path,
-    mode: IoMode,
-    stop: &Arc<AtomicBool>,
-    source: impl Read + Send + 'static,
-    modified_ms: Option<i64>,
-) -> Result<Opened, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    if mode == IoMode::Mmap {
-        return Err(OpenError::NotMappable(path.to_owned()));
-    }
-    // Of the last layer.
-    let ready_bytes = RefCell::new(Arc::default());
-    let ahead = |layer: Reader| {
-        let ready = Arc::default();
-        ready_bytes.replace(Arc::clone(&ready));
-        Ok(Box::new(Prefetch::new(layer, Arc::clone(stop), ready)?) as Reader)
-    };
-    let source = ahead(Box::new(source)).map_err(failed)?;
-    let (nature, head) = Nature::of(source, |layer| ahead(Box::new(layer))).map_err(failed)?;
-    let wrapper = nature.wrapper(path)?;
-    let mut reader: Reader = Box::new(head);
-    stream::skip(&mut reader, wrapper.prefix_bytes).map_err(failed)?;
-    Ok(Opened {
-        data: Data::Stream { reader, length: None, ready_bytes: Some(ready_bytes.into_inner()) },
-        modified_ms,
-        compression: nature.layers,
-        wrapper,
-    })
-}
-
-/// A regular file, opened again when it is read.
-fn reopen(
-    path: &Path,
-    layers: Vec<Compression>,
-    wrapper: Wrapper,
-    stop: &Arc<AtomicBool>,
-    length: Option<u64>,
-) -> Data {
-    let path = path.to_owned();
-    lazy(move || Ok(Box::new(File::open(path)?) as Reader), layers, wrapper, stop, length)
-}
-
-/// What `source` gives when it is read, without its `layers` of compression and its wrapper.
-fn lazy(
-    source: impl FnOnce() -> io::Result<Reader> + Send + 'static,
-    layers: Vec<Compression>,
-    wrapper: Wrapper,
-    stop: &Arc<AtomicBool>,
-    length: Option<u64>,
-) -> Data {
-    let ready_bytes = Arc::default();
-    let (ready, stop) = (Arc::clone(&ready_bytes), Arc::clone(stop));
-    let is_read_ahead = !layers.is_empty();
-    let reader = Lazy::Closed(Box::new(move || {
-        let mut reader = stream::decompress(source()?, &layers, &stop, &ready)?;
-        stream::skip(&mut reader, wrapper.prefix_bytes)?;
-        Ok(reader)
-    }));
-    Data::Stream { reader: Box::new(reader), length, ready_bytes: is_read_ahead.then_some(ready_bytes) }
-}
-
-impl Nature {
-    /// What stands around the RDB data, if this is any.
-    fn wrapper(&self, path: &Path) -> Result<Wrapper, OpenError> {
-        match &self.content {
-            Content::Rdb(wrapper) => Ok(*wrapper),
-            // The parser knows best what is wrong with it.
-            Content::Unknown => Ok(Wrapper::default()),
-            Content::Empty => Err(OpenError::Empty(path.to_owned())),
-            Content::Foreign(what) => {
-                let layers = self
-                    .layers
-                    .iter()
-                    .fold(String::new(), |layers, format| format!("{layers}, inside {}", format.name()));
-                Err(OpenError::NotRdb { path: path.to_owned(), what: format!("{what}{layers}") })
-            }
-        }
-    }
-}
-
-fn milliseconds(time: SystemTime) -> Option<i64> {
-    i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open_now(path: &Path, mode: IoMode) -> Result<Opened, OpenError> {
-        open(path, mode, &Arc::default())
-    }
-
-    #[test]
-    fn a_file_is_mapped_or_read_as_asked() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("file");
-        std::fs::write(&path, b"content").expect("written");
-        for mode in [IoMode::Auto, IoMode::Mmap] {
-            match open_now(&path, mode).expect("opens").data {
-                Data::Mapped(mapping) => assert_eq!(&*mapping, b"content"),
-                Data::Stream { .. } => panic!("not mapped"),
-            }
-        }
-        match open_now(&path, IoMode::Read).expect("opens").data {
-            Data::Mapped(_) => panic!("mapped"),
-            Data::Stream { mut reader, length, .. } => {
-                let mut content = Vec::new();
-                reader.read_to_end(&mut content).expect("reads");
-                assert_eq!(content, b"content");
-                assert_eq!(length, Some(7));
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_file_is_named() {
-        let dir = tempfile::tempdir().expect("a directory");
-        assert!(matches!(open_now(dir.path(), IoMode::Auto), Err(OpenError::Directory(_))));
-        assert!(matches!(open_now(&dir.path().join("none"), IoMode::Auto), Err(OpenError::Io { .. })));
-        let empty = dir.path().join("empty");
-        std::fs::write(&empty, b"").expect("written");
-        for mode in [IoMode::Auto, IoMode::Read, IoMode::Mmap] {
-            assert!(matches!(open_now(&empty, mode), Err(OpenError::Empty(_))));
-        }
-        assert!(matches!(open_now(Path::new(STDIN), IoMode::Mmap), Err(OpenError::NotMappable(_))));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_file_of_length_0_that_has_content_is_read_as_a_stream() {
-        let path = Path::new("/proc/self/status");
-        assert_eq!(std::fs::metadata(path).expect("there").len(), 0);
-        for mode in [IoMode::Auto, IoMode::Read] {
-            let Data::Stream { mut reader, length, .. } = open_now(path, mode).expect("opens").data else {
-                panic!("mapped");
-            };
-            let mut content = String::new();
-            reader.read_to_string(&mut content).expect("reads");
-            assert!(content.starts_with("Name:") && length.is_none(), "{content}");
-        }
-        assert!(matches!(open_now(path, IoMode::Mmap), Err(OpenError::NotMappable(_))));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn opening_a_fifo_without_a_writer_ends_soon_after_a_stop() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let fifo = dir.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
-        let stop = Arc::new(AtomicBool::new(false));
-        let setter = Arc::clone(&stop);
-        std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            setter.store(true, std::sync::atomic::Ordering::Relaxed);
-        });
-        let error = open(&fifo, IoMode::Auto, &stop).expect_err("nobody writes");
-        assert!(error.to_string().contains("interrupted"), "{error}");
-    }
-}
