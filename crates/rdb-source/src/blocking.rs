@@ -1,5 +1,5 @@
-//! Calls of the file system that may never return: opening a FIFO that nobody writes to, or looking at a file on
-//! a mount whose server is gone.
+//! File system calls that may block for ever, such as opening a FIFO without a writer or a file on a mount
+//! whose server is gone.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A reader whose beginning can be looked at before it is read.
+//! A reader with a peek of any length.
 
 use std::io::{self, BufRead, Read};
 

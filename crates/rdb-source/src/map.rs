@@ -1,4 +1,4 @@
-//! Mapping a file, and outliving it when it is cut while it is mapped.
+//! Maps a file and survives its truncation.
 //!
 //! A byte of a mapping that its file no longer has, or that the disk does not give, costs a process a
 //! `SIGBUS`, and by default its life. Here a handler takes the signal, puts zeros in the place of the
@@ -10,7 +10,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 
-/// The bytes of a mapped file.
+/// A mapped file. Dereferences to its bytes.
 #[derive(Debug)]
 pub struct Mapping {
     /// Fields drop in this order: a range is given up before its addresses can be anybody else's.
@@ -19,22 +19,22 @@ pub struct Mapping {
     file: File,
 }
 
-/// Why bytes of a mapping are not, or no longer, those of its file.
+/// Reason why a mapping no longer shows the bytes of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// Offset from which on the file has no more bytes, if it was cut.
+    /// New length of the file in bytes, if it was truncated.
     pub offset: Option<u64>,
-    /// What happened, in words that follow the name of the file.
+    /// Explanation for a message that starts with the name of the file.
     pub reason: String,
 }
 
 impl Mapping {
-    /// Is set before the first byte is shown that did not come from the file.
+    /// Flag that is set before the mapping shows a byte that did not come from the file.
     pub fn alarm(&self) -> &AtomicBool {
         self.watched.alarm()
     }
 
-    /// Looks at the file: whether it still has all the bytes that were mapped.
+    /// Checks whether the file still has all mapped bytes. `None` if it has.
     pub fn loss(&self) -> Option<Loss> {
         let mapped = self.bytes.len() as u64;
         match self.file.metadata() {
@@ -231,7 +231,7 @@ mod bus_error {
     }
 }
 
-/// Systems that do not let a mapped file be cut.
+/// Systems that refuse to truncate a mapped file.
 #[cfg(not(unix))]
 mod no_signals {
     use std::io;

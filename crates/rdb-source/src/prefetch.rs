@@ -1,4 +1,4 @@
-//! Reading ahead on a thread of its own.
+//! Reads ahead on a separate thread.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// less would leave the reader idle in between. What is ready can be read on several threads at once.
 const BLOCKS: usize = (5 << 20) / BLOCK_BYTES;
 
-/// How long a silent source goes unwatched before the stop flag is looked at again.
+/// Interval at which the stop flag is checked while the source sends nothing.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A reader whose source is read ahead by a thread, and that gives up when told to stop even while

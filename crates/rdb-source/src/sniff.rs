@@ -1,4 +1,4 @@
-//! What data is, by its first bytes.
+//! Detects formats by magic bytes.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,16 +9,16 @@ use crate::head::Head;
 use crate::stream::Reader;
 use crate::wrapper::Wrapper;
 
-/// Bytes looked at. Far more than any magic: a server that takes its time sends line feeds first.
+/// Number of bytes examined. A slow server sends line feeds first, so this exceeds every magic.
 pub(crate) const HEAD_BYTES: usize = 64 << 10;
 
-/// Bytes that tell RDB data.
+/// Length of the magic bytes of RDB data that are compared.
 const RDB_MAGIC_BYTES: usize = 6;
 
-/// Compressions around each other that are undone.
+/// Largest number of nested compression formats.
 pub(crate) const MAX_LAYERS: usize = 2;
 
-/// What the first bytes of data say, once all compression is undone.
+/// Detected compression and content of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Nature {
     /// Outermost first.
@@ -26,12 +26,12 @@ pub(crate) struct Nature {
     pub(crate) content: Content,
 }
 
-/// What data is.
+/// Detected content, after decompression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// RDB data, or what the parser may call otherwise.
     Rdb(Wrapper),
-    /// Something else that is known by name.
+    /// Another known format, by name.
     Foreign(Cow<'static, str>),
     /// Nothing.
     Empty,

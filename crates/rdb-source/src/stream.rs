@@ -1,4 +1,4 @@
-//! Readers put together from the source up.
+//! Chains of readers: source, read-ahead threads and decompression.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use crate::decompress::{Compression, Decompress};
 use crate::prefetch::Prefetch;
 
-/// A reader that is handed around.
+/// A boxed reader that can move to another thread.
 pub(crate) type Reader = Box<dyn Read + Send>;
 
-/// Undoes the compressions `layers`, outermost first, each on a thread of its own. `ready_bytes` is told what the
-/// last of them has ready.
+/// Decompresses `layers`, outermost first, each on a thread of its own.
+///
+/// `ready_bytes` counts the bytes that the innermost layer has ready.
 pub(crate) fn decompress(
     source: Reader,
     layers: &[Compression],
@@ -26,7 +27,7 @@ pub(crate) fn decompress(
     })
 }
 
-/// Reads `n` bytes and forgets them.
+/// Skips `n` bytes.
 pub(crate) fn skip(reader: &mut Reader, n: u64) -> io::Result<()> {
     io::copy(&mut reader.take(n), &mut io::sink()).map(|_| ())
 }

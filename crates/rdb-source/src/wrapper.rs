@@ -1,4 +1,4 @@
-//! What stands around RDB data when it was not written to a file of its own.
+//! Replication framing around RDB data.
 
 /// Length of the mark that a diskless full resynchronisation ends with (`RDB_EOF_MARK_SIZE` in
 /// `rdb.h` of Redis).
@@ -8,19 +8,19 @@ pub const EOF_MARK_BYTES: usize = 40;
 const MARK_PREFIX: &[u8] = b"$EOF:";
 const LENGTH_PREFIX: &[u8] = b"$";
 
-/// Longest status line of a replication stream that is passed over, such as `+FULLRESYNC`, an id of 40
+/// Longest status line of a replication stream that is skipped, such as `+FULLRESYNC`, an id of 40
 /// digits and an offset.
 const MAX_STATUS_LINE_BYTES: usize = 128;
 
-/// What stands in front of RDB data, and what that says about its end.
+/// Replication framing in front of RDB data, and how the data ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wrapper {
-    /// Bytes in front of the RDB data.
+    /// Length of the framing in front of the RDB data, in bytes.
     pub prefix_bytes: u64,
-    /// The mark that should follow it, of a diskless full resynchronisation.
+    /// Mark that ends the RDB data of a diskless full resynchronisation.
     pub mark: Option<[u8; EOF_MARK_BYTES]>,
-    /// Its length, of a full resynchronisation from disk.
+    /// Announced length of the RDB data of a full resynchronisation from disk, in bytes.
     pub announced_bytes: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ impl Wrapper {
     }
 }
 
-/// Offset of the first line end.
+/// Returns the offset of the first `\r\n`.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(2).position(|pair| pair == b"\r\n")
 }

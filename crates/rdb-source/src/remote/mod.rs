@@ -1,11 +1,11 @@
-//! Objects in S3 and what speaks its protocol, Google Cloud Storage, Azure, and on web servers.
+//! Reads objects from S3-compatible stores, Google Cloud Storage, Azure and web servers.
 //!
 //! An object is read from front to back by range requests, a few at a time in flight, so that memory is
 //! bounded and one slow answer does not hold up the others. Every answer must be of the same version of
 //! the object as the first one (`answer.rs`). Endpoints and credentials come from the
 //! environment, by the names the stores' own tools use (`AWS_*`, `GOOGLE_*`, `AZURE_*`). A service that
 //! speaks S3 (Huawei OBS, MinIO, Ceph) is named by `AWS_ENDPOINT`, and by
-//! `AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true` if it wants the bucket in the host name.
+//! `AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true` if it requires the bucket in the host name.
 
 mod answer;
 mod error;
