@@ -27,7 +27,7 @@
 //! * [`for_each_key`] gives every key of one source in file order, on one thread.
 //! * [`render_keys`] makes bytes of every key on all threads and keeps the order of the file.
 //! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with others.
-//! * [`check`] looks for everything that is wrong with a file.
+//! * [`check()`] looks for everything that is wrong with a file.
 //!
 //! # Damage
 //!

@@ -35,7 +35,7 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
-    /// What to [open](crate::open).
+    /// What to [open](crate::open()).
     pub path: PathBuf,
     /// The files that hold what was written after it, if it is the base of a multi-part append-only
     /// file. They are not read.

@@ -1,6 +1,6 @@
 //! Opens inputs that hold RDB data: files, pipes, objects in object stores, plain or compressed.
 //!
-//! [`open`] takes a path, [`STDIN`] or a URL, and gives the bytes as a [`Mapping`] or as a reader. Both are
+//! [`open()`] takes a path, [`STDIN`] or a URL, and gives the bytes as a [`Mapping`] or as a reader. Both are
 //! inputs of `rdb-parser`. [`expand`] lists the inputs that a directory or a pattern stands for.
 //!
 //! ```

@@ -40,7 +40,7 @@ impl Severity {
     }
 }
 
-/// The counts of a [check](crate::check).
+/// The counts of a [check](crate::check()).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {

@@ -2,8 +2,8 @@
 //! loaded the file.
 //!
 //! [`MemoryEstimator`] sees values as the parser passes over them and computes the answer from lengths, counts and
-//! IDs alone. What differs between servers is in [`profile`], as data; what an allocator makes of a request
-//! is in [`allocator`]. The other modules are the servers' data structures, one each. `docs/memory-model.md`
+//! IDs alone. What differs between servers is data in `server/profile.rs`; what an allocator makes of a request
+//! is in `server/allocator.rs`. The other modules are the servers' data structures, one each. `docs/memory-model.md`
 //! explains the whole and has its accuracy.
 
 mod account;
