@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use rdb_parser::Crc64;
+use rdb_parser::resume::Crc64;
 
 /// Bytes of each input at scale 1.
 const BYTES: f64 = 200e6;

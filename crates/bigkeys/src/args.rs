@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use rdb_analysis::Rank;
 use rdb_analysis::json::{KeysAs, NumbersAs};
 use rdb_parser::escape::Escaped;
-use rdb_parser::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
+use rdb_parser::format::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 use rdb_source::IoMode;
 
 use crate::memory_args::MemoryArgs;

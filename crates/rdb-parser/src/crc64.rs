@@ -9,7 +9,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 /// Polynomial `0xad93d23594c935a9`, reflected, initial value and final mask 0 (`crc64.c` of Redis).
 ///
 /// ```
-/// use rdb_parser::Crc64;
+/// use rdb_parser::resume::Crc64;
 /// let (mut whole, mut first, mut second) = (Crc64::new(), Crc64::new(), Crc64::new());
 /// whole.update(b"123456789");
 /// first.update(b"12345");

@@ -32,14 +32,6 @@ pub enum Flavour {
 }
 
 impl Flavour {
-    /// Whose numbers a file with this magic uses.
-    pub(crate) fn dialect(self, magic: Dialect) -> Dialect {
-        match (self, magic) {
-            (Self::Dragonfly, Dialect::Redis) => Dialect::Dragonfly,
-            _ => magic,
-        }
-    }
-
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The numbers of the format: magic, opcodes, value types. They stand nowhere else.
+//! Every number of the format: magic, versions, opcodes, value types.
 //!
 //! Source: `rdb.h` of Redis 2.8 to 8.2 and of Valkey 8.0 to 9.1; what is newer, and what other servers
 //! add, as listed in `docs/format-notes.md`.
@@ -9,7 +9,13 @@ use std::ops::RangeInclusive;
 /// Length of the magic and version that open a file.
 pub(crate) const HEADER_BYTES: usize = 9;
 
-/// First bytes of a file that Valkey 9.2 has compressed as a whole, which is not for this crate to undo.
+/// The magic of Redis, before four digits of a version.
+pub(crate) const REDIS_MAGIC: &[u8] = b"REDIS";
+
+/// The magic of Valkey from 9.0, before three digits of a version.
+pub(crate) const VALKEY_MAGIC: &[u8] = b"VALKEY";
+
+/// First bytes of a file that Valkey 9.2 compressed as a whole. This crate does not decompress such files.
 pub(crate) const VALKEY_ENVELOPE_MAGIC: &[u8] = b"VCS";
 
 /// First version with a checksum after the end of file opcode.
@@ -18,22 +24,22 @@ pub(crate) const FIRST_VERSION_WITH_CHECKSUM: u32 = 5;
 /// First version of the numbering that Valkey began with its own magic.
 pub(crate) const FIRST_VALKEY_VERSION: u32 = 80;
 
-/// Versions behind the magic `REDIS` of which every record is known.
+/// Versions after the magic `REDIS` whose records are all known.
 pub const KNOWN_REDIS_VERSIONS: RangeInclusive<u32> = 1..=15;
 
-/// Versions behind the magic `VALKEY` of which every record is known.
+/// Versions after the magic `VALKEY` whose records are all known.
 pub const KNOWN_VALKEY_VERSIONS: RangeInclusive<u32> = FIRST_VALKEY_VERSION..=81;
 
 /// First version of Valkey that can compress more than strings.
 pub(crate) const FIRST_VALKEY_VERSION_WITH_ENVELOPE: u32 = 81;
 
-/// First version in which type 33 of Redis can be a rate limiter.
+/// First version in which type 33 of Redis is a rate limiter.
 const FIRST_VERSION_WITH_GCRA: u32 = 15;
 
 /// First version in which a Dragonfly file may use type 20 as Redis does.
 const FIRST_VERSION_WITH_SET_LISTPACK: u32 = 10;
 
-/// Whether every record of a file of this version is known.
+/// Whether all records of a file of this version are known.
 pub(crate) fn is_known_version(dialect: Dialect, version: u32) -> bool {
     let known = match dialect {
         Dialect::Valkey => KNOWN_VALKEY_VERSIONS,
@@ -42,7 +48,10 @@ pub(crate) fn is_known_version(dialect: Dialect, version: u32) -> bool {
     version <= *known.end()
 }
 
-/// Bytes in the position of a value type that are not one.
+/// Slots of a cluster (`CLUSTER_SLOTS` in `cluster.h`).
+pub(crate) const SLOTS: u64 = 16_384;
+
+/// Opcodes that all servers share. They stand where a value type can stand.
 pub(crate) mod opcode {
     pub(crate) const SLOT_INFO: u8 = 244;
     pub(crate) const FUNCTION2: u8 = 245;
@@ -58,7 +67,67 @@ pub(crate) mod opcode {
     pub(crate) const EOF: u8 = 255;
 }
 
-/// A record that most files do not have, told apart by dialect.
+/// Opcodes inside the data of a module, each before its payload (`RDB_MODULE_OPCODE_*` in `rdb.h`).
+pub(crate) mod module_opcode {
+    pub(crate) const END: u64 = 0;
+    pub(crate) const SIGNED: u64 = 1;
+    pub(crate) const UNSIGNED: u64 = 2;
+    pub(crate) const FLOAT: u64 = 3;
+    pub(crate) const DOUBLE: u64 = 4;
+    pub(crate) const STRING: u64 = 5;
+}
+
+/// The value type of a plain string, in all dialects. Most keys of most files have it.
+pub(crate) const STRING_TYPE: u8 = 0;
+
+/// The highest value type of all dialects.
+const HIGHEST_VALUE_TYPE: u8 = 64;
+
+/// The lowest opcode of a key's prefix.
+const LOWEST_PREFIX_OPCODE: u8 = opcode::IDLE;
+
+/// The lowest opcode that can follow a key, except those of Dragonfly and Redis Enterprise.
+const LOWEST_OPCODE: u8 = 242;
+
+/// The lower of the two opcodes of Dragonfly's compressed blobs.
+const LOWEST_BLOB_OPCODE: u8 = 201;
+
+/// What the first byte of a record with a key can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstByte {
+    /// A value type.
+    ValueType,
+    /// An opcode of the key's prefix.
+    Prefix,
+}
+
+impl FirstByte {
+    /// What `byte` can be. `None` for most bytes of text.
+    #[inline]
+    pub(crate) fn of_key(byte: u8) -> Option<Self> {
+        if byte <= HIGHEST_VALUE_TYPE {
+            Some(Self::ValueType)
+        } else if byte >= LOWEST_PREFIX_OPCODE {
+            Some(Self::Prefix)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether `byte` can be the opcode of a compressed blob or a later opcode of Dragonfly.
+#[inline]
+pub(crate) fn may_be_blob_opcode(byte: u8) -> bool {
+    byte >= LOWEST_BLOB_OPCODE
+}
+
+/// Whether a record can begin with `byte`.
+#[inline]
+pub(crate) fn may_begin_record(byte: u8, dialect: Dialect, version: u32) -> bool {
+    byte >= LOWEST_OPCODE || ValueType::from_byte(byte, dialect, version).is_some()
+}
+
+/// A record that most files do not have, distinguished by dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RareRecord {
     /// 242 of Redis: the fields that hashes refer to.
@@ -91,15 +160,15 @@ pub(crate) enum RareRecord {
     VectorIndex,
     /// 223: the documents of an index.
     DocumentIndex,
-    /// 224: a piece of a value.
+    /// 224: a chunk of a value.
     TaggedChunk,
 }
 
 impl RareRecord {
     /// The record that `byte` begins in a file of this dialect.
     ///
-    /// Redis leaves the numbers of Dragonfly and of Redis Enterprise unassigned, so they are
-    /// understood in any file with its magic.
+    /// Redis leaves the numbers of Dragonfly and of Redis Enterprise unassigned, so any file with the
+    /// magic of Redis may use them.
     pub(crate) fn from_byte(byte: u8, dialect: Dialect) -> Option<Self> {
         Some(match (byte, dialect) {
             (6, _) => Self::Unskippable("a module value of a 4.0 release candidate (type 6)"),
@@ -124,27 +193,14 @@ impl RareRecord {
             _ => return None,
         })
     }
-
-    /// Whether only Dragonfly writes it.
-    pub(crate) fn is_dragonflys(self) -> bool {
-        !matches!(
-            self,
-            Self::HashTemplate
-                | Self::KeyMetadata
-                | Self::SlotImport
-                | Self::SlotNumber
-                | Self::RamLru
-                | Self::Unskippable(_)
-        )
-    }
 }
 
-/// Who defined the numbers in a file: what the magic says ([`Header`](crate::Header)), refined by the
-/// AUX field with which Dragonfly opens its files.
+/// Which server's opcode and type numbering applies: that of the magic ([`Header`](crate::Header)), or
+/// Dragonfly's if the file has the AUX field with which Dragonfly begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// Magic `REDIS`: Redis, KeyDB, Valkey up to 8, and Dragonfly before it says so.
+    /// Magic `REDIS`: Redis, KeyDB, Valkey up to 8, and Dragonfly before its AUX field.
     Redis,
     /// Magic `VALKEY`: Valkey from 9.0.
     Valkey,
@@ -152,7 +208,7 @@ pub enum Dialect {
     Dragonfly,
 }
 
-/// How a value is laid out in the file: the type byte of its record, told apart by dialect.
+/// How a value is stored in the file: the type byte of its record, distinguished by dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueType {
@@ -234,7 +290,7 @@ pub enum ValueType {
     SetExpiryDragonfly,
     /// 33 of Dragonfly: a Bloom filter.
     Bloom,
-    /// 34 of Dragonfly: a Bloom filter in pieces.
+    /// 34 of Dragonfly: a Bloom filter in chunks.
     BloomChunked,
     /// 35 of Dragonfly: a count-min sketch.
     CountMin,
@@ -245,8 +301,8 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The type that `byte` stands for in a file of this dialect and version. Only two numbers depend
-    /// on the version; for all others it says nothing.
+    /// The type that `byte` means in a file of this dialect and version. Only two numbers depend on
+    /// the version.
     #[inline]
     pub(crate) fn from_byte(byte: u8, dialect: Dialect, version: u32) -> Option<Self> {
         Some(match byte {
@@ -364,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_two_servers_use_is_told_apart_by_dialect() {
+    fn the_dialect_decides_what_a_shared_number_means() {
         let redis = |byte| ValueType::from_byte(byte, Dialect::Redis, 15);
         let valkey = |byte| ValueType::from_byte(byte, Dialect::Valkey, 81);
         let dragonfly = |byte| ValueType::from_byte(byte, Dialect::Dragonfly, 9);

@@ -1,7 +1,8 @@
 //! What skipping a value shows of it.
 
-use crate::encoding::Packed;
 use crate::format::ModuleId;
+
+pub use crate::encoding::Packed;
 
 /// The measures of a value that skipping it yields.
 ///

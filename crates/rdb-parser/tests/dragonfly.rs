@@ -481,6 +481,6 @@ fn pieces_of_a_value_that_never_ends_are_counted_up_to_the_end_of_the_file() {
         };
         assert!(!error.is_contained());
         let end_opcode_and_checksum = 9;
-        assert_eq!(key_bytes + parser.container_bytes() + end_opcode_and_checksum, bytes.len() as u64);
+        assert_eq!(key_bytes + parser.overhead_bytes() + end_opcode_and_checksum, bytes.len() as u64);
     }
 }

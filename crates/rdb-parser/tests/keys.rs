@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use rdb_parser::{Dialect, Entry, Event, Input, KeyRun, KeySink, Options, Parser, SliceInput, Window};
+use rdb_parser::keys::{KeyRun, KeySink};
+use rdb_parser::{Dialect, Entry, Event, Input, Options, Parser, SliceInput, Window};
 
 /// Damaged copies made of each file.
 const COPIES: u64 = 60;
@@ -30,7 +31,7 @@ fn pulled<I: Input>(mut parser: Parser<I>) -> Story {
             }
         }
     }
-    story.push(format!("{} {}", parser.position(), parser.container_bytes()));
+    story.push(format!("{} {}", parser.position(), parser.overhead_bytes()));
     story
 }
 
@@ -75,7 +76,7 @@ fn given<I: Input>(mut parser: Parser<I>, stretch_bytes: u64, every: usize) -> S
             }
         }
     }
-    notes.story.push(format!("{} {}", parser.position(), parser.container_bytes()));
+    notes.story.push(format!("{} {}", parser.position(), parser.overhead_bytes()));
     notes.story
 }
 

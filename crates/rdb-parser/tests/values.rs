@@ -1,8 +1,10 @@
 //! Values and records that the fixtures of today's servers do not hold, byte by byte.
 
+use rdb_parser::outline::Packed;
+
 use rdb_parser::{
-    Checksum, Dialect, Error, Event, Flavour, KeyMeta, Layout, ModuleId, Outline, Packed, Parser, RdbString,
-    Role, SliceInput, ValueType, Visitor, Window,
+    Checksum, Dialect, Error, Event, Flavour, KeyMeta, Layout, ModuleId, Outline, Parser, RdbString, Role,
+    SliceInput, ValueType, Visitor, Window,
 };
 
 /// Collects all that a visitor is shown.
@@ -67,14 +69,14 @@ fn read_from<I: rdb_parser::Input>(input: I, deep: bool) -> Result<Read, Error> 
             _ => {}
         }
     }
-    let total: u64 = keys.iter().map(|key| key.rdb_bytes).sum::<u64>() + parser.container_bytes();
+    let total: u64 = keys.iter().map(|key| key.rdb_bytes).sum::<u64>() + parser.overhead_bytes();
     assert_eq!(total, parser.position(), "every byte belongs to a key or to the container");
     Ok(Read {
         keys,
         strings: visitor.seen,
         checksum,
         flavour: parser.flavour(),
-        container_bytes: parser.container_bytes(),
+        container_bytes: parser.overhead_bytes(),
     })
 }
 

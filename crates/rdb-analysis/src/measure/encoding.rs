@@ -7,7 +7,9 @@
 
 use std::fmt;
 
-use rdb_parser::{Layout, Outline, Packed, ValueType};
+use rdb_parser::outline::Packed;
+
+use rdb_parser::{Layout, Outline, ValueType};
 use serde::{Serialize, Serializer};
 
 use super::data_type::DataType;

@@ -1,6 +1,8 @@
 //! Measures keys as the parser skips their values.
 
-use rdb_parser::{Entry, RdbString, Role, Score, StreamId, ValueType, Visitor};
+use rdb_parser::visitor::{Score, StreamId};
+
+use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
 
 use super::data_type::DataType;
 use super::encoding::{Encoding, ValueFacts};

@@ -1,6 +1,10 @@
 //! Gauges values as the parser passes over them.
 
-use rdb_parser::{Layout, Packed, RdbString, Role, Score, StreamId, ValueType, Visitor};
+use rdb_parser::outline::Packed;
+
+use rdb_parser::visitor::{Score, StreamId};
+
+use rdb_parser::{Layout, RdbString, Role, ValueType, Visitor};
 
 use super::buckets::BucketTables;
 use super::dict::{DictSimulator, slots_for, slots_grown};
@@ -581,7 +585,7 @@ fn parts(each: u64, count: u64) -> u64 {
 /// Bytes that an intset needs for the integer that `string` is. `None`: it is none.
 fn integer_bytes(string: &RdbString<'_>) -> Option<u64> {
     let value = match *string {
-        RdbString::Raw(bytes) => rdb_parser::parse_canonical_integer(bytes)?,
+        RdbString::Raw(bytes) => rdb_parser::string::parse_canonical_integer(bytes)?,
         RdbString::Int(value) => value,
         _ => return None,
     };

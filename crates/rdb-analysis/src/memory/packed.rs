@@ -1,6 +1,10 @@
 //! Packed values that a server builds while loading, from elements that were stored one by one.
 
-use rdb_parser::{RdbString, Score, parse_canonical_integer};
+use rdb_parser::string::parse_canonical_integer;
+
+use rdb_parser::visitor::Score;
+
+use rdb_parser::RdbString;
 
 use std::io::Write as _;
 

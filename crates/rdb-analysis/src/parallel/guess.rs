@@ -4,7 +4,11 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use rdb_parser::{Dialect, Entry, Event, KeyRun, KeySink, Parser, RdbString, guess_blob, guess_key};
+use rdb_parser::keys::{KeyRun, KeySink};
+
+use rdb_parser::resume::{guess_blob, guess_key, may_end_with_prefix};
+
+use rdb_parser::{Dialect, Entry, Event, Parser, RdbString};
 
 use super::range_scan::{Broken, RangeContext, RangeScan, SEARCH_BYTES, is_followed};
 use super::sink::RangePart;
@@ -101,13 +105,8 @@ impl<M: Estimator> RangeContext<'_, M> {
 
     /// Whether bytes before `at` may be prefix opcodes of a key there.
     fn may_follow_prefix(&self, at: u64) -> bool {
-        let Some(before) = self.slice.get(at.saturating_sub(9).max(self.slice.offset), at) else {
-            return false;
-        };
-        let may_be_prefix = [(9, 0xfc), (5, 0xfd), (2, 0xf9), (2, 0xf8), (3, 0xf8), (6, 0xf8)];
-        may_be_prefix.iter().any(|&(distance, opcode)| {
-            before.len().checked_sub(distance).and_then(|i| before.get(i)) == Some(&opcode)
-        })
+        let before = self.slice.get(at.saturating_sub(9).max(self.slice.offset), at);
+        before.is_some_and(may_end_with_prefix)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use rdb_parser::{Crc64, Event, FileSlice, Input, KeyRun, Parser, ParserState, SliceInput};
+use rdb_parser::keys::KeyRun;
+
+use rdb_parser::resume::{Crc64, FileSlice, ParserState};
+
+use rdb_parser::{Event, Input, Parser, SliceInput};
 
 use super::name_shape::NameShape;
 use super::sink::{INHERITED_SLOT, RangePart};
@@ -243,7 +247,7 @@ struct Mark {
 impl Mark {
     fn of<I: Input>(parser: &Parser<I>, end: u64, counted: (u64, u64)) -> Self {
         let ParserState { db, slot, .. } = parser.state();
-        Self { end, db, slot, overhead_bytes: parser.container_bytes(), counted }
+        Self { end, db, slot, overhead_bytes: parser.overhead_bytes(), counted }
     }
 }
 

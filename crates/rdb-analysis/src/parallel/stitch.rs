@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
-use rdb_parser::{Ahead, Error, Parser, ParserState};
+use rdb_parser::resume::{Ahead, ParserState};
+use rdb_parser::{Error, Parser};
 
 use super::name_shape::{NameShape, WATCHED_NAMES, Watching};
 use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};

@@ -150,7 +150,7 @@ impl SourceFacts {
 }
 
 /// What the records read so far tell of the whole source: all that a pass learns from one record and applies to
-/// later ones, besides the [state](rdb_parser::ParserState) of its parser.
+/// later ones, besides the [state](rdb_parser::resume::ParserState) of its parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Learned {
     pub(crate) flavour: Flavour,

@@ -3,9 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use rdb_parser::keys::{KeyRun, KeySink};
+
+use rdb_parser::resume::ParserState;
+
 use rdb_parser::{
-    Checksum, Entry, Error, ErrorKind, Event, Header, Input, KeyRun, KeySink, Parser, ParserState,
-    SliceInput, Warning, Window,
+    Checksum, Entry, Error, ErrorKind, Event, Header, Input, Parser, SliceInput, Warning, Window,
 };
 
 use super::facts::{Counts, Coverage, Learned, SourceFacts};
@@ -287,7 +290,7 @@ impl<M: Estimator> Pass<M> {
             }
             facts.trailing_kind = trailing.kind(end_mark);
         }
-        facts.overhead_bytes += parser.container_bytes();
+        facts.overhead_bytes += parser.overhead_bytes();
         facts.bytes = length.unwrap_or(parser.position());
         facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
         self.reported.report(context.progress, parser.position(), keys);

@@ -30,7 +30,7 @@ impl Writer {
 
     fn finish(mut self) -> Vec<u8> {
         self.0.push(0xff);
-        let mut sum = rdb_parser::Crc64::new();
+        let mut sum = rdb_parser::resume::Crc64::new();
         sum.update(&self.0);
         self.0.extend(sum.value().to_le_bytes());
         self.0

@@ -1,20 +1,21 @@
-//! Values in pieces ("tagged chunks"), between which other records may stand.
+//! Chunked values ("tagged chunks"), between whose chunks other records may stand.
 //!
-//! The first piece of an id holds the key's prefix opcodes, the value type, the key, and the beginning of
-//! the value; a later one only goes on with the value. A piece ends between two elements. The value is
-//! complete when its own counts are satisfied, and the id may then be used again.
+//! The first chunk with an id holds the key's prefix opcodes, the value type, the key, and the beginning of the value.
+//! Later chunks hold more of the value. A chunk ends between two elements. The value is complete when its own counts
+//! are satisfied. Then another value may use the id.
 
 use std::collections::HashMap;
 
+use super::context::{BlobContext, charge};
 use super::limited::Limited;
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Entry, KeyMeta};
-use crate::format::{Dialect, RareRecord, ValueType, opcode};
+use crate::format::{Dialect, RareRecord, ValueType};
 use crate::input::Input;
 use crate::limits::{MAX_OPEN_CHUNKED_VALUES, TRUNCATED_KEY_BYTES};
-use crate::outline::Outline;
-use crate::parser::{Parser, Record};
+use crate::outline::{Layout, Outline};
+use crate::prefix::{read_meta, skip_key_flags};
 use crate::read::ReadExt as _;
 use crate::string::{PinnedString, RdbString};
 use crate::value::{
@@ -24,180 +25,171 @@ use crate::value::{
 use crate::visitor::Role;
 use crate::warning::{Warning, Warnings};
 
-/// The values of which not all pieces were read yet, and the one that was completed last.
+/// The values of which some chunks were read and others were not, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
-    open: HashMap<u32, Chunked>,
-    finished: Option<Chunked>,
-    /// Bytes of the file in pieces of values that were dropped, until the parser of the file counts them.
+    open: HashMap<u32, OpenValue>,
+    /// Bytes of the file in chunks of dropped values, until the reader of the file counts them.
     dropped_bytes: u64,
-    /// Whether a piece was damaged: what later pieces are cannot be told then.
+    /// Whether a chunk was damaged. The values of later chunks are unknown then.
     broken: bool,
 }
 
-/// A value in pieces, as far as it was read.
+/// The key of a chunked value.
 #[derive(Debug)]
-struct Chunked {
+struct ChunkedKey {
     db: u64,
-    /// The key, or its beginning.
+    /// The key, or the beginning of a long one.
     key: Vec<u8>,
     key_bytes: u64,
     value_type: ValueType,
     meta: KeyMeta,
+    /// Empty until the first chunk was read.
     span: std::ops::Range<u64>,
     rdb_bytes: u64,
     warnings: Warnings,
-    state: State,
 }
 
-/// How far a value was read.
+/// A chunked value that is not complete.
 #[derive(Debug)]
-enum State {
-    ElementForm { count: u64, left: u64, sums: ElementSums },
-    List { left: u64, sums: ListSums },
-    Stream { left: u64, sums: StreamSums },
-    Filter(FilterSums),
-    Complete(Outline),
+struct OpenValue {
+    key: ChunkedKey,
+    progress: Progress,
 }
 
-/// Shows nothing to anybody: the strings of values between which other records stand make no sense to a visitor.
+/// A chunked value that is complete.
+#[derive(Debug)]
+pub(crate) struct CompleteValue {
+    key: ChunkedKey,
+    outline: Outline,
+}
+
+/// How much of a value was read.
+#[derive(Debug)]
+enum Progress {
+    Elements {
+        count: u64,
+        left: u64,
+        sums: ElementSums,
+    },
+    List {
+        left: u64,
+        sums: ListSums,
+    },
+    Stream {
+        left: u64,
+        sums: StreamSums,
+    },
+    Filter(FilterSums),
+    /// A value that is not chunked any further.
+    Whole(Outline),
+}
+
+/// Shows the strings to no visitor, because other records stand between them.
 type ChunkWalker<'p, 'i> = Walker<'p, Limited<'i>, ()>;
 
+/// Where a chunk stands.
+#[derive(Clone, Copy)]
+pub(crate) struct ChunkPlace {
+    /// Offset of the opcode.
+    pub(crate) start: u64,
+    pub(crate) db: u64,
+    /// Version in the header of the file.
+    pub(crate) version: u32,
+}
+
 impl Chunks {
-    /// Offset of the first of the values that are not complete.
+    /// Offset of the first value that is not complete.
     pub(crate) fn first_open(&self) -> Option<u64> {
-        self.open.values().map(|value| value.span.start).min()
+        self.open.values().map(|value| value.key.span.start).min()
     }
 
-    /// Whether no piece to come depends on those read.
+    /// Whether no later chunk depends on the chunks that were read.
     pub(crate) fn is_irrelevant(&self) -> bool {
         self.open.is_empty() && !self.broken
     }
 
-    /// Drops the values that are not complete and refuses all later pieces, because a piece may have been lost.
+    /// Drops the values that are not complete and refuses all later chunks, because a chunk may have been lost.
     pub(crate) fn break_off(&mut self) {
         self.broken = true;
-        self.dropped_bytes += self.open.drain().map(|(_, value)| value.rdb_bytes).sum::<u64>();
+        self.dropped_bytes += self.open.drain().map(|(_, value)| value.key.rdb_bytes).sum::<u64>();
     }
 
-    /// The entry of the value that was just completed.
-    pub(crate) fn finished_entry(&self) -> Entry<'_> {
-        const NOTHING: Outline = Outline {
-            elements: None,
-            value_bytes: None,
-            largest_element_bytes: None,
-            layout: crate::outline::Layout::Opaque,
-        };
-        let Some(value) = &self.finished else {
-            // Asked for only after a value was completed.
-            return Entry {
-                db: 0,
-                key: RdbString::Raw(&[]),
-                value_type: ValueType::String,
-                meta: KeyMeta::default(),
-                span: 0..0,
-                rdb_bytes: 0,
-                outline: NOTHING,
-                warnings: Warnings::NONE,
-            };
-        };
-        Entry {
-            db: value.db,
-            key: if value.key.len() as u64 == value.key_bytes {
-                RdbString::Raw(&value.key)
-            } else {
-                RdbString::Truncated { stored: &value.key, is_lzf: false, decoded_len: value.key_bytes }
-            },
-            value_type: value.value_type,
-            meta: value.meta,
-            span: value.span.clone(),
-            rdb_bytes: value.rdb_bytes,
-            outline: match value.state {
-                State::Complete(outline) => outline,
-                _ => NOTHING,
-            },
-            warnings: value.warnings,
-        }
-    }
-}
-
-impl<I: Input> Parser<I> {
-    /// Drops the chunked values that are not complete, and counts their bytes as bytes of no key.
-    #[cold]
-    pub(crate) fn drop_chunked_values(&mut self) {
-        self.rare.chunks.break_off();
-        // The parser of a blob counts bytes of the blob's content; the parser of the file counts these bytes.
-        if self.rare.context.is_none() {
-            self.container_bytes += std::mem::take(&mut self.rare.chunks.dropped_bytes);
-        }
+    /// Bytes of the file in chunks of values that were dropped since the last call.
+    pub(crate) fn take_dropped_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped_bytes)
     }
 
-    /// Reads the piece of which the opcode, at `start`, was read. An error drops all values that are not complete.
-    pub(super) fn read_chunk(&mut self, start: u64) -> Result<Record> {
-        let id = u32::from_le_bytes(self.input.read_array("a tagged chunk")?);
-        let bytes = u64::from(u32::from_le_bytes(self.input.read_array("a tagged chunk")?));
+    /// Reads the chunk at `place`, whose opcode was read. Returns the value if this chunk completes it.
+    ///
+    /// # Errors
+    ///
+    /// Any damage. The caller then [drops](Self::break_off) all values that are not complete.
+    pub(crate) fn read<I: Input>(
+        &mut self,
+        input: &mut I,
+        scratch: &mut Vec<u8>,
+        place: ChunkPlace,
+        blob: &mut Option<BlobContext>,
+    ) -> Result<Option<CompleteValue>> {
+        let ChunkPlace { start, db, version } = place;
+        let id = u32::from_le_bytes(input.read_array("a tagged chunk")?);
+        let bytes = u64::from(u32::from_le_bytes(input.read_array("a tagged chunk")?));
         let corrupt = |detail| Error::corrupt("tagged chunk", detail, start);
         if id == 0 || bytes == 0 {
             return Err(corrupt("id or size is 0"));
         }
-        if self.rare.chunks.broken {
-            return Err(corrupt("it follows a damaged one, and nobody can tell what it belongs to"));
+        if self.broken {
+            return Err(corrupt("its value is unknown, because an earlier chunk is damaged"));
         }
-        if self.prefix.start.is_some() {
-            return Err(corrupt("key opcodes before it, not in it"));
-        }
-        if let Some(left) = self.input.remaining()
+        if let Some(left) = input.remaining()
             && bytes > left
         {
-            return Err(Error::truncated("a tagged chunk", self.input.position().saturating_add(left)));
+            return Err(Error::truncated("a tagged chunk", input.position().saturating_add(left)));
         }
-        let known = self.rare.chunks.open.remove(&id);
-        if known.is_none() && self.rare.chunks.open.len() >= MAX_OPEN_CHUNKED_VALUES {
-            return Err(Error::new(ErrorKind::Limit("the number of values in pieces"), start));
+        let known = self.open.remove(&id);
+        if known.is_none() && self.open.len() >= MAX_OPEN_CHUNKED_VALUES {
+            return Err(Error::new(ErrorKind::Limit("the number of open chunked values"), start));
         }
-        let db = self.db;
-        let templates = Templates::default();
-        let mut input = Limited::new(&mut self.input, bytes);
+        let mut limited = Limited::new(input, bytes);
         let mut value = match known {
             Some(value) => value,
-            None => Chunked::begin(&mut input, db, self.header.version)
+            None => OpenValue::begin(&mut limited, db, version)
                 .map_err(|error| end_of_chunk(error.fatal(), start))?,
         };
+        let templates = Templates::default();
         let mut walker = Walker {
-            input: &mut input,
-            // Nodes are counted from their headers, which is what an outline needs.
+            input: &mut limited,
+            // An outline counts nodes by their headers.
             visitor: &mut (),
-            scratch: &mut self.scratch,
+            scratch,
             templates: &templates,
             damage: None,
             warnings: Warnings::NONE,
         };
         let advanced = value.advance(&mut walker);
-        let damage = advanced.err().or(walker.damage.take());
-        value.warnings = value.warnings.union(walker.warnings);
-        let left = input.left();
-        let error = match damage {
-            Some(error) => Some(end_of_chunk(error.fatal(), start)),
-            None if left > 0 => Some(corrupt("it goes on behind the end of its value")),
-            None => None,
+        let damage = walker.damage.take();
+        let warnings = walker.warnings;
+        value.key.warnings = value.key.warnings.union(warnings);
+        let outline = match (advanced, damage) {
+            (Err(error), _) | (Ok(_), Some(error)) => Err(end_of_chunk(error.fatal(), start)),
+            (Ok(_), None) if limited.left() > 0 => Err(corrupt("it goes on after the end of its value")),
+            (Ok(outline), None) => Ok(outline),
         };
-        if let Some(error) = error {
-            self.rare.chunks.dropped_bytes += value.rdb_bytes;
-            return Err(error.in_key(&value.key));
+        let outline = outline.map_err(|error| {
+            self.dropped_bytes += value.key.rdb_bytes;
+            error.in_key(&value.key.key)
+        })?;
+        value.key.add_chunk(charge(blob, start, input.position()));
+        if let Some(outline) = outline {
+            return Ok(Some(CompleteValue { key: value.key, outline }));
         }
-        let (bytes, span) = self.settle(start);
-        value.rdb_bytes += bytes;
-        value.span = if value.span.is_empty() { span } else { value.span.start..span.end };
-        if matches!(value.state, State::Complete(_)) {
-            self.rare.chunks.finished = Some(value);
-            return Ok(Record::Chunked);
-        }
-        self.rare.chunks.open.insert(id, value);
-        Ok(Record::Detour)
+        self.open.insert(id, value);
+        Ok(None)
     }
 }
 
-/// The end of a piece is not that of the file.
+/// The end of a chunk is not the end of the file.
 fn end_of_chunk(error: Error, start: u64) -> Error {
     match error.kind() {
         ErrorKind::Truncated(_) => Error::corrupt("tagged chunk", "it ends inside an element", start),
@@ -205,33 +197,45 @@ fn end_of_chunk(error: Error, start: u64) -> Error {
     }
 }
 
-impl Chunked {
-    /// Reads a first piece up to and including the key, and what counts the pieces of the value.
+impl ChunkedKey {
+    fn add_chunk(&mut self, (bytes, span): (u64, std::ops::Range<u64>)) {
+        self.rdb_bytes += bytes;
+        self.span = if self.span.is_empty() { span } else { self.span.start..span.end };
+    }
+}
+
+impl CompleteValue {
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        let Self { key: ChunkedKey { db, key, key_bytes, .. }, outline } = self;
+        Entry {
+            db: *db,
+            key: if key.len() as u64 == *key_bytes {
+                RdbString::Raw(key)
+            } else {
+                RdbString::Truncated { stored: key, is_lzf: false, decoded_len: *key_bytes }
+            },
+            value_type: self.key.value_type,
+            meta: self.key.meta,
+            span: self.key.span.clone(),
+            rdb_bytes: self.key.rdb_bytes,
+            outline: *outline,
+            warnings: self.key.warnings,
+        }
+    }
+}
+
+impl OpenValue {
+    /// Reads a first chunk up to and including the key and the counts of the value.
     fn begin(input: &mut Limited<'_>, db: u64, version: u32) -> Result<Self> {
         let mut meta = KeyMeta::default();
         let value_type = loop {
             let at = input.position();
             let byte = input.read_u8("a tagged chunk")?;
-            match byte {
-                opcode::EXPIRE_TIME_MS => {
-                    meta.expires_at_ms = Some(i64::from_le_bytes(input.read_array("an expiry")?));
-                    continue;
-                }
-                opcode::FREQ => {
-                    meta.freq = Some(input.read_u8("an access frequency")?);
-                    continue;
-                }
-                opcode::IDLE => {
-                    meta.idle_seconds = Some(input.read_length("an idle time")?);
-                    continue;
-                }
-                _ => {}
+            if read_meta(byte, input, &mut meta)? {
+                continue;
             }
             if RareRecord::from_byte(byte, Dialect::Dragonfly) == Some(RareRecord::KeyFlags) {
-                let flags = u32::from_le_bytes(input.read_array("a key's flags")?);
-                if flags & super::HAS_MEMCACHED_FLAGS != 0 {
-                    input.skip(4, "a key's flags")?;
-                }
+                skip_key_flags(input)?;
                 continue;
             }
             match ValueType::from_byte(byte, Dialect::Dragonfly, version) {
@@ -244,64 +248,50 @@ impl Chunked {
         let key_bytes = key.decoded_len();
         let kept = usize::try_from(TRUNCATED_KEY_BYTES).unwrap_or(usize::MAX);
         let key = key.decode_prefix(kept, &mut Vec::new()).map_err(|kind| Error::new(kind, at))?.to_vec();
-        let mut warnings = Warnings::NONE;
+        let (progress, irregular) = Progress::begin(value_type, input)?;
+        let mut warnings = irregular;
         warnings.insert(Warning::ProvisionalDragonfly);
-        let (state, irregular) = State::begin(value_type, input)?;
-        let warnings = warnings.union(irregular);
-        Ok(Self {
-            db,
-            key,
-            key_bytes,
-            value_type,
-            meta,
-            // Set with the bytes of each piece.
-            span: 0..0,
-            rdb_bytes: 0,
-            warnings,
-            state,
-        })
+        let key = ChunkedKey { db, key, key_bytes, value_type, meta, span: 0..0, rdb_bytes: 0, warnings };
+        Ok(Self { key, progress })
     }
 
-    /// Reads on until the piece ends or the value is complete.
-    fn advance(&mut self, walker: &mut ChunkWalker<'_, '_>) -> Result<()> {
-        let value_type = self.value_type;
+    /// Reads on until the chunk ends or the value is complete. Returns the outline of a complete value.
+    fn advance(&mut self, walker: &mut ChunkWalker<'_, '_>) -> Result<Option<Outline>> {
+        let value_type = self.key.value_type;
         loop {
-            let outline = match &mut self.state {
-                State::Complete(_) => return Ok(()),
-                State::ElementForm { count, left: 0, sums } => walker.elements_outline(*count, sums),
-                State::List { left: 0, sums } => sums.outline(),
-                State::Stream { left: 0, sums } => walker.stream_tail(value_type, *sums)?,
-                _ if walker.input.left() == 0 => return Ok(()),
-                State::ElementForm { left, sums, .. } => {
+            match &mut self.progress {
+                Progress::Whole(outline) => return Ok(Some(*outline)),
+                Progress::Elements { count, left: 0, sums } => {
+                    return Ok(Some(walker.elements_outline(*count, sums)));
+                }
+                Progress::List { left: 0, sums } => return Ok(Some(sums.outline())),
+                Progress::Stream { left: 0, sums } => return walker.stream_tail(value_type, *sums).map(Some),
+                _ if walker.input.left() == 0 => return Ok(None),
+                Progress::Elements { left, sums, .. } => {
                     next_element(walker, value_type, sums)?;
                     *left -= 1;
-                    continue;
                 }
-                State::List { left, sums } => {
+                Progress::List { left, sums } => {
                     walker.list_node(Packed::Listpack, true, sums)?;
                     *left -= 1;
-                    continue;
                 }
-                State::Stream { left, sums } => {
+                Progress::Stream { left, sums } => {
                     walker.stream_node(sums)?;
                     *left -= 1;
-                    continue;
                 }
-                State::Filter(sums) => {
-                    if !walker.filter_step(sums)? {
-                        continue;
+                Progress::Filter(sums) => {
+                    if walker.filter_step(sums)? {
+                        return Ok(Some(Outline::opaque(None, Layout::Opaque)));
                     }
-                    opaque()
                 }
-            };
-            self.state = State::Complete(outline);
+            }
         }
     }
 }
 
-impl State {
-    /// Reads what stands before the first element; all of a value that is not taken apart. With it comes what is
-    /// irregular about that.
+impl Progress {
+    /// Reads the counts before the first element, or all of a value that has no elements to count. Also returns
+    /// what is irregular about them.
     fn begin(value_type: ValueType, input: &mut Limited<'_>) -> Result<(Self, Warnings)> {
         let mut scratch = Vec::new();
         let mut walker = Walker {
@@ -320,7 +310,7 @@ impl State {
             | ValueType::HashExpiryDragonfly
             | ValueType::SetExpiryDragonfly => {
                 let count = walker.input.read_length("a number of elements")?;
-                Self::ElementForm { count, left: count, sums: ElementSums::default() }
+                Self::Elements { count, left: count, sums: ElementSums::default() }
             }
             ValueType::ListQuicklist2 => {
                 let left = walker.input.read_length("a number of list nodes")?;
@@ -335,7 +325,7 @@ impl State {
                 let outline = walker.outline(whole)?;
                 match walker.damage {
                     Some(damage) => return Err(damage.fatal()),
-                    None => Self::Complete(outline),
+                    None => Self::Whole(outline),
                 }
             }
         };
@@ -354,14 +344,5 @@ fn next_element(
         ValueType::HashExpiryDragonfly => walker.element(ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2, sums),
         ValueType::SetExpiryDragonfly => walker.element(ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1, sums),
         _ => walker.element(ElementForm::PLAIN, &[Role::Member], 1, sums),
-    }
-}
-
-fn opaque() -> Outline {
-    Outline {
-        elements: None,
-        value_bytes: None,
-        largest_element_bytes: None,
-        layout: crate::outline::Layout::Opaque,
     }
 }

@@ -1,9 +1,9 @@
-//! A part of an input.
+//! The bytes of an input up to an offset.
 
 use crate::error::{Error, Result};
 use crate::input::Input;
 
-/// The bytes of another input up to an offset. Behind a `dyn`, so that what is read through it is
+/// The bytes of another input up to an offset. The other input is behind a `dyn`, so that its readers are
 /// compiled once.
 pub(super) struct Limited<'i> {
     input: &'i mut dyn Input,
@@ -21,7 +21,7 @@ impl<'i> Limited<'i> {
         self.end.saturating_sub(self.input.position())
     }
 
-    /// Refuses to go past the end.
+    /// Fails if fewer than `n` bytes are left.
     fn check(&self, n: u64, what: &'static str) -> Result<()> {
         if n > self.left() { Err(Error::truncated(what, self.end)) } else { Ok(()) }
     }
@@ -65,7 +65,7 @@ impl Input for Limited<'_> {
         self.input.pinned()
     }
 
-    // The sum is that of the whole; the part has none of its own.
+    // The other input has the checksum.
     fn start_checksum(&mut self) {}
 
     fn checksum(&mut self) -> Option<u64> {

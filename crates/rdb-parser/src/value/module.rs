@@ -2,19 +2,11 @@
 
 use super::walker::Walker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{ModuleId, ValueType};
+use crate::format::{ModuleId, ValueType, module_opcode};
 use crate::input::Input;
 use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::Visitor;
-
-/// Opcodes of a module's data, each followed by its payload.
-const END: u64 = 0;
-const SIGNED: u64 = 1;
-const UNSIGNED: u64 = 2;
-const FLOAT: u64 = 3;
-const DOUBLE: u64 = 4;
-const STRING: u64 = 5;
 
 /// The vector sets of Redis 8. They begin with the dimension of the vectors, the number of elements, and how the
 /// vectors are stored (`VectorSetRdbSave` in `vset.c`).
@@ -69,20 +61,20 @@ fn walk_module_stream<I: Input>(input: &mut I) -> Result<ModuleData> {
     let mut leading = leading.iter_mut();
     loop {
         match input.read_length("module data")? {
-            END => return Ok(data),
-            UNSIGNED => {
+            module_opcode::END => return Ok(data),
+            module_opcode::UNSIGNED => {
                 let number = input.read_length("module data")?;
                 if let Some(kept) = leading.next() {
                     *kept = Some(number);
                 }
                 continue;
             }
-            SIGNED => {
+            module_opcode::SIGNED => {
                 input.read_length("module data")?;
             }
-            FLOAT => input.skip(4, "module data")?,
-            DOUBLE => input.skip(8, "module data")?,
-            STRING => {
+            module_opcode::FLOAT => input.skip(4, "module data")?,
+            module_opcode::DOUBLE => input.skip(8, "module data")?,
+            module_opcode::STRING => {
                 *strings += 1;
                 input.skip_string("module data")?;
             }

@@ -66,7 +66,7 @@ impl Tally {
 
 impl Outline {
     /// That of a value of which nothing but its number of elements is known, if that.
-    pub(super) fn opaque(elements: Option<u64>, layout: Layout) -> Self {
+    pub(crate) fn opaque(elements: Option<u64>, layout: Layout) -> Self {
         Self { elements, value_bytes: None, largest_element_bytes: None, layout }
     }
 

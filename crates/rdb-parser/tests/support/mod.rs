@@ -315,7 +315,7 @@ impl Content {
                 Err(error) => content.errors.push(error),
             }
         }
-        content.adds_up = key_bytes + parser.container_bytes() == file.len() as u64;
+        content.adds_up = key_bytes + parser.overhead_bytes() == file.len() as u64;
         content
     }
 

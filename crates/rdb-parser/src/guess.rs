@@ -1,60 +1,67 @@
-//! Guessing where records begin, for a reader that starts in the middle of a file.
+//! Guesses whether a record begins at a place in the middle of a file.
 
 use crate::dragonfly::frame_magic;
 use crate::event::Header;
-use crate::format::{Dialect, RareRecord, ValueType, opcode};
+use crate::format::{
+    Dialect, FirstByte, RareRecord, ValueType, may_be_blob_opcode, may_begin_record, opcode,
+};
 use crate::read::{StringForm, StringHeader, decode_length, decode_string_header};
 
-/// Longest name of a key that a guess takes for one.
+/// Longest name, in bytes as stored, that [`guess_key`] accepts.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The name, as it is stored, of the key whose record may begin at the start of `bytes`; `None` if none
-/// does. Cheap to ask at every byte of a file, and mostly right to say no.
+/// Guesses whether the record of a key begins at the start of `bytes`. Returns the key's name, as stored, if so.
 ///
-/// Looks at the prefix opcodes, the value type, the name, and where the value's end can be told from its first
-/// bytes at the opcode behind it. The format has no marks to find records by, so a name proves nothing; a true
-/// beginning of a record with a name of ordinary length is never denied.
+/// Cheap enough for every byte of a file. Looks at the prefix opcodes, the value type, the name, and, where the first
+/// bytes of the value tell its end, the opcode there. RDB has no marks between records, so a name proves nothing. The
+/// true start of a record with a name of ordinary length is always accepted.
 #[inline]
 pub fn guess_key(bytes: &[u8], header: Header) -> Option<&[u8]> {
-    let first = *bytes.first()?;
-    // Most bytes of a file are text.
-    if first <= MAX_VALUE_TYPE {
-        guess_value(bytes, header)
-    } else if first >= opcode::IDLE {
-        guess_value(behind_prefix(bytes)?, header)
-    } else {
-        None
+    match FirstByte::of_key(*bytes.first()?)? {
+        FirstByte::ValueType => guess_value(bytes, header),
+        FirstByte::Prefix => guess_value(after_prefix(bytes)?, header),
     }
 }
 
-/// Whether a compressed blob of Dragonfly may begin at the start of `bytes`: opcode, length, the magic of its
-/// frame, and behind it something that a record may begin with. As cheap to ask, and wrong only where somebody
-/// wants it to be. A true beginning is never denied.
+/// Guesses whether a compressed blob of Dragonfly begins at the start of `bytes`.
+///
+/// As cheap as [`guess_key`]. Looks at the opcode, the length, the magic of the frame, and the first byte after the
+/// frame. Only bytes that somebody wrote for this purpose are accepted without being a blob. The true start of a blob is
+/// always accepted.
 #[inline]
 pub fn guess_blob(bytes: &[u8], header: Header) -> bool {
-    bytes.first().is_some_and(|&first| first >= FIRST_BLOB) && blob(bytes, header).is_some()
+    bytes.first().is_some_and(|&first| may_be_blob_opcode(first)) && is_blob(bytes, header).is_some()
 }
 
-/// The lower of the opcodes of blobs.
-const FIRST_BLOB: u8 = 201;
-
-fn blob(bytes: &[u8], header: Header) -> Option<()> {
+fn is_blob(bytes: &[u8], header: Header) -> Option<()> {
     let (&first, rest) = bytes.split_first()?;
     let magic = frame_magic(RareRecord::from_byte(first, Dialect::Dragonfly)?)?;
     let payload = string(rest).filter(|payload| payload.form == StringForm::Raw)?;
     let frame = rest.get(payload.header_len..)?;
-    let header = Header { dialect: Dialect::Dragonfly, ..header };
     let next = frame.get(payload_len(payload)?..)?.first();
-    let is_one = frame.starts_with(&magic)
-        && next.is_none_or(|&next| next >= FIRST_BLOB || may_begin_record(next, header));
-    is_one.then_some(())
+    let may_follow =
+        |next| may_be_blob_opcode(next) || may_begin_record(next, Dialect::Dragonfly, header.version);
+    (frame.starts_with(&magic) && next.is_none_or(|&next| may_follow(next))).then_some(())
 }
 
-/// No dialect has a higher type that this crate reads.
-const MAX_VALUE_TYPE: u8 = 64;
+/// Whether the bytes that end with `before` may end with a prefix opcode of the key after them, such as an expiry.
+///
+/// A parser that starts after a prefix opcode reads the key without its expiry, so such a place is no start.
+pub fn may_end_with_prefix(before: &[u8]) -> bool {
+    // The payload of an idle time is a length of 1, 2 or 5 bytes.
+    let opcodes = [
+        (opcode::EXPIRE_TIME_MS, 8),
+        (opcode::EXPIRE_TIME, 4),
+        (opcode::FREQ, 1),
+        (opcode::IDLE, 1),
+        (opcode::IDLE, 2),
+        (opcode::IDLE, 5),
+    ];
+    opcodes.iter().any(|&(opcode, payload)| before.iter().rev().nth(payload) == Some(&opcode))
+}
 
-/// What follows the prefix opcode at the start of `bytes`, and one more behind it.
-fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
+/// The bytes after one prefix opcode, or two.
+fn after_prefix(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes;
     for _ in 0..2 {
         let (&first, after) = rest.split_first()?;
@@ -69,7 +76,7 @@ fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// The name between a value type and a value that may begin at the start of `bytes`.
+/// The name between a value type and a value at the start of `bytes`.
 #[inline]
 fn guess_value(bytes: &[u8], header: Header) -> Option<&[u8]> {
     let (&first, rest) = bytes.split_first()?;
@@ -89,25 +96,16 @@ fn guess_value(bytes: &[u8], header: Header) -> Option<&[u8]> {
         | ValueType::SetListpack => {
             let blob = string(value)?;
             let after = value.get(blob.header_len.checked_add(payload_len(blob)?)?..)?;
-            // It may end with the bytes.
-            after.first().is_none_or(|&next| may_begin_record(next, header))
+            // A value may end with the bytes.
+            after.first().is_none_or(|&next| may_begin_record(next, header.dialect, header.version))
         }
         // No length comes first.
         ValueType::HashExpiry | ValueType::HashListpackExpiry | ValueType::Module => true,
-        // A count of elements, each of which takes a byte at least.
+        // A count of elements of at least one byte each.
         _ => matches!(decode_length(value), Ok(Some((count, _))) if count <= value.len() as u64),
     };
     if fits { rest.get(name.header_len..name.header_len + name_len) } else { None }
 }
-
-/// Whether a record may begin with `byte`.
-#[inline]
-fn may_begin_record(byte: u8, header: Header) -> bool {
-    byte >= FIRST_OPCODE || ValueType::from_byte(byte, header.dialect, header.version).is_some()
-}
-
-/// The lowest opcode that a file may have between its keys.
-const FIRST_OPCODE: u8 = 242;
 
 #[inline]
 fn string(bytes: &[u8]) -> Option<StringHeader> {
@@ -127,7 +125,7 @@ mod tests {
     const HEADER: Header = Header { dialect: Dialect::Redis, version: 11 };
 
     #[test]
-    fn true_beginnings_are_never_denied() {
+    fn the_true_start_of_a_key_is_accepted() {
         for record in [
             &b"\x00\x03key\x05value\x00"[..],
             b"\x00\xc0\x07\xc0\x08\xff",
@@ -142,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_shows_its_frame_and_what_follows_it() {
+    fn the_true_start_of_a_blob_is_accepted() {
         let blobs: [&[u8]; 3] = [
             b"\xc9\x05\x28\xb5\x2f\xfdx\xca",
             b"\xca\x40\x04\x04\x22\x4d\x18\x00",
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_impossible_lengths_are_denied() {
+    fn text_and_impossible_lengths_are_not_accepted() {
         for other in [
             &b"hello, world"[..],
             b"",

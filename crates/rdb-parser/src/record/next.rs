@@ -1,0 +1,60 @@
+//! What a reader has read, without borrowing from the reader.
+
+use crate::dragonfly::CompleteValue;
+use crate::format::{ModuleId, RareRecord, ValueType};
+use crate::outline::Outline;
+use crate::prefix::Prefix;
+use crate::string::PinnedString;
+use crate::warning::Warnings;
+
+/// A key.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(super) key: PinnedString,
+    pub(super) value_type: ValueType,
+    /// Offset of the value type.
+    pub(super) start: u64,
+    pub(super) prefix: Prefix,
+    pub(super) outline: Outline,
+    pub(super) warnings: Warnings,
+}
+
+/// A record with an event.
+pub(crate) enum Record {
+    Key(Found),
+    /// A chunked value that is complete now.
+    Chunked(CompleteValue),
+    Aux,
+    SelectDb,
+    ResizeDb {
+        keys: u64,
+        expires: u64,
+    },
+    SlotInfo {
+        slot: u16,
+        keys: u64,
+        expires: u64,
+    },
+    Function,
+    ModuleAux(ModuleId),
+    Skipped {
+        opcode: u8,
+    },
+}
+
+/// What a reader reads next.
+pub(crate) enum Next {
+    Record(Record),
+    /// No record with an event of its own. An event may be pending, or a blob may have ended.
+    Pending,
+    /// The opcode of a compressed blob.
+    Blob(BlobStart),
+}
+
+/// The opcode of a compressed blob.
+#[derive(Clone, Copy)]
+pub(crate) struct BlobStart {
+    pub(crate) record: RareRecord,
+    /// Offset of the opcode.
+    pub(crate) start: u64,
+}
