@@ -1,7 +1,7 @@
 //! A compressed blob of Dragonfly: complete records in a zstd or LZ4 frame.
 //!
-//! The bytes of the frame are in memory while its records are read. The content is decompressed through a
-//! [`Window`], so its length does not matter.
+//! The bytes of the frame are in memory while its records are read. The content is decompressed
+//! through a [`Window`], so its length does not matter.
 
 use std::ops::ControlFlow;
 
@@ -39,7 +39,8 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// Damage to the frame, or a frame beyond the limits. The error is contained if the end of the blob is known.
+    /// Damage to the frame, or a frame beyond the limits. The error is contained if the end of the
+    /// blob is known.
     pub(crate) fn open<I: Input>(
         file: &mut RecordReader<I>,
         blob: BlobStart,
@@ -142,8 +143,8 @@ impl Blob {
         self.records.blob_mut().map_or(0, |blob| blob.share(new))
     }
 
-    /// Closes the blob. Returns the bytes of the file for the content that was not read, and the chunked values that are
-    /// not complete.
+    /// Closes the blob. Returns the bytes of the file for the content that was not read, and the
+    /// chunked values that are not complete.
     pub(crate) fn close(mut self, pool: &mut BufferPool) -> (u64, Chunks) {
         let rest = self.records.blob_mut().map_or(0, BlobContext::share_rest);
         let chunks = self.records.take_chunks();
@@ -175,7 +176,8 @@ impl<S: KeySink> Host for PushShare<'_, S> {
     }
 }
 
-/// An error in the content of the blob at `start`, for readers of the file: it costs the blob, or what is left of it.
+/// An error in the content of the blob at `start`, for readers of the file: it costs the blob, or
+/// what is left of it.
 #[cold]
 pub(crate) fn explain(error: Error, start: u64) -> Error {
     let detail = match error.kind() {

@@ -1,7 +1,8 @@
 //! Payloads of the commands `DUMP` and `RESTORE`: one value without its key.
 //!
-//! A payload has a value type, a value, the RDB version (`u16`) and the CRC-64 of all bytes before it (`u64`), both
-//! little-endian. Redis 8.6 may put metadata of the key before the value type. Source: `createDumpPayload` in `cluster.c`.
+//! A payload has a value type, a value, the RDB version (`u16`) and the CRC-64 of all bytes before
+//! it (`u64`), both little-endian. Redis 8.6 may put metadata of the key before the value type.
+//! Source: `createDumpPayload` in `cluster.c`.
 
 use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,14 +48,14 @@ pub struct Dump {
 ///
 /// # Errors
 ///
-/// Any damage. Offsets count from the first byte of the payload. A wrong checksum is not an error, see
-/// [`Dump::checksum`].
+/// Any damage. Offsets count from the first byte of the payload. A wrong checksum is not an error,
+/// see [`Dump::checksum`].
 pub fn parse(payload: &[u8]) -> Result<Dump> {
     parse_with(payload, None, &mut ())
 }
 
-/// Like [`parse`], and shows the strings of the value to `visitor`. A payload does not name Dragonfly, so a caller
-/// that knows the `dialect` passes it.
+/// Like [`parse`], and shows the strings of the value to `visitor`. A payload does not name
+/// Dragonfly, so a caller that knows the `dialect` passes it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the parser reports.
+//! Events: what the parser returns for a record.
 
 use std::ops::Range;
 
@@ -10,20 +10,19 @@ use crate::warning::{Warning, Warnings};
 /// The first nine bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Whose numbers the file uses.
+    /// Which server's opcode and type numbering applies, by the magic.
     pub dialect: Dialect,
-    /// The version of the format. Says which server wrote the file only roughly, and does not
-    /// limit which value types may follow.
+    /// The version of the format. Servers write value types of later versions, too.
     pub version: u32,
 }
 
-/// The kind of server that wrote a file, as far as its AUX fields tell.
+/// The kind of server that wrote a file, by its magic and its AUX fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flavour {
-    /// Redis, or a service that does not say otherwise.
+    /// Redis, or a server that names itself in no AUX field.
     Redis,
-    /// Valkey, in its own dialect or (up to 8) in that of Redis.
+    /// Valkey, in its own dialect, or up to version 8 in that of Redis.
     Valkey,
     /// KeyDB.
     KeyDb,
@@ -32,7 +31,7 @@ pub enum Flavour {
 }
 
 impl Flavour {
-    /// Its name in reports.
+    /// The name in reports: `redis`, `valkey`, `keydb` or `dragonfly`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Redis => "redis",
@@ -43,91 +42,91 @@ impl Flavour {
     }
 }
 
-/// One record of a file, borrowed until the next is asked for.
+/// One record of a file, borrowed until the parser reads on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A named fact about the file or its server. Unknown names are normal.
+    /// An AUX field: a named fact about the file or its server. New servers add names.
     Aux {
         /// The name, for example `redis-ver`.
         name: RdbString<'a>,
-        /// The value, decoded.
+        /// The value.
         value: RdbString<'a>,
     },
     /// The records that follow belong to this logical database.
     SelectDb {
-        /// Its number.
+        /// The number of the database.
         db: u64,
     },
-    /// A hint on the size of the database; never to be trusted as a capacity.
+    /// The number of keys that the server announces. A file can announce any number.
     ResizeDb {
-        /// Keys announced.
+        /// Announced keys.
         keys: u64,
-        /// Keys with an expiry announced.
+        /// Announced keys with an expiry.
         expires: u64,
     },
     /// The records that follow belong to this slot of a cluster.
     SlotInfo {
-        /// Its number, 0 to 16383.
+        /// The number of the slot, 0 to 16383.
         slot: u16,
-        /// Keys announced.
+        /// Announced keys.
         keys: u64,
-        /// Keys with an expiry announced.
+        /// Announced keys with an expiry.
         expires: u64,
     },
     /// A function library.
     Function {
-        /// Its source, or for the format of the 7.0 release candidates its code.
+        /// The source, or the code in files of the 7.0 release candidates.
         source: RdbString<'a>,
     },
-    /// Data of a module that belongs to no key; passed over.
+    /// Data of a module that belongs to no key, skipped.
     ModuleAux {
         /// The module.
         module: ModuleId,
     },
-    /// A record that says nothing about keys, passed over: a hash template, a slot import, a journal,
-    /// the index of a search module.
+    /// A skipped record that says nothing about keys: a hash template, a slot import, a journal, a
+    /// search index.
     Other {
-        /// Its opcode.
+        /// The opcode of the record.
         opcode: u8,
     },
-    /// Something irregular that concerns no single key; what concerns one is in
+    /// Something irregular that concerns no single key. Warnings about one key are in
     /// [`Entry::warnings`].
     Warning {
-        /// What.
+        /// What is irregular.
         warning: Warning,
         /// Absolute offset of the record that shows it.
         offset: u64,
     },
     /// A key and its value, outlined.
     Entry(Entry<'a>),
-    /// The end of file opcode and the checksum behind it. Always the last event.
+    /// The end of file opcode and the checksum. Always the last event.
     End {
-        /// What the checksum says.
+        /// Whether the content has the checksum of the file.
         checksum: Checksum,
     },
 }
 
-/// Outcome of the comparison of a file's checksum with its content.
+/// Whether the content of a file has the file's checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksum {
-    /// The content is as it was written.
+    /// The content has the checksum.
     Verified,
-    /// It is not.
+    /// The content has another checksum.
     Mismatch {
         /// The checksum in the file.
         stored: u64,
         /// The checksum of the content.
         computed: u64,
     },
-    /// The file has none: it is older than RDB 5, or was written with `rdbchecksum no`.
+    /// The file has no checksum: it is older than RDB 5, or was written with `rdbchecksum no`.
     Absent,
-    /// Not compared, on request.
+    /// The checksum was not compared, see [`Options`](crate::Options).
     Skipped,
 }
 
-/// A key record: everything known of a key without decoding its value.
+/// A key: what its record says without the value being decoded.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Entry<'a> {
@@ -135,34 +134,34 @@ pub struct Entry<'a> {
     pub db: u64,
     /// The key's name.
     pub key: RdbString<'a>,
-    /// How the value is laid out.
+    /// How the value is stored.
     pub value_type: ValueType,
-    /// What the opcodes before the record say.
+    /// What the prefix opcodes say.
     pub meta: KeyMeta,
     /// Absolute offsets of the record, from its first prefix opcode to the byte after its value.
-    /// Other records may stand between the prefix opcodes and the value type (KeyDB writes such
-    /// files), so this can be longer than [`rdb_bytes`](Self::rdb_bytes). A key inside a compressed
-    /// blob of Dragonfly has the span of the blob, one cut into pieces that of all its pieces.
+    /// KeyDB writes other records between the prefix opcodes and the value type, so the span can be
+    /// longer than [`rdb_bytes`](Self::rdb_bytes). In Dragonfly files, a key in a compressed blob
+    /// has the span of the blob, and a chunked value the span of all its chunks.
     pub span: Range<u64>,
-    /// Bytes of the file that belong to this key: prefix opcodes, value type, name and value. Inside a
-    /// compressed blob, its share of the compressed bytes.
+    /// Bytes of the file that belong to this key: prefix opcodes, value type, name and value. In a
+    /// compressed blob, the key's share of the compressed bytes.
     pub rdb_bytes: u64,
-    /// What was measured while the value was passed over.
+    /// The measures of the value.
     pub outline: Outline,
-    /// What is irregular about it.
+    /// What is irregular about the key.
     pub warnings: Warnings,
 }
 
-/// Facts about a key that stand in front of its record.
+/// What the opcodes before a key say about the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyMeta {
-    /// When the key expires, in milliseconds since 1970; may be in the past.
+    /// When the key expires, in milliseconds since 1970. May be in the past.
     pub expires_at_ms: Option<i64>,
-    /// Seconds since the key was last used, where the server's eviction policy is LRU.
+    /// Seconds since the key was last used, if the eviction policy of the server is LRU.
     pub idle_seconds: Option<u64>,
-    /// The logarithmic access counter, where the policy is LFU.
+    /// The logarithmic access counter, if the eviction policy is LFU.
     pub freq: Option<u8>,
-    /// The cluster slot that the file says the key is in.
+    /// The cluster slot of the key, if the file names it.
     pub slot: Option<u16>,
 }

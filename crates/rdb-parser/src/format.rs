@@ -1,7 +1,7 @@
 //! Every number of the format: magic, versions, opcodes, value types.
 //!
-//! Source: `rdb.h` of Redis 2.8 to 8.2 and of Valkey 8.0 to 9.1; what is newer, and what other servers
-//! add, as listed in `docs/format-notes.md`.
+//! Source: `rdb.h` of Redis 2.8 to 8.2 and of Valkey 8.0 to 9.1; what is newer, and what other
+//! servers add, as listed in `docs/format-notes.md`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,7 +15,8 @@ pub(crate) const REDIS_MAGIC: &[u8] = b"REDIS";
 /// The magic of Valkey from 9.0, before three digits of a version.
 pub(crate) const VALKEY_MAGIC: &[u8] = b"VALKEY";
 
-/// First bytes of a file that Valkey 9.2 compressed as a whole. This crate does not decompress such files.
+/// First bytes of a file that Valkey 9.2 compressed as a whole. This crate does not decompress such
+/// files.
 pub(crate) const VALKEY_ENVELOPE_MAGIC: &[u8] = b"VCS";
 
 /// First version with a checksum after the end of file opcode.
@@ -167,8 +168,8 @@ pub(crate) enum RareRecord {
 impl RareRecord {
     /// The record that `byte` begins in a file of this dialect.
     ///
-    /// Redis leaves the numbers of Dragonfly and of Redis Enterprise unassigned, so any file with the
-    /// magic of Redis may use them.
+    /// Redis leaves the numbers of Dragonfly and of Redis Enterprise unassigned, so any file with
+    /// the magic of Redis may use them.
     pub(crate) fn from_byte(byte: u8, dialect: Dialect) -> Option<Self> {
         Some(match (byte, dialect) {
             (6, _) => Self::Unskippable("a module value of a 4.0 release candidate (type 6)"),
@@ -195,8 +196,8 @@ impl RareRecord {
     }
 }
 
-/// Which server's opcode and type numbering applies: that of the magic ([`Header`](crate::Header)), or
-/// Dragonfly's if the file has the AUX field with which Dragonfly begins.
+/// Which server's opcode and type numbering applies: that of the magic ([`Header`](crate::Header)),
+/// or Dragonfly's if the file has the AUX field with which Dragonfly begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

@@ -10,11 +10,13 @@ use crate::read::{StringForm, StringHeader, decode_length, decode_string_header}
 /// Longest name, in bytes as stored, that [`guess_key`] accepts.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Guesses whether the record of a key begins at the start of `bytes`. Returns the key's name, as stored, if so.
+/// Guesses whether the record of a key begins at the start of `bytes`. Returns the key's name, as
+/// stored, if so.
 ///
-/// Cheap enough for every byte of a file. Looks at the prefix opcodes, the value type, the name, and, where the first
-/// bytes of the value tell its end, the opcode there. RDB has no marks between records, so a name proves nothing. The
-/// true start of a record with a name of ordinary length is always accepted.
+/// Cheap enough for every byte of a file. Looks at the prefix opcodes, the value type, the name,
+/// and, where the first bytes of the value tell its end, the opcode there. RDB has no marks between
+/// records, so a name proves nothing. The true start of a record with a name of ordinary length is
+/// always accepted.
 #[inline]
 pub fn guess_key(bytes: &[u8], header: Header) -> Option<&[u8]> {
     match FirstByte::of_key(*bytes.first()?)? {
@@ -25,9 +27,9 @@ pub fn guess_key(bytes: &[u8], header: Header) -> Option<&[u8]> {
 
 /// Guesses whether a compressed blob of Dragonfly begins at the start of `bytes`.
 ///
-/// As cheap as [`guess_key`]. Looks at the opcode, the length, the magic of the frame, and the first byte after the
-/// frame. Only bytes that somebody wrote for this purpose are accepted without being a blob. The true start of a blob is
-/// always accepted.
+/// As cheap as [`guess_key`]. Looks at the opcode, the length, the magic of the frame, and the
+/// first byte after the frame. Only bytes that somebody wrote for this purpose are accepted without
+/// being a blob. The true start of a blob is always accepted.
 #[inline]
 pub fn guess_blob(bytes: &[u8], header: Header) -> bool {
     bytes.first().is_some_and(|&first| may_be_blob_opcode(first)) && is_blob(bytes, header).is_some()
@@ -44,9 +46,11 @@ fn is_blob(bytes: &[u8], header: Header) -> Option<()> {
     (frame.starts_with(&magic) && next.is_none_or(|&next| may_follow(next))).then_some(())
 }
 
-/// Whether the bytes that end with `before` may end with a prefix opcode of the key after them, such as an expiry.
+/// Whether the bytes that end with `before` may end with a prefix opcode of the key after them,
+/// such as an expiry.
 ///
-/// A parser that starts after a prefix opcode reads the key without its expiry, so such a place is no start.
+/// A parser that starts after a prefix opcode reads the key without its expiry, so such a place is
+/// no start.
 pub fn may_end_with_prefix(before: &[u8]) -> bool {
     // The payload of an idle time is a length of 1, 2 or 5 bytes.
     let opcodes = [

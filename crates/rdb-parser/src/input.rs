@@ -1,70 +1,68 @@
-//! Where the bytes come from: a slice (a mapped file, a buffer), or a bounded [window](crate::Window)
-//! over a reader.
+//! Inputs: where the parser's bytes come from. This file has the traits and [`SliceInput`].
 
 use crate::crc64::Crc64;
 use crate::error::{Error, Result};
 
 /// A forward cursor over RDB data.
 ///
-/// The parser is generic over this trait and asks it only for small contiguous pieces; whatever is
-/// long is [skipped](Input::skip) or [pinned](Input::pin). So a slice never copies, and a window
-/// never holds a value.
+/// The parser is generic over this trait. It [peeks](Input::peek) at a few contiguous bytes, and
+/// [skips](Input::skip) or [pins](Input::pin) long strings. So a slice copies nothing, and a window
+/// holds no value.
 pub trait Input {
     /// Absolute offset of the cursor: bytes consumed so far.
     fn position(&self) -> u64;
 
-    /// Absolute offset of the end of what has been read so far; of the end of all data once a
-    /// [`peek`](Input::peek) came back short.
+    /// Absolute offset of the end of the bytes that were read so far. After a short
+    /// [`peek`](Input::peek), that of the end of all data.
     fn data_end(&self) -> u64;
 
-    /// Bytes left, if the total is known. `None` for a pipe.
+    /// Bytes after the cursor. `None` if the total length is not known, as for a pipe.
     fn remaining(&self) -> Option<u64>;
 
-    /// The bytes at the cursor: at least `n` of them unless the input ends before, possibly more.
+    /// The bytes at the cursor: `n` or more, fewer only at the end of the data.
     ///
     /// # Errors
     ///
-    /// Only if the source cannot be read; a short answer at the end is not an error.
+    /// If the source cannot be read. The end of the data is not an error.
     fn peek(&mut self, n: usize) -> Result<&[u8]>;
 
-    /// Moves the cursor over `n` bytes that [`peek`](Input::peek) has shown.
+    /// Moves the cursor by `n` bytes, which [`peek`](Input::peek) has shown.
     fn consume(&mut self, n: usize);
 
-    /// Moves the cursor over `n` bytes without holding them.
+    /// Moves the cursor by `n` bytes without holding them.
     ///
     /// # Errors
     ///
-    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer are left.
+    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer bytes are left.
     fn skip(&mut self, n: u64, what: &'static str) -> Result<()>;
 
-    /// Moves the cursor over `n` bytes and keeps them readable through [`pinned`](Input::pinned)
-    /// until the next call of this method.
+    /// Moves the cursor by `n` bytes, which [`pinned`](Input::pinned) returns until the next call
+    /// of this method.
     ///
     /// # Errors
     ///
-    /// As [`skip`](Input::skip).
+    /// As for [`skip`](Input::skip).
     fn pin(&mut self, n: u64, what: &'static str) -> Result<()>;
 
     /// The bytes of the last [`pin`](Input::pin).
     fn pinned(&self) -> &[u8];
 
-    /// Starts summing every byte from here on. Called at most once, before the first byte is
-    /// consumed.
+    /// Starts the checksum at the cursor. Called at most once, before the first byte is consumed.
     fn start_checksum(&mut self);
 
-    /// CRC-64 of all bytes consumed since [`start_checksum`](Input::start_checksum), if it was
-    /// called.
+    /// CRC-64 of all bytes consumed since [`start_checksum`](Input::start_checksum). `None` if that
+    /// was not called.
     fn checksum(&mut self) -> Option<u64>;
 
-    /// Called between records and now and then inside long ones: a good moment to sum what was
-    /// consumed while it is still in the cache.
+    /// Adds consumed bytes to the checksum, if enough are due, while they are in the cache. The
+    /// parser calls this between records and inside long ones.
     fn checkpoint(&mut self) {}
 
     /// The next `n` bytes, exactly.
     ///
     /// # Errors
     ///
-    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer are left.
+    /// [`Truncated`](crate::ErrorKind::Truncated), naming `what`, if fewer bytes are left.
     #[inline]
     fn require(&mut self, n: usize, what: &'static str) -> Result<&[u8]> {
         if self.peek(n)?.len() < n {
@@ -74,42 +72,42 @@ pub trait Input {
     }
 }
 
-/// An [`Input`] that shows what lies ahead, so that others can read it meanwhile.
+/// An [`Input`] that shows the bytes ahead of its cursor, so that workers can scan them.
 pub trait Ahead: Input {
-    /// The bytes at the cursor, up to those that `n` more end with, if they are there and can be read. Bytes in
-    /// memory show all that follow.
+    /// The next `n` bytes, fewer at the end of the data or before an error of the source. An input
+    /// in memory shows all bytes that follow.
     fn ahead(&mut self, n: usize) -> &[u8];
 
-    /// Moves the cursor over bytes that [`ahead`](Self::ahead) has shown, to `position`. `sum` is the checksum of
-    /// all bytes up to there.
+    /// Moves the cursor to `position`, which [`ahead`](Self::ahead) has shown. `sum` is the
+    /// checksum of all bytes before `position`.
     fn jump(&mut self, position: u64, sum: Option<Crc64>);
 
-    /// The checksum so far, to go on with elsewhere.
+    /// The checksum of all consumed bytes. `None` if checksums are not compared.
     fn running_checksum(&mut self) -> Option<Crc64>;
 }
 
-/// Bytes of a file, and where in it they are.
+/// Bytes of a file and their offset in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct FileSlice<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
-    /// Offset of the first of them in the file.
+    /// Offset of the first byte in the file.
     pub offset: u64,
 }
 
 impl<'a> FileSlice<'a> {
-    /// Offset behind the last byte.
+    /// Offset of the byte after the last.
     pub fn end(self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
 
-    /// The bytes from one offset in the file to another, if they are all here.
+    /// The bytes from one offset in the file to another. `None` if some are outside the slice.
     #[inline]
     pub fn get(self, from: u64, to: u64) -> Option<&'a [u8]> {
         self.bytes.get(self.index(from)?..self.index(to)?)
     }
 
-    /// The bytes from an offset in the file on.
+    /// The bytes from an offset in the file to the end of the slice.
     #[inline]
     pub fn from(self, offset: u64) -> Option<&'a [u8]> {
         self.bytes.get(self.index(offset)?..)
@@ -121,15 +119,15 @@ impl<'a> FileSlice<'a> {
     }
 }
 
-/// Bytes consumed before they are summed. Large enough for the wide loop of the sum to pay, small
-/// enough that the bytes are still in the second-level cache.
+/// Bytes consumed before they are added to the checksum. The wide loop of the checksum needs many
+/// bytes, and this many are still in the second-level cache.
 pub(crate) const CHECKSUM_STEP_BYTES: usize = 128 << 10;
 
-/// An [`Input`] over bytes in memory, above all those of a mapped file. Copies nothing.
+/// An [`Input`] over bytes in memory, such as those of a mapped file. Copies nothing.
 #[derive(Debug)]
 pub struct SliceInput<'a> {
     bytes: &'a [u8],
-    /// Offset of the first of `bytes`.
+    /// Offset of the first byte in the file.
     base: u64,
     position: usize,
     pinned: &'a [u8],
@@ -138,18 +136,18 @@ pub struct SliceInput<'a> {
 }
 
 impl<'a> SliceInput<'a> {
-    /// A cursor at the first of `bytes`.
+    /// A cursor at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, base: 0, position: 0, pinned: &[], checksum: None, summed: 0 }
     }
 
-    /// A cursor behind the first `start` of `bytes`: the RDB data begins there, offsets count from the
-    /// first of `bytes`.
+    /// A cursor at offset `start` of `bytes`, where the RDB data begins. Offsets count from the
+    /// first byte.
     pub fn starting_at(bytes: &'a [u8], start: u64) -> Self {
         Self::in_file(FileSlice { bytes, offset: 0 }, start)
     }
 
-    /// A cursor at `offset` of the file that `slice` is of.
+    /// A cursor at `offset` of the file that `slice` is a part of.
     pub(crate) fn in_file(slice: FileSlice<'a>, offset: u64) -> Self {
         let FileSlice { bytes, offset: base } = slice;
         let position = slice.index(offset).map_or(bytes.len(), |index| index.min(bytes.len()));

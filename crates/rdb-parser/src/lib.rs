@@ -1,9 +1,9 @@
-//! Reads RDB files, the snapshots of Redis, Valkey, KeyDB and Dragonfly.
+//! A streaming, zero-copy parser of RDB files, the snapshots of Redis, Valkey, KeyDB and Dragonfly.
 //!
-//! A [`Parser`] pulls [`Event`]s out of an [`Input`]: bytes in memory or a mapped file
-//! ([`SliceInput`], nothing is copied), or any reader through a bounded [`Window`]. A key comes as an
-//! [`Entry`] whose value was *outlined*: passed over by its length prefixes and measured on the way,
-//! not decoded. A [`Visitor`] may look at the strings as they go by.
+//! # Reading a file
+//!
+//! A [`Parser`] returns one [`Event`] per record. The event of a key is an [`Entry`]: its name,
+//! expiry and type, and an [`Outline`] of its value.
 //!
 //! ```
 //! use rdb_parser::{Event, Parser};
@@ -18,12 +18,46 @@
 //! # Ok::<(), rdb_parser::Error>(())
 //! ```
 //!
-//! What it is not: it does not build the dataset (there is no value tree), does not write files,
-//! and does not judge sizes; that is the analysis' work.
+//! # Inputs
 //!
-//! Every byte of a file may be an attacker's. There is no panic, no unbounded allocation and no
-//! endless loop, whatever the bytes; an [`Error`] carries its kind and the absolute offset, and
-//! [says](Error::is_contained) whether reading can go on behind it.
+//! [`Parser::from_slice`] reads bytes in memory or a mapped file, and copies nothing.
+//! [`Parser::from_reader`] reads a pipe, a socket or a decompressor through a [`Window`] of 256
+//! KiB. Both are an [`Input`], over which the parser is generic, and both give the same events.
+//!
+//! # Values
+//!
+//! The parser *outlines* a value: it skips the value by its length prefixes, and measures what they
+//! show. It does not decode values. A [`Visitor`] sees the strings inside a value while the parser
+//! skips it. The parser is compiled for each visitor, so a visitor that sees nothing costs nothing.
+//!
+//! # Speed
+//!
+//! [`Parser::read_keys`] gives keys to a [`KeySink`](keys::KeySink) from inside the parser's loop,
+//! which is faster than an event per key. The module [`resume`] has what a scan on several threads
+//! needs.
+//!
+//! # Damage
+//!
+//! An [`Error`] has a [kind](ErrorKind), the absolute offset, and the key. If it [is
+//! contained](Error::is_contained) in one key, the next call of the parser goes on after that key.
+//! What is irregular but readable is a [`Warning`].
+//!
+//! Every byte of a file may be an attacker's. No input makes the parser panic, loop without end, or
+//! allocate what a length in the file claims. [`limits`] has every hard limit.
+//!
+//! # Other formats
+//!
+//! [`dump`] reads the payloads of `DUMP` and `RESTORE`. [`escape`] writes key names for terminals
+//! and text.
+//!
+//! # Features
+//!
+//! `dragonfly`, on by default, reads the compressed blobs of Dragonfly files. Without it, each blob
+//! is damaged.
+//!
+//! # Non-goals
+//!
+//! This crate builds no tree of values, writes no files, and does not estimate memory.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -41,8 +41,8 @@ impl Pending {
         self.events.pop_front()
     }
 
-    /// Takes the warnings of the records in a blob, which have no offsets in the file. They get that of the
-    /// blob.
+    /// Takes the warnings of the records in a blob, which have no offsets in the file. They get
+    /// that of the blob.
     pub(crate) fn take_warnings_of_blob(&mut self, blob: &mut Self, offset: u64) {
         while let Some(event) = blob.next() {
             if let PendingEvent::Warning { warning, .. } = event {

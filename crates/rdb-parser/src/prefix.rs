@@ -44,8 +44,8 @@ impl Prefix {
     }
 }
 
-/// Reads what follows an opcode that Redis and Dragonfly share, except the expiry in seconds of old files.
-/// Returns whether `byte` is such an opcode.
+/// Reads what follows an opcode that Redis and Dragonfly share, except the expiry in seconds of old
+/// files. Returns whether `byte` is such an opcode.
 pub(crate) fn read_meta<I: Input>(byte: u8, input: &mut I, meta: &mut KeyMeta) -> Result<bool> {
     match byte {
         opcode::EXPIRE_TIME_MS => {

@@ -4,8 +4,8 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Flavour, Header};
 use crate::format::{Dialect, FIRST_VALKEY_VERSION_WITH_ENVELOPE, SLOTS, ValueType};
 
-/// What a parser knows between two records, so that [another parser](crate::Parser::resume) can go on
-/// there.
+/// What a parser knows between two records, so that [another parser](crate::Parser::resume) can go
+/// on there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParserState {
@@ -66,7 +66,8 @@ impl ParserState {
         }
     }
 
-    /// Applies a record that only Dragonfly writes. Returns whether no earlier record named Dragonfly.
+    /// Applies a record that only Dragonfly writes. Returns whether no earlier record named
+    /// Dragonfly.
     pub(crate) fn infer_dragonfly(&mut self) -> bool {
         let is_new = self.dialect != Dialect::Dragonfly;
         if is_new {

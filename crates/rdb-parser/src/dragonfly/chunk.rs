@@ -1,8 +1,8 @@
 //! Chunked values ("tagged chunks"), between whose chunks other records may stand.
 //!
-//! The first chunk with an id holds the key's prefix opcodes, the value type, the key, and the beginning of the value.
-//! Later chunks hold more of the value. A chunk ends between two elements. The value is complete when its own counts
-//! are satisfied. Then another value may use the id.
+//! The first chunk with an id holds the key's prefix opcodes, the value type, the key, and the
+//! beginning of the value. Later chunks hold more of the value. A chunk ends between two elements.
+//! The value is complete when its own counts are satisfied. Then another value may use the id.
 
 use std::collections::HashMap;
 
@@ -109,7 +109,8 @@ impl Chunks {
         self.open.is_empty() && !self.broken
     }
 
-    /// Drops the values that are not complete and refuses all later chunks, because a chunk may have been lost.
+    /// Drops the values that are not complete and refuses all later chunks, because a chunk may
+    /// have been lost.
     pub(crate) fn break_off(&mut self) {
         self.broken = true;
         self.dropped_bytes += self.open.drain().map(|(_, value)| value.key.rdb_bytes).sum::<u64>();
@@ -120,7 +121,8 @@ impl Chunks {
         std::mem::take(&mut self.dropped_bytes)
     }
 
-    /// Reads the chunk at `place`, whose opcode was read. Returns the value if this chunk completes it.
+    /// Reads the chunk at `place`, whose opcode was read. Returns the value if this chunk completes
+    /// it.
     ///
     /// # Errors
     ///
@@ -255,7 +257,8 @@ impl OpenValue {
         Ok(Self { key, progress })
     }
 
-    /// Reads on until the chunk ends or the value is complete. Returns the outline of a complete value.
+    /// Reads on until the chunk ends or the value is complete. Returns the outline of a complete
+    /// value.
     fn advance(&mut self, walker: &mut ChunkWalker<'_, '_>) -> Result<Option<Outline>> {
         let value_type = self.key.value_type;
         loop {
@@ -290,8 +293,8 @@ impl OpenValue {
 }
 
 impl Progress {
-    /// Reads the counts before the first element, or all of a value that has no elements to count. Also returns
-    /// what is irregular about them.
+    /// Reads the counts before the first element, or all of a value that has no elements to count.
+    /// Also returns what is irregular about them.
     fn begin(value_type: ValueType, input: &mut Limited<'_>) -> Result<(Self, Warnings)> {
         let mut scratch = Vec::new();
         let mut walker = Walker {

@@ -33,7 +33,8 @@ impl BlobContext {
         self.has_ended = true;
     }
 
-    /// The share of the stored bytes for the next `bytes` of the content. All shares add up to the stored bytes.
+    /// The share of the stored bytes for the next `bytes` of the content. All shares add up to the
+    /// stored bytes.
     pub(crate) fn share(&mut self, bytes: u64) -> u64 {
         let before = self.stored_until(self.shared_bytes);
         self.shared_bytes = self.shared_bytes.saturating_add(bytes).min(self.content_bytes);
@@ -54,8 +55,8 @@ impl BlobContext {
     }
 }
 
-/// Bytes of the file that a record from `start` to `end` takes, and its span. In a blob, both offsets are
-/// those of the content, the bytes are its share, and the span is the blob's.
+/// Bytes of the file that a record from `start` to `end` takes, and its span. In a blob, both
+/// offsets are those of the content, the bytes are its share, and the span is the blob's.
 pub(super) fn charge(blob: &mut Option<BlobContext>, start: u64, end: u64) -> (u64, Range<u64>) {
     match blob {
         Some(blob) => (blob.share(end - start), blob.span()),

@@ -40,8 +40,8 @@ impl Read for Payload {
     }
 }
 
-/// A decoder of LZ4 frames of one kind. It allocates two blocks of up to 4 MiB, as the frame announces, so
-/// blobs share a decoder.
+/// A decoder of LZ4 frames of one kind. It allocates two blocks of up to 4 MiB, as the frame
+/// announces, so blobs share a decoder.
 pub(super) struct Lz4 {
     decoder: Box<lz4_flex::frame::FrameDecoder<Payload>>,
     kind: [u8; LZ4_KIND_BYTES],
@@ -85,8 +85,8 @@ impl Decoder {
         }
     }
 
-    /// The payload, and the decoder if it can be used again. A decoder that ran out of bytes is still inside
-    /// its frame, because the frame has no end mark.
+    /// The payload, and the decoder if it can be used again. A decoder that ran out of bytes is
+    /// still inside its frame, because the frame has no end mark.
     pub(super) fn into_parts(self, is_at_end: bool) -> (Vec<u8>, Option<Lz4>) {
         match self {
             Self::Zstd(decoder) => (decoder.into_inner().bytes, None),

@@ -186,7 +186,8 @@ fn lz4_content(frame: &[u8]) -> Result<u64, ErrorKind> {
     }
 }
 
-/// The flags and the block size of an LZ4 frame, which follow its magic. Frames with the same share a decoder.
+/// The flags and the block size of an LZ4 frame, which follow its magic. Frames with the same share
+/// a decoder.
 fn lz4_kind(frame: &[u8]) -> [u8; LZ4_KIND_BYTES] {
     frame.get(LZ4_MAGIC.len()..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default()
 }

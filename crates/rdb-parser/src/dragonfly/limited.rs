@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::input::Input;
 
-/// The bytes of another input up to an offset. The other input is behind a `dyn`, so that its readers are
-/// compiled once.
+/// The bytes of another input up to an offset. The other input is behind a `dyn`, so that its
+/// readers are compiled once.
 pub(super) struct Limited<'i> {
     input: &'i mut dyn Input,
     end: u64,

@@ -1,7 +1,8 @@
-//! Structures of Dragonfly's files that no other server writes: compressed frames and chunked values.
+//! Structures of Dragonfly's files that no other server writes: compressed frames and chunked
+//! values.
 //!
-//! Source: `rdb_extensions.h`, `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a server was
-//! available.
+//! Source: `rdb_extensions.h`, `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a
+//! server was available.
 
 mod chunk;
 mod context;

@@ -41,8 +41,8 @@ impl Options {
 
 /// A pull parser: each call of [`next_event`](Self::next_event) returns one record.
 ///
-/// A value is *outlined*: the parser skips it by its length prefixes and measures what the prefixes show. A
-/// [`Visitor`] sees the strings inside.
+/// A value is *outlined*: the parser skips it by its length prefixes and measures what the prefixes
+/// show. A [`Visitor`] sees the strings inside.
 ///
 /// ```
 /// use rdb_parser::{Event, Parser};
@@ -111,8 +111,8 @@ impl<I: Input> Parser<I> {
     /// # Errors
     ///
     /// [`BadMagic`](crate::ErrorKind::BadMagic), [`BadVersion`](crate::ErrorKind::BadVersion) or
-    /// [`Truncated`](crate::ErrorKind::Truncated) if the bytes are not the beginning of an RDB file;
-    /// [`Io`](crate::ErrorKind::Io).
+    /// [`Truncated`](crate::ErrorKind::Truncated) if the bytes are not the beginning of an RDB
+    /// file; [`Io`](crate::ErrorKind::Io).
     #[allow(clippy::needless_pass_by_value, reason = "later options may own something")]
     pub fn new(mut input: I, options: Options) -> Result<Self> {
         if options.verify_checksum {
@@ -155,9 +155,10 @@ impl<I: Input> Parser<I> {
         self.records.input().position()
     }
 
-    /// Bytes read so far that belong to no key: header, AUX fields, SELECTDB, RESIZEDB and slot-info opcodes,
-    /// functions, the end with its checksum, damaged keys and blobs, chunks of dropped values. With the
-    /// [`rdb_bytes`](crate::Entry::rdb_bytes) of all entries they add up to [`position`](Self::position).
+    /// Bytes read so far that belong to no key: header, AUX fields, SELECTDB, RESIZEDB and
+    /// slot-info opcodes, functions, the end with its checksum, damaged keys and blobs, chunks of
+    /// dropped values. With the [`rdb_bytes`](crate::Entry::rdb_bytes) of all entries they add up
+    /// to [`position`](Self::position).
     pub fn overhead_bytes(&self) -> u64 {
         self.records.overhead_bytes()
     }
@@ -195,8 +196,8 @@ impl<I: Input> Parser<I> {
     ///
     /// # Errors
     ///
-    /// Any damage to the record. After an error that [is contained](Error::is_contained) in one key, the next call
-    /// returns the record after that key.
+    /// Any damage to the record. After an error that [is contained](Error::is_contained) in one
+    /// key, the next call returns the record after that key.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>> {
         self.next_event_with(&mut ())
     }
@@ -240,9 +241,9 @@ impl<I: Input> Parser<I> {
         }
     }
 
-    /// Gives keys to `sink` until a key ends at or after the offset `bound`, or something other than a key is read.
-    /// Reads at least one record, or to the end of a compressed blob. Gives the same keys as
-    /// [`next_event_with`](Self::next_event_with), in less time.
+    /// Gives keys to `sink` until a key ends at or after the offset `bound`, or something other
+    /// than a key is read. Reads at least one record, or to the end of a compressed blob. Gives the
+    /// same keys as [`next_event_with`](Self::next_event_with), in less time.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -347,7 +348,8 @@ impl<I: Input> Parser<I> {
         }
     }
 
-    /// Counts what was read of a blob, and closes a blob that has ended. Returns what was read and the blob.
+    /// Counts what was read of a blob, and closes a blob that has ended. Returns what was read and
+    /// the blob.
     fn follow_blob<T>(
         &mut self,
         mut blob: Box<Blob>,

@@ -1,18 +1,19 @@
 //! Parallel scanning: parsers that start in the middle of a file.
 //!
-//! RDB has no index and no marks between records, so a file can only be split by guessing. This module has what a
-//! parallel scan needs, and [`Parser`] has the methods that it uses:
+//! RDB has no index and no marks between records, so a file can only be split by guessing. This
+//! module has what a parallel scan needs, and [`Parser`] has the methods that it uses:
 //!
 //! 1. One parser reads the beginning of the file, until the AUX fields have told who wrote it.
-//!    [`Parser::ahead`] shows the bytes that follow as a [`FileSlice`], and [`Parser::state`] what is known so far.
+//!    [`Parser::ahead`] shows the bytes that follow as a [`FileSlice`], and [`Parser::state`] what
+//!    is known so far.
 //! 2. For each range, a worker asks [`guess_key`] or [`guess_blob`] where a record may begin, and
 //!    [resumes](Parser::resume) a parser there with that [`ParserState`].
-//! 3. The first parser reads on. It [jumps](Parser::jump) to the end of a range if it reaches the exact start of the
-//!    range, [between keys](Parser::is_between_keys), with the state that the worker assumed. Otherwise it reads the
-//!    range itself.
+//! 3. The first parser reads on. It [jumps](Parser::jump) to the end of a range if it reaches the
+//!    exact start of the range, [between keys](Parser::is_between_keys), with the state that the
+//!    worker assumed. Otherwise it reads the range itself.
 //!
-//! So a wrong guess costs time and never changes a result. A worker does not know the database and the slot before the
-//! first record that names them.
+//! So a wrong guess costs time and never changes a result. A worker does not know the database and
+//! the slot before the first record that names them.
 //!
 //! ```
 //! use rdb_parser::resume::guess_key;
@@ -55,8 +56,9 @@ pub use crate::state::ParserState;
 
 /// For [parallel scanning](crate::resume).
 impl<'a> Parser<SliceInput<'a>> {
-    /// A parser of `slice` that starts at `offset` of the file, where a record begins, and knows `state`. It compares
-    /// no checksum, and reads blobs of Dragonfly up to [lower limits](crate::limits::MAX_RESUMED_BLOB_BYTES).
+    /// A parser of `slice` that starts at `offset` of the file, where a record begins, and knows
+    /// `state`. It compares no checksum, and reads blobs of Dragonfly up to [lower
+    /// limits](crate::limits::MAX_RESUMED_BLOB_BYTES).
     pub fn resume(slice: FileSlice<'a>, offset: u64, state: ParserState) -> Self {
         Self::with_state(SliceInput::in_file(slice, offset), state, BlobLimits::RESUMED)
     }
@@ -64,16 +66,16 @@ impl<'a> Parser<SliceInput<'a>> {
 
 /// For [parallel scanning](crate::resume).
 impl<I: Ahead> Parser<I> {
-    /// The next `n` bytes of the file, fewer if the file ends or cannot be read there. If the file is in memory, all
-    /// bytes that follow.
+    /// The next `n` bytes of the file, fewer if the file ends or cannot be read there. If the file
+    /// is in memory, all bytes that follow.
     pub fn ahead(&mut self, n: usize) -> FileSlice<'_> {
         let input = self.records.input_mut();
         let offset = input.position();
         FileSlice { bytes: input.ahead(n), offset }
     }
 
-    /// Goes on at `offset`, which [`ahead`](Self::ahead) has shown and where a record begins. `db` and `slot` are those
-    /// of the next key, and `sum` is the checksum of all bytes up to `offset`.
+    /// Goes on at `offset`, which [`ahead`](Self::ahead) has shown and where a record begins. `db`
+    /// and `slot` are those of the next key, and `sum` is the checksum of all bytes up to `offset`.
     ///
     /// Only [between keys](Self::is_between_keys).
     pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>, sum: Option<Crc64>) {
@@ -94,22 +96,24 @@ impl<I: Input> Parser<I> {
         *self.records.state()
     }
 
-    /// Whether another parser can [resume](Parser::resume) here: the [state](Self::state) has all that decides how later
-    /// records are read, no prefix opcode of the next key was read, every event was returned, and the file has not ended.
+    /// Whether another parser can [resume](Parser::resume) here: the [state](Self::state) has all
+    /// that decides how later records are read, no prefix opcode of the next key was read, every
+    /// event was returned, and the file has not ended.
     pub fn is_between_keys(&self) -> bool {
         // Every field, so that a new one is checked, too.
         let Self { records, blob, blob_limits: _, pool: _, finished } = self;
         !finished && blob.is_none() && records.is_between_keys()
     }
 
-    /// Whether the [state](Self::state) has all that decides how later records are read: there is no hash template, no
-    /// chunked value that is not complete, and no compressed blob that is being read.
+    /// Whether the [state](Self::state) has all that decides how later records are read: there is
+    /// no hash template, no chunked value that is not complete, and no compressed blob that is
+    /// being read.
     pub fn is_described_by_state(&self) -> bool {
         self.blob.is_none() && self.records.is_described_by_state()
     }
 
-    /// Whether a chunked value (Dragonfly) was begun and is not complete. The value belongs to the database in which it
-    /// began.
+    /// Whether a chunked value (Dragonfly) was begun and is not complete. The value belongs to the
+    /// database in which it began.
     pub fn has_open_chunks(&self) -> bool {
         // While a blob is read, the blob has the chunked values.
         let in_blob = self.blob.as_ref().is_some_and(|blob| blob.has_open_chunks());

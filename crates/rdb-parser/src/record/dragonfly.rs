@@ -1,7 +1,7 @@
 //! Records that only Dragonfly writes.
 //!
-//! Source: `rdb_extensions.h`, `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a server was
-//! available.
+//! Source: `rdb_extensions.h`, `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a
+//! server was available.
 
 use super::next::{BlobStart, Next, Record};
 use super::reader::RecordReader;
@@ -14,7 +14,8 @@ use crate::read::ReadExt as _;
 use crate::warning::Warning;
 
 impl<I: Input> RecordReader<I> {
-    /// Reads a record whose opcode, at `start`, was read. Returns `None` for an opcode of the next key's prefix.
+    /// Reads a record whose opcode, at `start`, was read. Returns `None` for an opcode of the next
+    /// key's prefix.
     pub(super) fn read_dragonfly(
         &mut self,
         record: RareRecord,
@@ -37,7 +38,8 @@ impl<I: Input> RecordReader<I> {
                 self.prefix.warnings.insert(Warning::ProvisionalDragonfly);
                 skip_key_flags(&mut self.input)?;
                 self.prefix.add_opcode(start, self.input.position());
-                // A warning about the dialect comes before the first key that the dialect applies to.
+                // A warning about the dialect comes before the first key that the dialect applies
+                // to.
                 return Ok((!self.pending.is_empty()).then_some(Next::Pending));
             }
             RareRecord::TaggedChunk => return self.read_chunk(start).map(Some),
@@ -75,8 +77,8 @@ impl<I: Input> RecordReader<I> {
     }
 }
 
-/// Skips the graph of a vector index: its key, its entry point, and for each node two ids, a level, and the
-/// neighbours at each level from 0 on.
+/// Skips the graph of a vector index: its key, its entry point, and for each node two ids, a level,
+/// and the neighbours at each level from 0 on.
 fn skip_vector_index<I: Input>(input: &mut I) -> Result<()> {
     const MIN_NODE_BYTES: u64 = 20;
     input.skip_string("a vector index")?;
@@ -93,8 +95,8 @@ fn skip_vector_index<I: Input>(input: &mut I) -> Result<()> {
     Ok(())
 }
 
-/// Skips the documents of an index: the number of a shard, the index's name, and for each document its key
-/// and its id.
+/// Skips the documents of an index: the number of a shard, the index's name, and for each document
+/// its key and its id.
 fn skip_document_index<I: Input>(input: &mut I) -> Result<()> {
     input.read_length("a shard's number")?;
     input.skip_string("an index's name")?;

@@ -1,7 +1,7 @@
 //! Keys: the loop in which every scan spends its time.
 //!
-//! The loop is written once and compiled for two hosts: [`Pull`] takes one key at a time, [`Push`] gives all keys of a
-//! run to a [`KeySink`], while what is known of a key is still in registers.
+//! The loop is written once and compiled for two hosts: [`Pull`] takes one key at a time, [`Push`]
+//! gives all keys of a run to a [`KeySink`], while what is known of a key is still in registers.
 
 use std::ops::{ControlFlow, Range};
 
@@ -81,16 +81,16 @@ pub(crate) enum Run<B> {
     Next(Next),
 }
 
-/// Where name and value lie of a plain string whose lengths have at most two bytes and which is not encoded. Most keys of
-/// most files are like this.
+/// Where name and value lie of a plain string whose lengths have at most two bytes and which is not
+/// encoded. Most keys of most files are like this.
 struct PlainString {
     key: Range<usize>,
     value: Range<usize>,
 }
 
 impl PlainString {
-    /// The name and the value at the start of `bytes`, which follow a value type. `None` if they are encoded, longer,
-    /// or not whole.
+    /// The name and the value at the start of `bytes`, which follow a value type. `None` if they
+    /// are encoded, longer, or not whole.
     #[inline(always)]
     fn at_start(bytes: &[u8]) -> Option<Self> {
         let (key_len, key_start) = short_length(bytes)?;
@@ -116,7 +116,8 @@ impl<I: Input> RecordReader<I> {
         }
     }
 
-    /// Gives keys to `host` until one ends at or after the offset `bound`, the host breaks, or something else is read.
+    /// Gives keys to `host` until one ends at or after the offset `bound`, the host breaks, or
+    /// something else is read.
     #[inline(always)]
     pub(crate) fn run_keys<B, H>(&mut self, bound: u64, host: &mut H) -> Result<Run<B>>
     where
@@ -174,8 +175,8 @@ impl<I: Input> RecordReader<I> {
         Ok(Step::Prefix)
     }
 
-    /// Takes a key that is a plain string, after the value type at `start`. What follows is compiled for this case
-    /// only.
+    /// Takes a key that is a plain string, after the value type at `start`. What follows is
+    /// compiled for this case only.
     #[inline(always)]
     fn take_plain_string<H: Host>(
         &mut self,

@@ -1,8 +1,8 @@
 //! Records: the reader that reads one after the other.
 //!
-//! [`RecordReader`] owns what is kept between records, and only the files of this folder change it. Each of them
-//! reads one kind of record: `key`, `overhead` (records that belong to no key), `rare`, `dragonfly`, and `bare` (a value
-//! without a key).
+//! [`RecordReader`] owns what is kept between records, and only the files of this folder change it.
+//! Each of them reads one kind of record: `key`, `overhead` (records that belong to no key),
+//! `rare`, `dragonfly`, and `bare` (a value without a key).
 
 mod bare;
 mod dragonfly;

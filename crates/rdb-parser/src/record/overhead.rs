@@ -11,8 +11,8 @@ use crate::value::skip_module_stream;
 use crate::warning::Warning;
 
 impl<I: Input> RecordReader<I> {
-    /// Reads a record that is not a key, whose opcode, at `start`, was read. Returns `None` for an opcode of the
-    /// next key's prefix.
+    /// Reads a record that is not a key, whose opcode, at `start`, was read. Returns `None` for an
+    /// opcode of the next key's prefix.
     #[inline(never)]
     pub(super) fn read_overhead(&mut self, byte: u8, start: u64) -> Result<Option<Next>> {
         let record = match byte {

@@ -16,7 +16,8 @@ const MAX_METADATA_CLASSES: u64 = 7;
 const JOB_NAME_BYTES: u64 = 40;
 
 impl<I: Input> RecordReader<I> {
-    /// Reads a record whose opcode, at `start`, was read. Returns `None` for an opcode of the next key's prefix.
+    /// Reads a record whose opcode, at `start`, was read. Returns `None` for an opcode of the next
+    /// key's prefix.
     #[cold]
     pub(super) fn read_rare(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Option<Next>> {
         match rare {

@@ -100,8 +100,8 @@ impl<I: Input> RecordReader<I> {
         self.blob.as_mut()
     }
 
-    /// Whether another reader with the same [state](Self::state) reads the next records in the same way, and no
-    /// event is pending.
+    /// Whether another reader with the same [state](Self::state) reads the next records in the same
+    /// way, and no event is pending.
     pub(crate) fn is_between_keys(&self) -> bool {
         self.prefix.is_empty() && self.pending.is_empty() && self.is_described_by_state()
     }
@@ -184,7 +184,8 @@ impl<I: Input> RecordReader<I> {
         }
     }
 
-    /// As [`entry`](Self::entry), of a key in a blob: with the span of the blob and a share of its bytes.
+    /// As [`entry`](Self::entry), of a key in a blob: with the span of the blob and a share of its
+    /// bytes.
     #[inline(always)]
     pub(crate) fn entry_in_blob(&mut self, found: Found) -> Entry<'_> {
         let bytes = self.entry(found).rdb_bytes;
