@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::keys::KeySink;
 use crate::pending::Pending;
 use crate::read::{ReadExt as _, StringForm};
-use crate::record::{BlobStart, Found, Host, Next, Record, RecordReader, Run};
+use crate::record::{BlobStart, Found, Host, Next, Other, Record, RecordReader, Run};
 use crate::state::ParserState;
 use crate::visitor::Visitor;
 use crate::window::Window;
@@ -26,6 +26,12 @@ pub(crate) struct Blob {
     content_bytes: u64,
     /// Bytes of the content that belong to no key and whose share the file has counted.
     counted_overhead_bytes: u64,
+}
+
+/// What a blob gives next.
+pub(crate) enum BlobNext {
+    Key(Found),
+    Record(Record),
 }
 
 /// What ended a run of keys in a blob.
@@ -97,12 +103,13 @@ impl Blob {
     }
 
     /// Reads the next record. `None` at the end of the blob.
-    pub(crate) fn next<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Record>> {
+    pub(crate) fn next<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<BlobNext>> {
         while !self.is_at_end()? {
             match self.records.next(visitor)? {
-                Next::Record(record) => return Ok(Some(record)),
-                Next::Pending => {}
-                Next::Blob(blob) => return Err(nested(blob)),
+                Next::Key(found) => return Ok(Some(BlobNext::Key(found))),
+                Next::Other(Other::Record(record)) => return Ok(Some(BlobNext::Record(record))),
+                Next::Other(Other::Pending) => {}
+                Next::Other(Other::Blob(blob)) => return Err(nested(blob)),
             }
         }
         Ok(None)
@@ -112,10 +119,10 @@ impl Blob {
     pub(crate) fn keys<S: KeySink>(&mut self, sink: &mut S) -> Result<Option<BlobRun<S::Break>>> {
         while !self.is_at_end()? {
             match self.records.run_keys(self.content_bytes, &mut PushShare(sink))? {
-                Run::Bound | Run::Next(Next::Pending) => {}
+                Run::Bound | Run::Other(Other::Pending) => {}
                 Run::Broken(reason) => return Ok(Some(BlobRun::Broken(reason))),
-                Run::Next(Next::Record(record)) => return Ok(Some(BlobRun::Record(record))),
-                Run::Next(Next::Blob(blob)) => return Err(nested(blob)),
+                Run::Other(Other::Record(record)) => return Ok(Some(BlobRun::Record(record))),
+                Run::Other(Other::Blob(blob)) => return Err(nested(blob)),
             }
         }
         Ok(None)
@@ -126,12 +133,12 @@ impl Blob {
         Ok(has_ended || self.records.input_mut().peek(1)?.is_empty())
     }
 
-    /// The event of a record that was just read.
-    pub(crate) fn event(&mut self, record: Record) -> Event<'_> {
-        match record {
-            Record::Key(found) => Event::Entry(self.records.entry_in_blob(found)),
-            // A chunked value has counted its shares itself.
-            record => self.records.event(record),
+    /// The event of what was just read.
+    pub(crate) fn event(&mut self, next: BlobNext) -> Event<'_> {
+        match next {
+            BlobNext::Key(found) => Event::Entry(self.records.entry_in_blob(found)),
+            // A chunked value has counted the shares of its chunks.
+            BlobNext::Record(record) => self.records.event(record),
         }
     }
 

@@ -2,7 +2,7 @@
 
 pub mod resume;
 
-use crate::blob::{self, Blob, BlobRun};
+use crate::blob::{self, Blob, BlobNext, BlobRun};
 use crate::dragonfly::{BlobLimits, BufferPool};
 use crate::error::{Error, Result};
 use crate::event::{Event, Flavour, Header};
@@ -11,7 +11,7 @@ use crate::header::read_header;
 use crate::input::{Input, SliceInput};
 use crate::keys::{KeyRun, KeySink};
 use crate::pending::PendingEvent;
-use crate::record::{Next, Push, RecordReader, Run};
+use crate::record::{Next, Other, Push, RecordReader, Run};
 use crate::state::ParserState;
 use crate::visitor::Visitor;
 use crate::warning::Warning;
@@ -211,8 +211,9 @@ impl<I: Input> Parser<I> {
     pub fn next_event_with<V: Visitor>(&mut self, visitor: &mut V) -> Result<Option<Event<'_>>> {
         if self.reads_next() {
             match self.records.next(visitor) {
-                Ok(Next::Record(record)) => return Ok(Some(self.records.event(record))),
-                Ok(next) => self.begin(&next)?,
+                Ok(Next::Key(found)) => return Ok(Some(Event::Entry(self.records.entry(found)))),
+                Ok(Next::Other(Other::Record(record))) => return Ok(Some(self.records.event(record))),
+                Ok(Next::Other(other)) => self.begin(&other)?,
                 Err(error) => return Err(self.give_up(error)),
             }
         }
@@ -228,13 +229,14 @@ impl<I: Input> Parser<I> {
                 Turn::End => return Ok(None),
                 Turn::Blob(mut blob) => {
                     let outcome = blob.next(visitor);
-                    if let Some((blob, record)) = self.follow_blob(blob, outcome)? {
-                        return Ok(Some(self.blob.insert(blob).event(record)));
+                    if let Some((blob, next)) = self.follow_blob(blob, outcome)? {
+                        return Ok(Some(self.blob.insert(blob).event(next)));
                     }
                 }
                 Turn::Record => match self.records.next(visitor) {
-                    Ok(Next::Record(record)) => return Ok(Some(self.records.event(record))),
-                    Ok(next) => self.begin(&next)?,
+                    Ok(Next::Key(found)) => return Ok(Some(Event::Entry(self.records.entry(found)))),
+                    Ok(Next::Other(Other::Record(record))) => return Ok(Some(self.records.event(record))),
+                    Ok(Next::Other(other)) => self.begin(&other)?,
                     Err(error) => return Err(self.give_up(error)),
                 },
             }
@@ -286,8 +288,10 @@ impl<I: Input> Parser<I> {
             match self.records.run_keys(bound, &mut Push(sink)) {
                 Ok(Run::Bound) => return Ok(KeyRun::Bound),
                 Ok(Run::Broken(reason)) => return Ok(KeyRun::Broken(reason)),
-                Ok(Run::Next(Next::Record(record))) => return Ok(KeyRun::Event(self.records.event(record))),
-                Ok(Run::Next(next)) => self.begin(&next)?,
+                Ok(Run::Other(Other::Record(record))) => {
+                    return Ok(KeyRun::Event(self.records.event(record)));
+                }
+                Ok(Run::Other(other)) => self.begin(&other)?,
                 Err(error) => return Err(self.give_up(error)),
             }
         }
@@ -307,7 +311,7 @@ impl<I: Input> Parser<I> {
                 let blob = self.blob.insert(blob);
                 Ok(match run {
                     BlobRun::Broken(reason) => KeyRun::Broken(reason),
-                    BlobRun::Record(record) => KeyRun::Event(blob.event(record)),
+                    BlobRun::Record(record) => KeyRun::Event(blob.event(BlobNext::Record(record))),
                 })
             }
             Turn::Record => Ok(KeyRun::Bound),
@@ -337,8 +341,8 @@ impl<I: Input> Parser<I> {
 
     /// Opens the blob that was read, if one was.
     #[cold]
-    fn begin(&mut self, next: &Next) -> Result<()> {
-        let &Next::Blob(start) = next else { return Ok(()) };
+    fn begin(&mut self, other: &Other) -> Result<()> {
+        let &Other::Blob(start) = other else { return Ok(()) };
         match Blob::open(&mut self.records, start, &mut self.pool, self.blob_limits) {
             Ok(blob) => {
                 self.blob = Some(Box::new(blob));

@@ -3,7 +3,7 @@
 //! Source: `rdb_extensions.h`, `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a
 //! server was available.
 
-use super::next::{BlobStart, Next, Record};
+use super::next::{BlobStart, Other, Record};
 use super::reader::RecordReader;
 use crate::dragonfly::ChunkPlace;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,7 @@ impl<I: Input> RecordReader<I> {
         record: RareRecord,
         byte: u8,
         start: u64,
-    ) -> Result<Option<Next>> {
+    ) -> Result<Option<Other>> {
         if self.state.infer_dragonfly() {
             self.pending.warn(Warning::InferredDragonfly, start);
         }
@@ -40,11 +40,11 @@ impl<I: Input> RecordReader<I> {
                 self.prefix.add_opcode(start, self.input.position());
                 // A warning about the dialect comes before the first key that the dialect applies
                 // to.
-                return Ok((!self.pending.is_empty()).then_some(Next::Pending));
+                return Ok((!self.pending.is_empty()).then_some(Other::Pending));
             }
             RareRecord::TaggedChunk => return self.read_chunk(start).map(Some),
             RareRecord::ZstdBlob | RareRecord::Lz4Blob if self.prefix.is_empty() => {
-                return Ok(Some(Next::Blob(BlobStart { record, start })));
+                return Ok(Some(Other::Blob(BlobStart { record, start })));
             }
             RareRecord::ZstdBlob | RareRecord::Lz4Blob => {
                 return Err(Error::corrupt("Dragonfly blob", "key opcodes before it", start));
@@ -53,24 +53,24 @@ impl<I: Input> RecordReader<I> {
             _ => return Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
         }
         self.count_overhead_since(start);
-        Ok(Some(Next::Record(Record::Skipped { opcode: byte })))
+        Ok(Some(Other::Record(Record::Skipped { opcode: byte })))
     }
 
-    fn read_chunk(&mut self, start: u64) -> Result<Next> {
+    fn read_chunk(&mut self, start: u64) -> Result<Other> {
         if !self.prefix.is_empty() {
             return Err(Error::corrupt("tagged chunk", "key opcodes before it, not in it", start));
         }
         let place = ChunkPlace { start, db: self.state.db, version: self.state.header.version };
         let value = self.chunks.read(&mut self.input, &mut self.scratch, place, &mut self.blob)?;
-        Ok(value.map_or(Next::Pending, |value| Next::Record(Record::Chunked(value))))
+        Ok(value.map_or(Other::Pending, |value| Other::Record(Record::Chunked(Box::new(value)))))
     }
 
     /// Ends the blob that is read. The rest of its content is ignored.
-    fn end_blob(&mut self, byte: u8, start: u64) -> Result<Next> {
+    fn end_blob(&mut self, byte: u8, start: u64) -> Result<Other> {
         match &mut self.blob {
             Some(blob) if self.prefix.is_empty() => {
                 blob.end();
-                Ok(Next::Pending)
+                Ok(Other::Pending)
             }
             _ => Err(Error::new(ErrorKind::UnknownOpcode(byte), start)),
         }

@@ -14,5 +14,5 @@ mod rare;
 mod reader;
 
 pub(crate) use key::{Host, Push, Run};
-pub(crate) use next::{BlobStart, Found, Next, Record};
+pub(crate) use next::{BlobStart, Found, Next, Other, Record};
 pub(crate) use reader::RecordReader;

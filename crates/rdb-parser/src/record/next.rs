@@ -19,11 +19,25 @@ pub(crate) struct Found {
     pub(super) warnings: Warnings,
 }
 
-/// A record with an event.
-pub(crate) enum Record {
+/// What a reader reads next.
+pub(crate) enum Next {
     Key(Found),
+    Other(Other),
+}
+
+/// Anything but a key. Small, because the loop over keys returns it.
+pub(crate) enum Other {
+    Record(Record),
+    /// No record with an event of its own. An event may be pending, or a blob may have ended.
+    Pending,
+    /// The opcode of a compressed blob.
+    Blob(BlobStart),
+}
+
+/// A record with an event that is not an unchunked key.
+pub(crate) enum Record {
     /// A chunked value that is complete now.
-    Chunked(CompleteValue),
+    Chunked(Box<CompleteValue>),
     Aux,
     SelectDb,
     ResizeDb {
@@ -40,15 +54,6 @@ pub(crate) enum Record {
     Skipped {
         opcode: u8,
     },
-}
-
-/// What a reader reads next.
-pub(crate) enum Next {
-    Record(Record),
-    /// No record with an event of its own. An event may be pending, or a blob may have ended.
-    Pending,
-    /// The opcode of a compressed blob.
-    Blob(BlobStart),
 }
 
 /// The opcode of a compressed blob.

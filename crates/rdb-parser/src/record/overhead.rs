@@ -1,6 +1,6 @@
 //! Records that belong to no key and that most files have.
 
-use super::next::{Next, Record};
+use super::next::{Other, Record};
 use super::reader::RecordReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Checksum;
@@ -14,7 +14,7 @@ impl<I: Input> RecordReader<I> {
     /// Reads a record that is not a key, whose opcode, at `start`, was read. Returns `None` for an
     /// opcode of the next key's prefix.
     #[inline(never)]
-    pub(super) fn read_overhead(&mut self, byte: u8, start: u64) -> Result<Option<Next>> {
+    pub(super) fn read_overhead(&mut self, byte: u8, start: u64) -> Result<Option<Other>> {
         let record = match byte {
             opcode::AUX => {
                 self.meta.read_first(&mut self.input, &mut self.scratch, "an AUX name")?;
@@ -53,7 +53,7 @@ impl<I: Input> RecordReader<I> {
             },
         };
         self.count_overhead_since(start);
-        Ok(Some(Next::Record(record)))
+        Ok(Some(Other::Record(record)))
     }
 
     /// Counts the record from `start` to the cursor as overhead.
@@ -73,7 +73,7 @@ impl<I: Input> RecordReader<I> {
 
     /// Reads what follows the end of file opcode, which stands at `start`.
     #[cold]
-    fn read_end(&mut self, start: u64) -> Result<Next> {
+    fn read_end(&mut self, start: u64) -> Result<Other> {
         if self.blob.is_some() {
             return Err(Error::corrupt("Dragonfly blob", "the end of the file inside it", start));
         }
@@ -87,7 +87,7 @@ impl<I: Input> RecordReader<I> {
         let checksum = read_checksum(&mut self.input, self.state.header.version)?;
         self.count_overhead_since(start);
         self.pending.end(checksum);
-        Ok(Next::Pending)
+        Ok(Other::Pending)
     }
 }
 

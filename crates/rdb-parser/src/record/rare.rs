@@ -1,6 +1,6 @@
 //! Records of newer servers and of Redis Enterprise, which most files do not have.
 
-use super::next::{Next, Record};
+use super::next::{Other, Record};
 use super::reader::RecordReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{RareRecord, SLOTS};
@@ -19,7 +19,7 @@ impl<I: Input> RecordReader<I> {
     /// Reads a record whose opcode, at `start`, was read. Returns `None` for an opcode of the next
     /// key's prefix.
     #[cold]
-    pub(super) fn read_rare(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Option<Next>> {
+    pub(super) fn read_rare(&mut self, rare: RareRecord, byte: u8, start: u64) -> Result<Option<Other>> {
         match rare {
             RareRecord::HashTemplate => {
                 self.pending.warn(Warning::ProvisionalHashTemplate, start);
@@ -47,7 +47,7 @@ impl<I: Input> RecordReader<I> {
             dragonfly => return self.read_dragonfly(dragonfly, byte, start),
         }
         self.count_overhead_since(start);
-        Ok(Some(Next::Record(Record::Skipped { opcode: byte })))
+        Ok(Some(Other::Record(Record::Skipped { opcode: byte })))
     }
 
     /// Reads the metadata of the next key (Redis 8.6), whose opcode, at `start`, was read.

@@ -27,7 +27,7 @@ pub(crate) struct RecordReader<I> {
     pub(super) templates: Templates,
     pub(super) chunks: Chunks,
     /// The chunked value that was completed last.
-    complete: Option<CompleteValue>,
+    complete: Option<Box<CompleteValue>>,
     pub(super) pending: Pending,
     /// The blob whose content is read. `None`: the input is a file.
     pub(super) blob: Option<BlobContext>,
@@ -155,7 +155,6 @@ impl<I: Input> RecordReader<I> {
     #[inline]
     pub(crate) fn event(&mut self, record: Record) -> Event<'_> {
         match record {
-            Record::Key(found) => Event::Entry(self.entry(found)),
             Record::Chunked(value) => Event::Entry(self.complete.insert(value).entry()),
             Record::Aux => Event::Aux { name: self.meta.first(), value: self.meta.second() },
             Record::SelectDb => Event::SelectDb { db: self.state.db },
