@@ -2,7 +2,6 @@
 
 use bigkeys::Scan;
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
-use jiff::Timestamp;
 use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Rank, ScanOptions, SourceFacts};
 use rdb_parser::escape::Escaped;
@@ -17,12 +16,12 @@ use crate::render::{self, Width};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
-    let created_at = DcsTime(Timestamp::now());
+    let created_at = DcsTime::now();
     let model = memory_model(args)?;
     let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
     let unlisted = inputs.failures();
     let bar = Bar::new(&args.output, inputs.lengths(), true);
-    let started_at = DcsTime(Timestamp::now());
+    let started_at = DcsTime::now();
     let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
     let outcome = configure(scan, args, model).run_inputs(inputs)?;
@@ -68,7 +67,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
                 instance_id: args.instance_id.clone(),
                 created_at,
                 started_at,
-                finished_at: DcsTime(Timestamp::now()),
+                finished_at: DcsTime::now(),
             };
             // The contract fixes the fields that are numbers.
             render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;

@@ -4,6 +4,9 @@
 //! `ShowBigkeyScanTaskDetails` and `DeleteBigkeyScanTask` of version 2. A field that the reference
 //! calls "null, not returned" is omitted here; both are accepted when reading.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -115,7 +118,42 @@ pub enum Unit {
 /// A time in the contract's format: UTC, three fractional digits, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
-pub struct DcsTime(pub Timestamp);
+pub struct DcsTime(Timestamp);
+
+impl DcsTime {
+    /// The current time.
+    pub fn now() -> Self {
+        Self(Timestamp::now())
+    }
+
+    /// The time in milliseconds since 1970. A time out of the years -9999 to 9999 is the nearest time
+    /// in them.
+    pub fn at_ms(ms: i64) -> Self {
+        let nearest = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Self(Timestamp::from_millisecond(ms).unwrap_or(nearest))
+    }
+}
+
+/// Reads the format of RFC 3339.
+impl FromStr for DcsTime {
+    type Err = DcsTimeError;
+
+    fn from_str(text: &str) -> Result<Self, DcsTimeError> {
+        text.parse().map(Self).map_err(DcsTimeError)
+    }
+}
+
+/// A text that is not a [`DcsTime`].
+#[derive(Clone, Debug)]
+pub struct DcsTimeError(jiff::Error);
+
+impl fmt::Display for DcsTimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for DcsTimeError {}
 
 impl Serialize for DcsTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -126,6 +164,6 @@ impl Serialize for DcsTime {
 impl<'de> Deserialize<'de> for DcsTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(de::Error::custom)
+        text.parse().map_err(de::Error::custom)
     }
 }

@@ -11,7 +11,7 @@ mod convert;
 mod lists;
 mod offline;
 
-pub use body::{BigkeysBody, DcsTime, KeyType, ScanType, Status, Task, Unit};
+pub use body::{BigkeysBody, DcsTime, DcsTimeError, KeyType, ScanType, Status, Task, Unit};
 pub use convert::{MAX_DB, MAX_KEYS_PER_TYPE, TaskInfo, bigkeys};
 pub use lists::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
 pub use offline::{

@@ -67,7 +67,7 @@ fn times_have_three_digits_and_a_z() {
         ("2020-06-15T02:21:18Z", "\"2020-06-15T02:21:18.000Z\""),
         ("2020-06-15T04:21:18.1234567+02:00", "\"2020-06-15T02:21:18.123Z\""),
     ] {
-        let time = DcsTime(time.parse().expect("a time"));
+        let time: DcsTime = time.parse().expect("a time");
         assert_eq!(serde_json::to_string(&time).expect("writes"), text);
     }
 }
@@ -97,7 +97,7 @@ fn task_of(file: &[u8], shard: Option<&str>, top: usize, max_db: u64) -> Task {
     let collector = ReportCollector::default().rank(Rank::Natural).top(top).max_db(max_db);
     let options = ScanOptions::default();
     let outcome = analyze(vec![source], collector, &options, &(), &false.into()).expect("threads");
-    let time = DcsTime("2026-01-02T03:04:05.006Z".parse().expect("a time"));
+    let time: DcsTime = "2026-01-02T03:04:05.006Z".parse().expect("a time");
     let info = TaskInfo {
         id: "i".to_owned(),
         instance_id: "n".to_owned(),

@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use super::app::App;
 use super::call::Call;
+use super::time::dcs_time;
 use crate::autoscan::is_time_of_day;
 use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
 use crate::store::{AnalysisKind, Deleted, NewTask, Schedule, Submitted, TaskRow};
 use dcs_bigkeys::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
-use dcs_bigkeys::{BigkeysBody, DcsTime, ScanType, Task};
+use dcs_bigkeys::{BigkeysBody, ScanType, Task};
 
 /// Maximum number of times in a schedule: every minute of a day.
 const MAX_TIMES: usize = 24 * 60;
@@ -117,9 +118,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
                 id: row.id,
                 status: row.status,
                 scan_type: row.scan_type,
-                created_at: DcsTime(row.created_at),
-                started_at: row.started_at.map(DcsTime),
-                finished_at: row.finished_at.map(DcsTime),
+                created_at: dcs_time(row.created_at),
+                started_at: row.started_at.map(dcs_time),
+                finished_at: row.finished_at.map(dcs_time),
             })
             .collect(),
     }))
@@ -202,7 +203,7 @@ fn autoscan(instance: &Instance, schedule: Option<Schedule>) -> Autoscan {
             instance_id,
             enable_auto_scan: schedule.enabled,
             schedule_at: schedule.times,
-            updated_at: Some(DcsTime(schedule.updated_at)),
+            updated_at: Some(dcs_time(schedule.updated_at)),
         },
     }
 }
@@ -219,9 +220,9 @@ fn body(instance: &Instance, row: TaskRow, keys: Option<String>) -> Result<Task,
         instance_id: instance.id.clone(),
         status: row.status,
         scan_type: row.scan_type,
-        created_at: DcsTime(row.created_at),
-        started_at: row.started_at.map(DcsTime),
-        finished_at: row.finished_at.map(DcsTime),
+        created_at: dcs_time(row.created_at),
+        started_at: row.started_at.map(dcs_time),
+        finished_at: row.finished_at.map(dcs_time),
         num: row.num,
         keys,
     })

@@ -8,6 +8,7 @@ pub(crate) mod listen;
 pub(crate) mod native;
 pub(crate) mod offline;
 pub(crate) mod openapi;
+mod time;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

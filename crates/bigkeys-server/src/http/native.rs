@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::app::App;
 use super::bigkeys::submit;
 use super::call::Authenticated;
+use super::time::dcs_time;
 use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
 use crate::id;
@@ -241,9 +242,9 @@ fn info(app: &App, instance: &Instance, row: TaskRow) -> NativeTask {
         kind: row.kind.name(),
         status: row.status,
         scan_type: row.scan_type,
-        created_at: DcsTime(row.created_at),
-        started_at: row.started_at.map(DcsTime),
-        finished_at: row.finished_at.map(DcsTime),
+        created_at: dcs_time(row.created_at),
+        started_at: row.started_at.map(dcs_time),
+        finished_at: row.finished_at.map(dcs_time),
         num: row.num,
         failure: row.failure,
     }

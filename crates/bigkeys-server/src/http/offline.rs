@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::app::App;
 use super::bigkeys::has_backups;
 use super::call::Call;
+use super::time::dcs_time;
 use crate::error::{ApiError, ErrorBody};
 use crate::store::{AnalysisKind, Deleted, NewTask, Submitted};
-use dcs_bigkeys::{DcsTime, ScanType};
+use dcs_bigkeys::ScanType;
 use dcs_bigkeys::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
 
 /// Create an offline analysis of a node.
@@ -68,9 +69,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
             .map(|row| OfflineRecord {
                 id: row.id,
                 status: row.status,
-                created_at: DcsTime(row.created_at),
-                started_at: row.started_at.map(DcsTime),
-                finished_at: row.finished_at.map(DcsTime),
+                created_at: dcs_time(row.created_at),
+                started_at: row.started_at.map(dcs_time),
+                finished_at: row.finished_at.map(dcs_time),
             })
             .collect(),
     }))
@@ -98,8 +99,8 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json
         group_name: index.map_or_else(String::new, |index| format!("group-{index}")),
         node_ip: address.map(|address| address.ip().to_string()),
         analysis_type: "old_backup".to_owned(),
-        started_at: row.started_at.map(DcsTime),
-        finished_at: row.finished_at.map(DcsTime),
+        started_at: row.started_at.map(dcs_time),
+        finished_at: row.finished_at.map(dcs_time),
         result,
     }))
 }
