@@ -6,12 +6,12 @@
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a program that prints ratios")]
 
-#[path = "../tests/common/memory.rs"]
+#[path = "../tests/it/common/memory.rs"]
 mod memory_support;
 
-#[path = "../tests/common/live_memory.rs"]
+#[path = "../tests/it/common/live_memory.rs"]
 mod live_memory;
-#[path = "../tests/common/server.rs"]
+#[path = "../tests/it/common/server.rs"]
 mod server;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,9 @@
 //! Every key of every fixture against what the server that wrote it answered after loading it again.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{all_testdata, json, json_lines, stdout, testdata, text};
+use crate::common::{all_testdata, json, json_lines, stdout, testdata, text};
 use serde_json::Value;
 
 fn by_key(rows: Vec<Value>, name: &str) -> BTreeMap<(u64, String), Value> {

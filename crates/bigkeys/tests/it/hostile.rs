@@ -1,9 +1,6 @@
 //! Files that are made to cost more than their length justifies: the program keeps to its bounds of memory and time.
 
-#![cfg(target_os = "linux")]
-
-mod common;
-#[path = "../../../benches/src/hostile_files.rs"]
+#[path = "../../../../benches/src/hostile_files.rs"]
 #[allow(unreachable_pub, reason = "also a part of the benches")]
 mod hostile_files;
 
@@ -11,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use common::{json, text};
+use crate::common::{json, text};
 use hostile_files::{ALL, Hostile};
 
 /// What a scan may take, as docs/architecture.md says, in MiB.

@@ -1,13 +1,11 @@
 //! Ways to give the program a file, and what it says of files that are none.
 
-mod common;
-
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command as StdCommand, Stdio};
 
-use common::{all_testdata, bigkeys, json, json_lines, output, stdout, testdata, text};
+use crate::common::{all_testdata, bigkeys, json, json_lines, output, stdout, testdata, text};
 use tempfile::TempDir;
 
 fn written(content: &[u8]) -> (TempDir, PathBuf) {

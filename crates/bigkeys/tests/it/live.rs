@@ -2,19 +2,15 @@
 //!
 //! Needs a `redis-server`, see `scripts/test`.
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
 use std::collections::BTreeMap;
 
+use crate::common::{json_lines, stdout, text};
+use crate::server::Server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{json_lines, stdout, text};
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use redis::{Cmd, Connection, cmd};
-use server::Server;
 
 const SEED: u64 = 20_261_124;
 const KEYS: u32 = 1500;
@@ -182,6 +178,7 @@ fn read(dump: &std::path::Path) -> BTreeMap<(u64, Vec<u8>), Truth> {
 }
 
 #[test]
+#[ignore = "needs a redis-server: scripts/test runs it"]
 fn every_key_of_a_random_dataset_is_what_the_server_says() {
     let server = Server::start();
     let mut connection = server.connect();

@@ -2,10 +2,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "means are of few things")]
 
-#[path = "common/memory.rs"]
-mod memory_support;
-
-use memory_support::{Accuracy, Compared, Fixture, by_encoding};
+use crate::memory_support::{Accuracy, Compared, Fixture, by_encoding};
 use rdb_analysis::Allocator;
 
 /// Bounds for encodings that a server makes a part of by chance, in percent.

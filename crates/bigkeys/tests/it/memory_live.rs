@@ -3,14 +3,7 @@
 //!
 //! Needs a `redis-server`, see `scripts/test`.
 
-#[path = "common/live_memory.rs"]
-mod live_memory;
-#[path = "common/memory.rs"]
-mod memory_support;
-#[path = "common/server.rs"]
-mod server;
-
-use memory_support::{Accuracy, by_encoding, compare};
+use crate::memory_support::{Accuracy, by_encoding, compare};
 use rdb_analysis::Allocator;
 
 const SEED: u64 = 20_261_124;
@@ -21,8 +14,9 @@ const MAX_P99: f64 = 4.5;
 const MAX_SUM: f64 = 0.1;
 
 #[test]
+#[ignore = "needs a redis-server: scripts/test runs it"]
 fn the_model_says_what_the_server_says() {
-    let live = live_memory::measure(SEED);
+    let live = crate::live_memory::measure(SEED);
     let (facts, compared) = compare(&live.dump, live.allocator, &live.truths);
     assert_eq!(compared.len(), live.truths.len());
     let model = facts.memory_model.expect("the model is on");

@@ -1,10 +1,8 @@
 //! What the program prints, by format.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{all_testdata, json, json_lines, output, stdout, testdata, text};
+use crate::common::{all_testdata, json, json_lines, output, stdout, testdata, text};
 use dcs_bigkeys::{KeyType, Status, Task, Unit};
 use serde_json::Value;
 use tempfile::TempDir;

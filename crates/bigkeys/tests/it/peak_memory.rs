@@ -1,16 +1,12 @@
 //! Anonymous memory of the whole program on a file with one huge value, plain and compressed to next to nothing.
 
-#![cfg(target_os = "linux")]
-
-mod common;
-
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{json, text};
+use crate::common::{json, text};
 
 const LONG: usize = 300 << 20;
 const LIMIT_KIB: u64 = 32 << 10;

@@ -1,11 +1,9 @@
 //! Tables fit the terminal, and say first what a reader looks for first.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{all_testdata, bigkeys, stdout, testdata, text};
+use crate::common::{all_testdata, bigkeys, stdout, testdata, text};
 use unicode_width::UnicodeWidthStr as _;
 
 /// Standard output on a terminal of `columns` columns, whatever the status.

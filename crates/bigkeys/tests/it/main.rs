@@ -1,0 +1,24 @@
+//! The tests of the program, in one binary: it links the program's crates once.
+//!
+//! The modules [`live`] and [`memory_live`] need a `redis-server`, so their tests are ignored unless
+//! `scripts/test` runs them.
+
+mod common;
+mod fixtures;
+#[cfg(target_os = "linux")]
+mod hostile;
+mod inputs;
+mod live;
+#[path = "common/live_memory.rs"]
+mod live_memory;
+mod memory;
+mod memory_live;
+#[path = "common/memory.rs"]
+mod memory_support;
+mod output;
+#[cfg(target_os = "linux")]
+mod peak_memory;
+#[path = "common/server.rs"]
+mod server;
+mod sources;
+mod terminal;
