@@ -3,7 +3,7 @@
 //! A byte of a mapping that its file no longer has, or that the disk does not give, costs a process a
 //! `SIGBUS`, and by default its life. Here a handler takes the signal, puts zeros in the place of the
 //! missing bytes, raises the [alarm](Mapping::alarm) of the mapping and lets the reader go on; whoever
-//! reads looks at the alarm before believing what was read. See `docs/adr/0010-mapped-files-that-shrink.md`.
+//! reads looks at the alarm before believing what was read. See `docs/adr/0004-mapped-files-that-shrink.md`.
 
 use std::fs::File;
 use std::io;
