@@ -56,6 +56,28 @@ pub enum ErrorKind {
     Unsupported(&'static str),
 }
 
+impl ErrorKind {
+    /// A short name of the kind, for programs: stable across releases, unlike the message.
+    ///
+    /// A new kind gets a new code. An existing code never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::Truncated(_) => "truncated",
+            Self::BadMagic => "bad_magic",
+            Self::BadVersion => "bad_version",
+            Self::UnknownOpcode(_) => "unknown_opcode",
+            Self::Unskippable(_) => "unskippable",
+            Self::BadLength(_) => "bad_length",
+            Self::BadString(_) => "bad_string",
+            Self::BadLzf(_) => "bad_lzf",
+            Self::Corrupt(..) => "corrupt",
+            Self::Limit(_) => "limit",
+            Self::Unsupported(_) => "unsupported",
+        }
+    }
+}
+
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind, offset: u64) -> Self {
@@ -213,5 +235,31 @@ impl std::error::Error for ErrorKind {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.kind.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorKind;
+
+    #[test]
+    fn every_kind_has_its_documented_code() {
+        let kinds = [
+            (ErrorKind::Io(std::io::Error::other("disk")), "io"),
+            (ErrorKind::Truncated("a value"), "truncated"),
+            (ErrorKind::BadMagic, "bad_magic"),
+            (ErrorKind::BadVersion, "bad_version"),
+            (ErrorKind::UnknownOpcode(99), "unknown_opcode"),
+            (ErrorKind::Unskippable("a module value"), "unskippable"),
+            (ErrorKind::BadLength("a string"), "bad_length"),
+            (ErrorKind::BadString("encoding"), "bad_string"),
+            (ErrorKind::BadLzf("length"), "bad_lzf"),
+            (ErrorKind::Corrupt("listpack", "length"), "corrupt"),
+            (ErrorKind::Limit("a string"), "limit"),
+            (ErrorKind::Unsupported("a compressed blob"), "unsupported"),
+        ];
+        for (kind, code) in kinds {
+            assert_eq!(kind.code(), code, "{kind:?}");
+        }
     }
 }
