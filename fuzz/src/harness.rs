@@ -148,7 +148,7 @@ impl Visitor for Seen {
         self.strings += 1;
     }
 
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         self.deep
     }
 }

@@ -57,20 +57,19 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// A short name of the kind, for programs: stable across releases, unlike the message.
+    /// A short name of the kind, for programs. Unlike the message, it does not change between releases.
     ///
-    /// A new kind gets a new code. An existing code never changes.
+    /// `bigkeys check` writes it as the `code` of a finding.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
+            Self::Io(_) => "unreadable",
             Self::Truncated(_) => "truncated",
-            Self::BadMagic => "bad_magic",
-            Self::BadVersion => "bad_version",
+            Self::BadMagic | Self::BadVersion => "header",
             Self::UnknownOpcode(_) => "unknown_opcode",
             Self::Unskippable(_) => "unskippable",
-            Self::BadLength(_) => "bad_length",
-            Self::BadString(_) => "bad_string",
-            Self::BadLzf(_) => "bad_lzf",
+            Self::BadLength(_) => "length",
+            Self::BadString(_) => "string",
+            Self::BadLzf(_) => "lzf",
             Self::Corrupt(..) => "corrupt",
             Self::Limit(_) => "limit",
             Self::Unsupported(_) => "unsupported",
@@ -245,15 +244,15 @@ mod tests {
     #[test]
     fn every_kind_has_its_documented_code() {
         let kinds = [
-            (ErrorKind::Io(std::io::Error::other("disk")), "io"),
+            (ErrorKind::Io(std::io::Error::other("disk")), "unreadable"),
             (ErrorKind::Truncated("a value"), "truncated"),
-            (ErrorKind::BadMagic, "bad_magic"),
-            (ErrorKind::BadVersion, "bad_version"),
+            (ErrorKind::BadMagic, "header"),
+            (ErrorKind::BadVersion, "header"),
             (ErrorKind::UnknownOpcode(99), "unknown_opcode"),
             (ErrorKind::Unskippable("a module value"), "unskippable"),
-            (ErrorKind::BadLength("a string"), "bad_length"),
-            (ErrorKind::BadString("encoding"), "bad_string"),
-            (ErrorKind::BadLzf("length"), "bad_lzf"),
+            (ErrorKind::BadLength("a string"), "length"),
+            (ErrorKind::BadString("encoding"), "string"),
+            (ErrorKind::BadLzf("length"), "lzf"),
             (ErrorKind::Corrupt("listpack", "length"), "corrupt"),
             (ErrorKind::Limit("a string"), "limit"),
             (ErrorKind::Unsupported("a compressed blob"), "unsupported"),

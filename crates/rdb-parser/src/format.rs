@@ -128,6 +128,21 @@ pub(crate) fn may_begin_record(byte: u8, dialect: Dialect, version: u32) -> bool
     byte >= LOWEST_OPCODE || ValueType::from_byte(byte, dialect, version).is_some()
 }
 
+/// Bytes of the backlen, which follows an entry of a listpack and repeats the entry's length.
+///
+/// `entry_bytes` is the length of the entry without the backlen. Valkey 9 writes one byte less at three lengths.
+/// Source: `lpEncodeBacklenBytes` in `listpack.c`.
+#[inline]
+pub fn listpack_backlen_bytes(entry_bytes: u64) -> u8 {
+    match entry_bytes {
+        0..=127 => 1,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
+        _ => 5,
+    }
+}
+
 /// A record that most files do not have, distinguished by dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RareRecord {

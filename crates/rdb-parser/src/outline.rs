@@ -15,7 +15,7 @@ pub use crate::encoding::Packed;
 /// The bytes of an element are those of its decoded strings: the item, the member (without its
 /// score), the field and its value (without its expiry), the fields and values of a stream's entry.
 /// A hash that uses a template counts its values only. They are seen where elements are stored one by
-/// one, and in packed encodings when the visitor [wants them](crate::Visitor::wants_packed).
+/// one, and in packed encodings when the visitor [wants them](crate::Visitor::needs_packed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outline {
@@ -36,7 +36,7 @@ pub enum Layout {
     /// One string.
     String,
     /// Strings one by one.
-    Table {
+    Elements {
         /// Length of the longest single string (item, member, field or value), decoded.
         longest_string_bytes: u64,
     },

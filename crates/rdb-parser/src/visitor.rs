@@ -67,18 +67,18 @@ pub trait Visitor {
     /// Whether to show the strings of a table as [strings](Self::string), or only their
     /// [lengths](Self::lengths), which is faster. Asked when a table [has begun](Self::begin) and, as long as the
     /// answer is yes, behind each of its elements.
-    fn wants_strings(&self) -> bool {
+    fn needs_strings(&self) -> bool {
         true
     }
 
     /// Whether compressed strings are to be expanded, so that damage to one is damage to its value. Asked
     /// often; meant to be a constant.
-    fn wants_expanded(&self) -> bool {
+    fn needs_expanded(&self) -> bool {
         false
     }
 
     /// The decoded lengths of the strings of a table's element and the parts they play. Shown instead of the
-    /// strings, and of the score, if those are not [wanted](Self::wants_strings).
+    /// strings, and of the score, if those are not [wanted](Self::needs_strings).
     fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         let _ = (roles, lengths);
     }
@@ -122,26 +122,26 @@ pub trait Visitor {
     }
 
     /// The ID of an entry that was delivered and not acknowledged. Shown if
-    /// [wanted](Self::wants_pending).
+    /// [wanted](Self::needs_pending).
     fn stream_pending(&mut self, id: &StreamId) {
         let _ = id;
     }
 
     /// Whether to show the IDs of pending entries; without it those of consumers are skipped at once.
-    fn wants_pending(&self) -> bool {
+    fn needs_pending(&self) -> bool {
         false
     }
 
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry too,
     /// decompressing them where they are compressed. Without it their entries are only counted.
     /// The nodes of streams are walked too, and checked and measured, but their strings not shown.
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         false
     }
 }
 
 impl Visitor for () {
-    fn wants_strings(&self) -> bool {
+    fn needs_strings(&self) -> bool {
         false
     }
 }

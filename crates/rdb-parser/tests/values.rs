@@ -23,7 +23,7 @@ impl Visitor for Strings {
         self.seen.push((role, bytes));
     }
 
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         self.deep
     }
 }
@@ -137,7 +137,7 @@ fn lists_and_sets_item_by_item() {
         (outline.elements, outline.value_bytes, outline.largest_element_bytes),
         (Some(3), Some(18), Some(16))
     );
-    assert_eq!(outline.layout, Layout::Table { longest_string_bytes: 16 });
+    assert_eq!(outline.layout, Layout::Elements { longest_string_bytes: 16 });
     assert_eq!(seen, strings(Role::Item, &["a", "7", "aaaaaaaaaaaaaaaa"]));
     let (outline, seen) = value("REDIS0002", 2, b"\x02\x01a\xc1\x39\x30");
     assert_eq!((outline.elements, outline.value_bytes), (Some(2), Some(6)));
@@ -503,7 +503,7 @@ impl Visitor for Weary {
         self.fields += usize::from(role == Role::Field);
     }
 
-    fn wants_strings(&self) -> bool {
+    fn needs_strings(&self) -> bool {
         self.fields < self.wanted
     }
 

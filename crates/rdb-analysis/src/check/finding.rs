@@ -1,6 +1,6 @@
 //! What a check finds.
 
-use rdb_parser::{Checksum, Dialect, ErrorKind, Warning};
+use rdb_parser::{Checksum, Dialect, Warning};
 
 /// Something that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,23 +56,6 @@ pub struct Checked {
     pub checksum: Option<Checksum>,
     /// Whether reading ended because `stop` was set.
     pub interrupted: bool,
-}
-
-/// The code of a finding about damage.
-pub(super) fn code(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Io(_) => "unreadable",
-        ErrorKind::Truncated(_) => "truncated",
-        ErrorKind::BadMagic | ErrorKind::BadVersion => "header",
-        ErrorKind::UnknownOpcode(_) => "unknown_opcode",
-        ErrorKind::Unskippable(_) => "unskippable",
-        ErrorKind::BadLength(_) => "length",
-        ErrorKind::BadString(_) => "string",
-        ErrorKind::BadLzf(_) => "lzf",
-        ErrorKind::Limit(_) => "limit",
-        // Kinds that are added later are damage inside a value, too.
-        _ => "corrupt",
-    }
 }
 
 /// The severity of a warning of the parser: what servers refuse to load is an error. Valkey 9 refuses more.

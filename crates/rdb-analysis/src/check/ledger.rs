@@ -2,7 +2,7 @@
 
 use rdb_parser::{Checksum, Dialect, Entry, Error, ErrorKind, Warning};
 
-use super::finding::{Checked, Finding, Severity, code, severity};
+use super::finding::{Checked, Finding, Severity, severity};
 use crate::scan::{Loss, Origin, Trailing};
 
 /// Bytes of a key's name that a finding shows.
@@ -59,7 +59,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
     pub(super) fn damage(&mut self, error: &Error, db: u64) {
         let key = error.key().map(<[u8]>::to_vec);
         let subject = Subject { offset: error.offset(), db: key.is_some().then_some(db), key };
-        self.error(code(error.kind()), subject, error.message());
+        self.error(error.kind().code(), subject, error.message());
     }
 
     /// Adds a warning of the parser that is about no key.
@@ -76,7 +76,7 @@ impl<F: FnMut(&Finding)> Ledger<F> {
             Ok(_) | Err(ErrorKind::Limit(_)) => {}
             Err(kind) => {
                 let subject = Subject { offset, db, key: None };
-                self.error(code(&kind), subject, format!("{kind}, in the name of a key"));
+                self.error(kind.code(), subject, format!("{kind}, in the name of a key"));
             }
         }
         if entry.warnings.is_empty() && !has_duplicate {

@@ -35,11 +35,11 @@ impl Visitor for Walk {
         }
     }
 
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         true
     }
 
-    fn wants_expanded(&self) -> bool {
+    fn needs_expanded(&self) -> bool {
         true
     }
 }

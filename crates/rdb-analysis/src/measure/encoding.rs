@@ -177,7 +177,7 @@ fn list(server: &AssumedServer, outline: &Outline) -> Encoding {
             Encoding::Listpack
         }
         Layout::Blob { .. } if server.family < Family::Redis6_2 => Encoding::Ziplist,
-        Layout::Table { longest_string_bytes } if server.family < Family::Redis6_2 => {
+        Layout::Elements { longest_string_bytes } if server.family < Family::Redis6_2 => {
             if elements <= MAX_LIST_ZIPLIST_ENTRIES && longest_string_bytes <= MAX_LIST_ZIPLIST_VALUE {
                 Encoding::Ziplist
             } else {
@@ -200,8 +200,8 @@ fn set(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
         }
         // Loaded member by member: an intset until the first that is no integer, then a listpack
         // while number and length allow it.
-        Layout::Table { .. } if facts.all_integers => Encoding::Intset,
-        Layout::Table { longest_string_bytes }
+        Layout::Elements { .. } if facts.all_integers => Encoding::Intset,
+        Layout::Elements { longest_string_bytes }
             if server.family.has_small_lists_and_sets()
                 && elements <= limits.set_max_intset_entries
                 && elements <= limits.set_max_listpack_entries
@@ -264,7 +264,7 @@ fn is_templated(value_type: ValueType) -> bool {
 fn fits(outline: &Outline, max_entries: u64, max_string_bytes: u64) -> bool {
     outline.elements.unwrap_or(0) <= max_entries
         && match outline.layout {
-            Layout::Table { longest_string_bytes } => longest_string_bytes <= max_string_bytes,
+            Layout::Elements { longest_string_bytes } => longest_string_bytes <= max_string_bytes,
             _ => true,
         }
 }

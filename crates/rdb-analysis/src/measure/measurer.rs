@@ -147,8 +147,8 @@ impl<M: Estimator> Visitor for Measurer<M> {
     }
 
     #[inline]
-    fn wants_strings(&self) -> bool {
-        self.watch_integers || self.memory.wants_strings()
+    fn needs_strings(&self) -> bool {
+        self.watch_integers || self.memory.needs_strings()
     }
 
     #[inline]
@@ -187,11 +187,11 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.memory.stream_pending(id);
     }
 
-    fn wants_pending(&self) -> bool {
-        self.memory.wants_pending()
+    fn needs_pending(&self) -> bool {
+        self.memory.needs_pending()
     }
 
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         self.deep
     }
 }

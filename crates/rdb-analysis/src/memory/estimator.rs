@@ -219,7 +219,7 @@ impl Visitor for MemoryEstimator {
     }
 
     #[inline]
-    fn wants_strings(&self) -> bool {
+    fn needs_strings(&self) -> bool {
         self.value.in_detail
     }
 
@@ -297,7 +297,7 @@ impl Visitor for MemoryEstimator {
         }
     }
 
-    fn wants_pending(&self) -> bool {
+    fn needs_pending(&self) -> bool {
         true
     }
 }
@@ -426,7 +426,7 @@ impl MemoryEstimator {
 
     fn quicklist(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         match facts.outline.layout {
-            Layout::Table { .. } => self.finish_list_node(),
+            Layout::Elements { .. } => self.finish_list_node(),
             Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Packed values that a server builds while loading, from elements that were stored one by one.
 
+use rdb_parser::format::listpack_backlen_bytes;
 use rdb_parser::string::parse_canonical_integer;
 
 use rdb_parser::visitor::Score;
@@ -100,7 +101,7 @@ impl PackedLength {
         let link = if self.ziplist {
             if self.previous > MAX_SHORT_PREVIOUS { 5 } else { 1 }
         } else {
-            backlen(encoded)
+            u64::from(listpack_backlen_bytes(encoded))
         };
         let entry = encoded.saturating_add(link);
         self.previous = entry;
@@ -130,17 +131,6 @@ fn ziplist_integer(value: i64) -> u64 {
         -8_388_608..=8_388_607 => 4,
         -2_147_483_648..=2_147_483_647 => 5,
         _ => 9,
-    }
-}
-
-/// Bytes of the length behind an entry. Source: `lpEncodeBacklenBytes` in `listpack.c`.
-fn backlen(encoded: u64) -> u64 {
-    match encoded {
-        0..=127 => 1,
-        128..16_383 => 2,
-        16_383..2_097_151 => 3,
-        2_097_151..268_435_455 => 4,
-        _ => 5,
     }
 }
 

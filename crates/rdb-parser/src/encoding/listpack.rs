@@ -5,6 +5,7 @@
 
 use super::blob::{Blob, field, i24};
 use crate::error::Result;
+use crate::format::listpack_backlen_bytes;
 use crate::input::Input;
 use crate::string::RdbString;
 
@@ -102,21 +103,10 @@ fn decode_head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Bytes of the backlen of an entry of `len` bytes, as all servers but Valkey 9 write it.
-fn backlen_bytes(len: u64) -> usize {
-    match len {
-        0..=127 => 1,
-        128..16_383 => 2,
-        16_383..2_097_151 => 3,
-        2_097_151..268_435_455 => 4,
-        _ => 5,
-    }
-}
-
 /// Moves past the backlen, which must give `encoded_len`: base 128, most significant group first,
 /// every byte but the first with its high bit set.
 fn check_backlen<I: Input>(blob: &mut Blob<'_, I>, encoded_len: u64) -> Result<()> {
-    let mut width = backlen_bytes(encoded_len);
+    let mut width = usize::from(listpack_backlen_bytes(encoded_len));
     if AMBIGUOUS_LENGTHS.contains(&encoded_len) && blob.require(1)?.first() == Some(&SHORTER_FORM_MARK) {
         width -= 1;
     }
@@ -132,7 +122,7 @@ fn check_backlen<I: Input>(blob: &mut Blob<'_, I>, encoded_len: u64) -> Result<(
 pub(crate) mod tests {
     use super::super::packed::Packed;
     use super::super::packed::tests::{entries, header_count};
-    use super::backlen_bytes;
+    use super::listpack_backlen_bytes;
     use proptest::prelude::*;
 
     /// What a server stores for `text`: the shortest integer form, or a string.
@@ -158,6 +148,10 @@ pub(crate) mod tests {
             _ => [&[0xf0][..], &len.to_le_bytes()].concat(),
         };
         [&head[..], text].concat()
+    }
+
+    fn backlen_bytes(len: u64) -> usize {
+        usize::from(listpack_backlen_bytes(len))
     }
 
     fn push_backlen(out: &mut Vec<u8>, len: u64, width: usize) {

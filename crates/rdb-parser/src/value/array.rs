@@ -64,7 +64,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             }
             self.input.checkpoint();
         }
-        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
+        let layout = Layout::Elements { longest_string_bytes: tally.longest_string_bytes };
         Ok(Outline::new(cells, all_seen.then_some(tally), layout))
     }
 

@@ -101,7 +101,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.visitor.begin(value_type, Some(count));
         let mut sums = ElementSums::default();
         let mut left = count;
-        if self.visitor.wants_strings() {
+        if self.visitor.needs_strings() {
             (sums, left) = self.skip_elements::<STRINGS, true>(left, form, roles, payload, sums)?;
         }
         (sums, _) = self.skip_elements::<STRINGS, false>(left, form, roles, payload, sums)?;
@@ -135,14 +135,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 };
                 at += len;
                 left -= 1;
-                wanted = !SHOWN || self.visitor.wants_strings();
+                wanted = !SHOWN || self.visitor.needs_strings();
             }
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
                 self.element_shown::<STRINGS, SHOWN>(form, roles, payload, &mut sums)?;
                 left -= 1;
-                wanted = !SHOWN || self.visitor.wants_strings();
+                wanted = !SHOWN || self.visitor.needs_strings();
             }
         }
         Ok((sums, left))
@@ -151,7 +151,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// The outline that the sums over all elements give.
     pub(crate) fn elements_outline(&mut self, count: u64, sums: &ElementSums) -> Outline {
         self.warnings = self.warnings.union(sums.warnings);
-        let layout = Layout::Table { longest_string_bytes: sums.tally.longest_string_bytes };
+        let layout = Layout::Elements { longest_string_bytes: sums.tally.longest_string_bytes };
         Outline::new(count, Some(sums.tally), layout)
     }
 
@@ -256,7 +256,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
     for (index, (string, shown_length)) in strings.iter_mut().zip(&mut lengths).enumerate() {
         let rest = bytes.get(at..)?;
         let header = decode_string_header(rest).ok()??;
-        if SHOWN && header.form == StringForm::Lzf && visitor.wants_expanded() {
+        if SHOWN && header.form == StringForm::Lzf && visitor.needs_expanded() {
             return None;
         }
         let payload_len = usize::try_from(header.payload_len).ok()?;

@@ -95,7 +95,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     fn blob_facts(&mut self, packed: Packed, shape: Shape, header: StringHeader) -> Result<BlobFacts> {
         let mut facts = BlobFacts::default();
         let entries = match self.header_count(packed, header)? {
-            (Some(entries), blob_bytes) if !self.visitor.wants_packed() => {
+            (Some(entries), blob_bytes) if !self.visitor.needs_packed() => {
                 if header.form == StringForm::Raw && packed.is_terminated() {
                     self.input.skip(blob_bytes.saturating_sub(1), packed.name())?;
                     if self.input.read_u8(packed.name())? != u8::MAX {

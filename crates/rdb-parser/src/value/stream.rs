@@ -103,7 +103,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let end = start.saturating_add(header.payload_len);
         let outcome = match self.header_count(Packed::Listpack, header) {
             Ok((Some(0), _)) => Err(Error::corrupt("stream", "a node without entries", start)),
-            Ok(_) if self.visitor.wants_packed() => self.walk_stream_node(header, sums),
+            Ok(_) if self.visitor.needs_packed() => self.walk_stream_node(header, sums),
             Ok(_) => Ok(()),
             Err(error) => Err(error),
         };
@@ -140,7 +140,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         if layer >= Layer::Redis8_6 {
             self.stream_producers()?;
         }
-        let tally = self.visitor.wants_packed().then_some(sums.tally);
+        let tally = self.visitor.needs_packed().then_some(sums.tally);
         if tally.is_some() && self.damage.is_none() {
             self.warnings.insert_if(sums.miscounted || sums.live != elements, Warning::StreamLength);
         }
@@ -210,7 +210,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// Passes over the IDs of the entries that are pending with a consumer.
     fn consumers_pending(&mut self) -> Result<()> {
-        if !self.visitor.wants_pending() {
+        if !self.visitor.needs_pending() {
             return self.raw_ids("pending entries").map(|_| ());
         }
         for _ in 0..self.input.read_count(RAW_ID_BYTES, "pending entries")? {

@@ -123,7 +123,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             tally.add_element(len);
             self.input.checkpoint();
         }
-        let layout = Layout::Table { longest_string_bytes: tally.longest_string_bytes };
+        let layout = Layout::Elements { longest_string_bytes: tally.longest_string_bytes };
         Ok(Outline::new(fields, Some(tally), layout))
     }
 

@@ -92,7 +92,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[inline(always)]
     pub(super) fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
-        let is_expanded = header.form == StringForm::Lzf && self.visitor.wants_expanded();
+        let is_expanded = header.form == StringForm::Lzf && self.visitor.needs_expanded();
         let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len(header) };
         let string = if let Some(len) = shown_len {
             let payload = self.input.require(len, what)?;

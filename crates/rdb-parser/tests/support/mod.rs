@@ -183,7 +183,7 @@ impl Visitor for Deep {
         self.strings.push((role, string.decode(&mut scratch).unwrap_or(b"?").to_vec()));
     }
 
-    fn wants_packed(&self) -> bool {
+    fn needs_packed(&self) -> bool {
         self.deep
     }
 }
