@@ -5,7 +5,7 @@
 //! of the others with the lowest and the highest. CPU time is that of the process, user and system, all threads:
 //! starting, opening, mapping and page faults are in it.
 
-#![allow(clippy::print_stdout, reason = "printing tables is what this program is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing tables is what this program is for")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded to three digits")]
 
 mod contenders;
