@@ -1,4 +1,4 @@
-//! Passing over values: from the type byte's answer to the [`Outline`].
+//! Skips values: a rule for each value type, which gives the [`Outline`].
 
 mod array;
 mod elements;
@@ -13,7 +13,7 @@ mod templated_hash;
 mod walker;
 
 use crate::encoding::Packed;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::outline::Outline;
@@ -32,8 +32,11 @@ pub(crate) use templated_hash::FieldOrder;
 use walker::{FIELD_EXPIRY_OUT_OF_RANGE, FIRST_EXPIRY, MAX_FIELD_EXPIRY_MS, NO_FIELD_EXPIRY_MS};
 pub(crate) use walker::{FIELD_WITH_EXPIRY, MEMBER_WITH_EXPIRY, PAIR, Walker};
 
+/// A value type that stands in `format.rs` and has no rule here.
+const NO_RULE: &str = "a value of a type without a rule";
+
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Passes over a value of the given type.
+    /// Skips a value of the given type.
     ///
     /// # Errors
     ///
@@ -102,19 +105,31 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             | ValueType::HashTemplateArrayRef => self.templated_hash(value_type),
             ValueType::Gcra => self.rate_limiter(),
             ValueType::Cron => self.cron(),
-            _ => {
+            ValueType::HashExpiryDragonfly
+            | ValueType::SetExpiryDragonfly
+            | ValueType::Json
+            | ValueType::Bloom
+            | ValueType::BloomChunked
+            | ValueType::CountMin
+            | ValueType::TopK
+            | ValueType::Cuckoo => {
                 self.warnings.insert(Warning::ProvisionalDragonfly);
-                match value_type {
-                    ValueType::HashExpiryDragonfly => {
-                        self.elements_with_payload(value_type, ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2)
-                    }
-                    ValueType::SetExpiryDragonfly => {
-                        self.elements_with_payload(value_type, ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1)
-                    }
-                    ValueType::Json => self.json(),
-                    sketch => self.sketch(sketch),
-                }
+                self.dragonfly_value(value_type)
             }
+            _ => Err(self.input.fail(ErrorKind::Unskippable(NO_RULE))),
+        }
+    }
+
+    fn dragonfly_value(&mut self, value_type: ValueType) -> Result<Outline> {
+        match value_type {
+            ValueType::HashExpiryDragonfly => {
+                self.elements_with_payload(value_type, ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2)
+            }
+            ValueType::SetExpiryDragonfly => {
+                self.elements_with_payload(value_type, ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1)
+            }
+            ValueType::Json => self.json(),
+            sketch => self.sketch(sketch),
         }
     }
 
@@ -164,5 +179,37 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     fn whole_string(&mut self) -> Result<Outline> {
         self.visitor.begin(ValueType::String, Some(1));
         Ok(Outline::of_string(self.show_string(Role::Whole, "a string value")?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Dialect;
+    use crate::{Event, Parser};
+
+    #[test]
+    fn every_value_type_has_a_rule() {
+        for (dialect, header) in [
+            (Dialect::Redis, &b"REDIS0015"[..]),
+            (Dialect::Valkey, b"VALKEY081"),
+            (Dialect::Dragonfly, b"REDIS0015\xfa\x06df-ver\x01x"),
+        ] {
+            for byte in 0..=u8::MAX {
+                if ValueType::from_byte(byte, dialect, 15).is_none() {
+                    continue;
+                }
+                let file = [header, &[byte, 1, b'k'], &[0; 64]].concat();
+                let mut parser = Parser::from_slice(&file).expect("a header");
+                let outcome = loop {
+                    match parser.next_event() {
+                        Ok(Some(Event::Aux { .. } | Event::Warning { .. })) => {}
+                        outcome => break outcome.map(|_| ()),
+                    }
+                };
+                let message = outcome.err().map(|error| error.message()).unwrap_or_default();
+                assert!(!message.contains(NO_RULE), "type {byte} of {dialect:?}: {message}");
+            }
+        }
     }
 }
