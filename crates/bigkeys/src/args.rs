@@ -14,6 +14,7 @@ use rdb_source::IoMode;
 
 use crate::memory_args::MemoryArgs;
 use crate::render::json::JsonStyle;
+use crate::render::{KeysFormat, ScanFormat};
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
@@ -365,32 +366,6 @@ impl By {
             Self::MemoryBytes => Rank::MemoryBytes,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScanFormat {
-    /// For people
-    Table,
-    /// The whole report as one JSON object
-    Json,
-    /// The listed keys, one JSON object a line
-    Jsonl,
-    /// The listed keys as CSV with a header
-    Csv,
-    /// The task object of Huawei Cloud DCS
-    Dcs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeysFormat {
-    /// For people
-    Table,
-    /// One JSON array
-    Json,
-    /// One JSON object a line
-    Jsonl,
-    /// CSV with a header
-    Csv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

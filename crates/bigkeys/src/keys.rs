@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdb_analysis::{KeyView, ScanOptions};
 use rdb_parser::ErrorKind;
 
-use crate::args::{KeysArgs, KeysFormat};
+use crate::args::KeysArgs;
 use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
-use crate::render::{self, Row, RowFormat, RowWriter, Width};
+use crate::render::{self, Row, RowWriter};
 use crate::scan::source_status;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -21,17 +21,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let mut model = ScanOptions::default();
     args.memory.apply(&mut model);
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
-    let style = args.output.json_style();
-    let keys_as = style.keys_as;
-
-    let format: Box<dyn RowFormat> = match args.format {
-        KeysFormat::Table => {
-            Box::new(render::Lines { keys_as, width: Width::of_stdout(), has_memory: model.memory })
-        }
-        KeysFormat::Json => Box::new(render::json::Array(style)),
-        KeysFormat::Jsonl => Box::new(render::json::Lines(style)),
-        KeysFormat::Csv => Box::new(render::csv::Rows(keys_as)),
-    };
+    let format = args.format.rows(args.output.json_style(), model.memory);
     let mut writer = RowWriter::new(format.as_ref(), args.output.color.choice())?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
     let monitor = BarMonitor { bar: &bar, stop, messages };

@@ -6,13 +6,13 @@ use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Rank, ScanOptions, SourceFacts};
 use rdb_parser::escape::Escaped;
 
-use crate::args::{By, ScanArgs, ScanFormat};
+use crate::args::{By, ScanArgs};
 use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
-use crate::render::{self, Width};
+use crate::render::{self, ScanFormat, Width};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
@@ -45,22 +45,14 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     }
 
     let style = args.output.json_style();
-    let keys_as = style.keys_as;
     let color = args.output.color.choice();
-    let top_keys = |format: &dyn render::RowFormat| {
-        render::top_keys(format, &report, color)?;
-        Ok(ending)
-    };
+    if let Some(format) = args.format.rows(style) {
+        render::top_keys(format.as_ref(), &report, color)?;
+        return Ok(ending);
+    }
     let mut out = render::stdout(color);
     match args.format {
-        ScanFormat::Table => {
-            let width = Width::of_stdout();
-            let style = TableStyle { keys_as, width, per_file: args.per_file, top: args.top };
-            render::table::report(&mut out, &report, style)?;
-        }
         ScanFormat::Json => render::json::report(&mut out, &report, style)?,
-        ScanFormat::Jsonl => return top_keys(&render::json::Lines(style)),
-        ScanFormat::Csv => return top_keys(&render::csv::Rows(keys_as)),
         ScanFormat::Dcs => {
             let info = TaskInfo {
                 id: uuid::Uuid::new_v4().to_string(),
@@ -71,6 +63,11 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
             };
             // The contract fixes the fields that are numbers.
             render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
+        }
+        _ => {
+            let width = Width::of_stdout();
+            let style = TableStyle { keys_as: style.keys_as, width, per_file: args.per_file, top: args.top };
+            render::table::report(&mut out, &report, style)?;
         }
     }
     render::flush(out)?;

@@ -1,4 +1,7 @@
 //! Writes results: one file per format.
+//!
+//! A new format of keys is a file with a [`RowFormat`], a variant of [`KeysFormat`] and [`ScanFormat`], and an arm
+//! in their methods here.
 
 pub(crate) mod csv;
 pub(crate) mod json;
@@ -16,3 +19,57 @@ pub(crate) use layout::Width;
 pub(crate) use lines::Lines;
 pub(crate) use rows::{Row, RowFormat, RowWriter, append, top_keys};
 pub(crate) use stdout::{flush, stdout};
+
+use clap::ValueEnum;
+use json::JsonStyle;
+
+/// The formats of `bigkeys scan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Table,
+    /// The whole report as one JSON object
+    Json,
+    /// The listed keys, one JSON object a line
+    Jsonl,
+    /// The listed keys as CSV with a header
+    Csv,
+    /// The task object of Huawei Cloud DCS
+    Dcs,
+}
+
+impl ScanFormat {
+    /// The format of the listed keys. `None` if the whole report is written.
+    pub(crate) fn rows(self, style: JsonStyle) -> Option<Box<dyn RowFormat>> {
+        match self {
+            Self::Table | Self::Json | Self::Dcs => None,
+            Self::Jsonl => Some(Box::new(json::Lines(style))),
+            Self::Csv => Some(Box::new(csv::Rows(style.keys_as))),
+        }
+    }
+}
+
+/// The formats of `bigkeys keys`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysFormat {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// CSV with a header
+    Csv,
+}
+
+impl KeysFormat {
+    /// The format of the keys. `has_memory`: whether the memory is modelled.
+    pub(crate) fn rows(self, style: JsonStyle, has_memory: bool) -> Box<dyn RowFormat> {
+        match self {
+            Self::Table => Box::new(Lines { keys_as: style.keys_as, width: Width::of_stdout(), has_memory }),
+            Self::Json => Box::new(json::Array(style)),
+            Self::Jsonl => Box::new(json::Lines(style)),
+            Self::Csv => Box::new(csv::Rows(style.keys_as)),
+        }
+    }
+}
