@@ -37,6 +37,8 @@ pub enum DataType {
     Gcra,
     /// `cron`: a scheduled script of KeyDB
     Cron,
+    /// `unknown`: of a value type that the parser skips and this crate has no name for
+    Unknown,
     /// The type of a module, without the version of its encoding.
     Module(ModuleId),
 }
@@ -102,7 +104,22 @@ impl DataType {
             ValueType::TopK => Self::TopK,
             ValueType::Gcra => Self::Gcra,
             ValueType::Cron => Self::Cron,
-            _ => Self::Hash,
+            ValueType::Hash
+            | ValueType::HashZipmap
+            | ValueType::HashZiplist
+            | ValueType::HashListpack
+            | ValueType::HashExpiry
+            | ValueType::HashExpiryPreRelease
+            | ValueType::HashExpiryValkey
+            | ValueType::HashExpiryDragonfly
+            | ValueType::HashListpackExpiry
+            | ValueType::HashListpackExpiryPreRelease
+            | ValueType::HashPathsValkey
+            | ValueType::HashTemplate
+            | ValueType::HashTemplateRef
+            | ValueType::HashTemplateArray
+            | ValueType::HashTemplateArrayRef => Self::Hash,
+            _ => Self::Unknown,
         }
     }
 }
@@ -124,6 +141,7 @@ impl fmt::Display for DataType {
             Self::TopK => "topk",
             Self::Gcra => "gcra",
             Self::Cron => "cron",
+            Self::Unknown => "unknown",
             Self::Module(id) => return f.pad(&id.to_string()),
         })
     }

@@ -207,7 +207,7 @@ const TRAILING_KINDS: [TrailingKind; 6] = [
     TrailingKind::Unknown,
 ];
 /// The types with names, besides [`DataType::BUILT_IN`].
-const RARE_TYPES: [DataType; 8] = [
+const RARE_TYPES: [DataType; 9] = [
     DataType::Array,
     DataType::Json,
     DataType::Bloom,
@@ -216,6 +216,7 @@ const RARE_TYPES: [DataType; 8] = [
     DataType::TopK,
     DataType::Gcra,
     DataType::Cron,
+    DataType::Unknown,
 ];
 
 /// The index of `item` in `all`, which has every value.
