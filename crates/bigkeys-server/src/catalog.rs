@@ -1,7 +1,6 @@
 //! Finds the served instances and their backup files.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -196,15 +195,9 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Re
     Ok(())
 }
 
-/// Whether a file is a backup, by its name or its first bytes. A damaged backup counts, so its name
-/// suffices.
+/// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name suffices.
 fn is_backup(path: &Path) -> bool {
-    if rdb_source::is_named_like_rdb(path) {
-        return true;
-    }
-    let mut magic = [0; 6];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    read.is_ok() && (magic.starts_with(b"REDIS") || &magic == b"VALKEY")
+    rdb_source::is_named_like_rdb(path) || rdb_source::begins_like_rdb(path).unwrap_or(false)
 }
 
 /// The matching file that was modified last; of several, the one whose name sorts last.

@@ -305,12 +305,12 @@ fn has_extension(path: &Path, list: &[&str]) -> bool {
         .is_some_and(|extension| list.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
-/// Whether the first bytes of a file are those of RDB data.
+/// Whether a file begins like RDB data, plain or compressed.
 ///
 /// # Errors
 ///
-/// The file cannot be opened or read. Damaged compressed data is no such error: it is no RDB data.
-fn begins_like_rdb(path: &Path) -> io::Result<bool> {
+/// The file cannot be opened or read. A file with damaged compression is not RDB data, and no error.
+pub fn begins_like_rdb(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     match Nature::of(Box::new(file), |layer| Ok(Box::new(layer))) {
         Ok((nature, _)) => Ok(matches!(nature.content, Content::Rdb(_))),

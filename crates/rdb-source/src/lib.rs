@@ -1,7 +1,9 @@
 //! Opens inputs that hold RDB data: files, pipes, objects in object stores, plain or compressed.
 //!
-//! [`open()`] takes a path, [`STDIN`] or a URL, and gives the bytes as a [`Mapping`] or as a reader. Both are
-//! inputs of `rdb-parser`. [`expand`] lists the inputs that a directory or a pattern stands for.
+//! # Opening an input
+//!
+//! [`open()`] takes a path, [`STDIN`] or a URL, and returns the bytes as a [`Mapping`] or as a reader. Both are inputs of
+//! `rdb-parser`. [`expand`] lists the files of a directory or a pattern.
 //!
 //! ```
 //! use std::path::Path;
@@ -22,13 +24,13 @@
 //!
 //! # Formats
 //!
-//! Formats are detected by magic bytes, never by file name. Compression (gzip, zstd, LZ4) is undone. A
-//! [`Wrapper`] describes what surrounds the RDB data, such as the prefix of a replication stream.
+//! Formats are detected by magic bytes, never by file name. Gzip, zstd and LZ4 are decompressed. A [`Wrapper`] describes
+//! what surrounds the RDB data, such as the prefix of a replication stream.
 //!
 //! # Mapping and reading
 //!
 //! [`IoMode::Auto`] maps regular files and reads everything else in bounded memory. A mapped file that shrinks
-//! does not end the process: [`Mapping::alarm`] and [`Mapping::loss`] tell that bytes were lost. `map.rs` has
+//! does not end the process: [`Mapping::alarm`] and [`Mapping::loss`] report lost bytes. `map.rs` has
 //! the only `unsafe` code of the workspace, and its reasons.
 //!
 //! # Stopping
@@ -58,7 +60,7 @@ mod stream;
 mod wrapper;
 
 pub use decompress::Compression;
-pub use discover::{Expansion, Found, Increments, expand, is_named_like_rdb};
+pub use discover::{Expansion, Found, Increments, begins_like_rdb, expand, is_named_like_rdb};
 pub use error::OpenError;
 pub use map::{Loss, Mapping};
 pub use name::{STDIN, display_name, is_remote};
