@@ -1,7 +1,6 @@
 //! Values and records that the fixtures of today's servers do not hold, byte by byte.
 
 use rdb_parser::outline::Packed;
-
 use rdb_parser::{
     Checksum, Dialect, Error, Event, Flavour, KeyMeta, Layout, ModuleId, Outline, Parser, RdbString, Role,
     SliceInput, ValueType, Visitor, Window,

@@ -8,7 +8,6 @@
 use std::fmt;
 
 use rdb_parser::outline::Packed;
-
 use rdb_parser::{Layout, Outline, ValueType};
 use serde::{Serialize, Serializer};
 

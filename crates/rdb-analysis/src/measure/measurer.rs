@@ -1,7 +1,6 @@
 //! Measures keys as the parser skips their values.
 
 use rdb_parser::visitor::{Score, StreamId};
-
 use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
 
 use super::data_type::DataType;

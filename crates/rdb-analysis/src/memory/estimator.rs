@@ -1,9 +1,7 @@
 //! Gauges values as the parser passes over them.
 
 use rdb_parser::outline::Packed;
-
 use rdb_parser::visitor::{Score, StreamId};
-
 use rdb_parser::{Layout, RdbString, Role, ValueType, Visitor};
 
 use super::buckets::BucketTables;

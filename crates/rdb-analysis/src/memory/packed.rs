@@ -1,11 +1,9 @@
 //! Packed values that a server builds while loading, from elements that were stored one by one.
 
+use rdb_parser::RdbString;
 use rdb_parser::format::listpack_backlen_bytes;
 use rdb_parser::string::parse_canonical_integer;
-
 use rdb_parser::visitor::Score;
-
-use rdb_parser::RdbString;
 
 use std::io::Write as _;
 

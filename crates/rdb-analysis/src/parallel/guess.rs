@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_parser::keys::{KeyRun, KeySink};
-
 use rdb_parser::resume::{guess_blob, guess_key, may_end_with_prefix};
-
 use rdb_parser::{Dialect, Entry, Event, Parser, RdbString};
 
 use super::range_scan::{Broken, RangeContext, RangeScan, SEARCH_BYTES, is_followed};

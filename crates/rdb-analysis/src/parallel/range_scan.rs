@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 
 use rdb_parser::keys::KeyRun;
-
 use rdb_parser::resume::{Crc64, FileSlice, ParserState};
-
 use rdb_parser::{Event, Input, Parser, SliceInput};
 
 use super::name_shape::NameShape;

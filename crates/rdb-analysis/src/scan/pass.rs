@@ -4,9 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rdb_parser::keys::{KeyRun, KeySink};
-
 use rdb_parser::resume::ParserState;
-
 use rdb_parser::{
     Checksum, Entry, Error, ErrorKind, Event, Header, Input, Parser, SliceInput, Warning, Window,
 };
