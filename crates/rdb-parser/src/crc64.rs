@@ -4,7 +4,7 @@ use std::fmt;
 
 use crc_fast::{CrcAlgorithm, Digest};
 
-/// CRC-64 as RDB files use it, fed a piece at a time.
+/// The CRC-64 of RDB files, computed slice by slice.
 ///
 /// Polynomial `0xad93d23594c935a9`, reflected, initial value and final mask 0 (`crc64.c` of Redis).
 ///
@@ -37,10 +37,10 @@ impl Crc64 {
         self.bytes += bytes.len() as u64;
     }
 
-    /// Adds the bytes that `other` was fed, without seeing them. Takes a microsecond, where the digest's own
-    /// way of combining takes a hundred.
+    /// Appends the bytes of `other`, without seeing them. Takes 1 µs, while the digest's own
+    /// combination takes 100 µs.
     pub fn append(&mut self, other: &Self) {
-        // As many zeros behind the bytes so far multiply their checksum by a power of x.
+        // Zeros after the bytes multiply their checksum by a power of x.
         let moved = multiply(self.value(), power_of_x_of_bytes(other.bytes));
         self.digest = Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, moved ^ other.value());
         self.bytes += other.bytes;
@@ -52,7 +52,7 @@ impl Crc64 {
     }
 }
 
-/// The polynomial without its highest power. As in all that follows, the highest bit stands for the lowest power.
+/// The polynomial without its highest power. Here and below, the highest bit is the lowest power.
 const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
 
 /// x to the power of 2 to the power of the index.
@@ -81,7 +81,7 @@ const fn multiply(a: u64, mut b: u64) -> u64 {
     product
 }
 
-/// x to the power of the number of bits of so many bytes.
+/// x to the power of the number of bits in `bytes` bytes.
 fn power_of_x_of_bytes(bytes: u64) -> u64 {
     let one = 1 << 63;
     // Bits are 2 to the power of 3 in a byte. A file has less than 2 to the power of 61 bytes.

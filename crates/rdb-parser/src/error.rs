@@ -1,4 +1,4 @@
-//! What can be wrong with a file, and where.
+//! Errors: what is wrong with a file, and where.
 
 use std::fmt;
 use std::io;
@@ -11,9 +11,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Bytes of a key that an [`Error`] keeps for its message.
 pub(crate) const KEY_IN_MESSAGE_BYTES: usize = 128;
 
-/// A failure to read an RDB file: what was wrong, at which absolute offset, and in which key.
+/// A failure to read an RDB file: the kind, the absolute offset, and the key.
 ///
-/// One word wide, so that results stay small on the hot path.
+/// One word wide, so results stay small on the hot path.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -25,39 +25,40 @@ struct Inner {
 
 /// The class of a failure.
 ///
-/// "Unknown" and "unsupported" mean that the bytes may be right and this reader is too old for
-/// them; everything else but [`ErrorKind::Io`] means that the bytes are wrong.
+/// "Unknown" and "unsupported" mean that the file may be sound and this crate too old for it. All
+/// other kinds except [`ErrorKind::Io`] mean that the file is damaged.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The input could not be read.
     Io(io::Error),
-    /// The data ends inside what is named here.
+    /// The data ends inside the named structure.
     Truncated(&'static str),
     /// The first nine bytes are not the magic of an RDB file.
     BadMagic,
-    /// The magic is right, the version after it is not a number that a server writes.
+    /// The magic is right, and the version is not a number that a server writes.
     BadVersion,
-    /// A byte where an opcode or a value type is due that no known server writes.
+    /// A byte that is neither an opcode nor a value type of a known server.
     UnknownOpcode(u8),
-    /// A known value type whose end cannot be found without the software that wrote it.
+    /// A known value type whose end only the software that wrote it can find.
     Unskippable(&'static str),
-    /// A length or count that cannot be right: an invalid form, or more than the file can hold.
+    /// An impossible length or count: an invalid form, or more than the file can hold.
     BadLength(&'static str),
-    /// A string with an encoding that does not exist.
+    /// A string with an unknown encoding.
     BadString(&'static str),
-    /// LZF data that does not decompress to what its header promises.
+    /// LZF data that does not decompress to the length in its header.
     BadLzf(&'static str),
-    /// A value whose inner encoding (named first) is damaged (how, named second).
+    /// A damaged structure: its name, and the damage.
     Corrupt(&'static str, &'static str),
-    /// A well-formed structure larger than this reader agrees to hold.
+    /// A well-formed structure above one of the [`limits`](crate::limits).
     Limit(&'static str),
-    /// A known structure that this reader, as it was built, cannot read.
+    /// A known structure that this crate, with its features, cannot read.
     Unsupported(&'static str),
 }
 
 impl ErrorKind {
-    /// A short name of the kind, for programs. Unlike the message, it does not change between releases.
+    /// A short name of the kind, for programs. Unlike the message, it does not change between
+    /// releases.
     ///
     /// `bigkeys check` writes it as the `code` of a finding.
     pub fn code(&self) -> &'static str {
@@ -93,15 +94,15 @@ impl Error {
         Self::new(ErrorKind::Corrupt(encoding, detail), offset)
     }
 
-    /// Moves the error to `offset`: for damage inside a decompressed blob, which has no offsets of
-    /// its own in the file.
+    /// Moves the error to `offset`, for damage in decompressed data, which has no offsets in the
+    /// file.
     #[cold]
     pub(crate) fn at(mut self, offset: u64) -> Self {
         self.0.offset = offset;
         self
     }
 
-    /// As [`at`](Self::at), but for the end of the data, which is where it is.
+    /// As [`at`](Self::at), except for the end of the data, whose offset stays.
     #[cold]
     pub(crate) fn inside(self, offset: u64) -> Self {
         match self.0.kind {
@@ -121,14 +122,14 @@ impl Error {
         self
     }
 
-    /// The same failure, seen as one of another kind.
+    /// The failure with another kind.
     #[cold]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// The same failure, from which reading cannot go on.
+    /// The failure as one that ends the reading.
     #[cold]
     pub(crate) fn fatal(mut self) -> Self {
         self.0.contained = false;
@@ -147,14 +148,13 @@ impl Error {
         &self.0.kind
     }
 
-    /// Absolute offset in the RDB data, in bytes, at which the failure was noticed.
+    /// Absolute offset of the failure in the RDB data, in bytes.
     pub fn offset(&self) -> u64 {
         self.0.offset
     }
 
-    /// Whether only one record is affected: its end is known, its inside is damaged, and the parser
-    /// stands on the next record and may be asked to go on. The record is a key, or a compressed blob
-    /// of keys.
+    /// Whether only one record is damaged, a key or a compressed blob of keys. Its end is known,
+    /// and the next call of the parser returns the record after it.
     pub fn is_contained(&self) -> bool {
         self.0.contained
     }
@@ -164,9 +164,9 @@ impl Error {
         self.0.key.as_deref()
     }
 
-    /// The text of the failure, its key and its offset, for a carrier with an escape of its own for control
-    /// characters, such as JSON: the key is written as [`Escaped::for_text`] does. The [`Display`](fmt::Display)
-    /// form is for terminals.
+    /// The message with key and offset, for a format that escapes control characters itself, such
+    /// as JSON. The key is escaped by [`Escaped::for_text`]. The [`Display`](fmt::Display) form is
+    /// for terminals.
     pub fn to_text(&self) -> String {
         self.sentence(Escaped::for_text)
     }
@@ -179,7 +179,7 @@ impl Error {
         }
     }
 
-    /// The text of the failure without its key and offset.
+    /// The message without key and offset.
     pub fn message(&self) -> String {
         self.0.kind.to_string()
     }

@@ -1,12 +1,12 @@
-//! Showing key names, which are any bytes at all, without loss and without harm.
+//! Escapes key names, which may be any bytes, for terminals, text and spreadsheets.
 //!
-//! One notation serves everywhere: a byte that must not be shown as it is becomes `\xHH`. So that
-//! [`unescape`] can undo it, a backslash followed by `x` is itself written `\x5cx`; every other
-//! backslash stays as it is. What must not be shown depends on the place, see the constructors.
+//! All escapes have one notation: a byte that must not be shown is written `\xHH`. A backslash
+//! before an `x` is written `\x5c`, so that [`unescape`] can undo the escapes. Every other
+//! backslash stays. Each constructor escapes the bytes that are dangerous in one place.
 
 use std::fmt::{self, Write as _};
 
-/// Displays bytes as text; lossless, see the [module documentation](self).
+/// Displays bytes as text without loss, see the [module documentation](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a> {
     bytes: &'a [u8],
@@ -22,29 +22,28 @@ enum Place {
 }
 
 impl<'a> Escaped<'a> {
-    /// For a carrier with an escape of its own for control characters (JSON, say): only bytes that
-    /// are not UTF-8 are escaped. UTF-8 text stays as it is unless it contains `\x`.
+    /// For a format that escapes control characters itself, such as JSON: escapes only bytes that
+    /// are not UTF-8. UTF-8 text stays as it is unless it contains `\x`.
     pub fn for_text(bytes: &'a [u8]) -> Self {
         Self { bytes, place: Place::Text }
     }
 
-    /// For terminals and logs: control characters (C0, DEL, C1), line and paragraph separators,
-    /// and the characters that reorder or hide text are escaped too.
+    /// For terminals and logs: also escapes control characters (C0, DEL, C1), line and paragraph
+    /// separators, and characters that reorder or hide text.
     pub fn for_terminal(bytes: &'a [u8]) -> Self {
         Self { bytes, place: Place::Terminal }
     }
 
-    /// For a sentence on a terminal or in a log. Only the characters that [`for_terminal`](Self::for_terminal) must not
-    /// show are escaped. A backslash stays as it is, so a name that was escaped when it was put into the sentence is
-    /// not escaped again.
+    /// For a sentence on a terminal or in a log: escapes what [`for_terminal`](Self::for_terminal)
+    /// escapes, except the backslash. So a name that is escaped already is not escaped again.
     pub fn for_message(text: &'a str) -> Self {
         Self { bytes: text.as_bytes(), place: Place::Message }
     }
 
-    /// For a table cell that a spreadsheet may open: as for a terminal, and a character that would make the cell a
-    /// formula (`=`, `+`, `-`, `@`, also in full width) is escaped where a cell may begin, as OWASP's page on *CSV
-    /// injection* advises: at the start, behind white space at the start, and behind a separator or a quote, which
-    /// some spreadsheets take for the start of another cell.
+    /// For a cell that a spreadsheet may open: also escapes a character that would make the cell a
+    /// formula (`=`, `+`, `-`, `@`, also in full width) where a cell may begin, as OWASP's page on
+    /// *CSV injection* advises. That is at the start, after white space there, and after a
+    /// separator or a quote, which some spreadsheets read as the start of a cell.
     pub fn for_cell(bytes: &'a [u8]) -> Self {
         Self { bytes, place: Place::Cell }
     }
@@ -80,7 +79,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether a terminal may act on `c`, or text after it may look like something else.
+/// Whether a terminal may act on `c`, or `c` changes how the text after it looks.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -88,8 +87,8 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether a spreadsheet may take a cell that begins with `c` for a formula. The second line has the full-width and small
-/// forms, which some spreadsheets read as the first.
+/// Whether a spreadsheet may read a cell that begins with `c` as a formula. The second line has the
+/// full-width and small forms, which some spreadsheets read like the first line.
 fn starts_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@')
         || matches!(
@@ -109,7 +108,7 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
 }
 
-/// The bytes that [`Escaped`] was given, from what it displayed.
+/// The bytes from the text that [`Escaped`] displayed.
 ///
 /// ```
 /// use rdb_parser::escape::{unescape, Escaped};

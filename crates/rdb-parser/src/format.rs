@@ -130,8 +130,8 @@ pub(crate) fn may_begin_record(byte: u8, dialect: Dialect, version: u32) -> bool
 
 /// Bytes of the backlen, which follows an entry of a listpack and repeats the entry's length.
 ///
-/// `entry_bytes` is the length of the entry without the backlen. Valkey 9 writes one byte less at three lengths.
-/// Source: `lpEncodeBacklenBytes` in `listpack.c`.
+/// `entry_bytes` is the length of the entry without the backlen. Valkey 9 writes one byte less at
+/// three lengths. Source: `lpEncodeBacklenBytes` in `listpack.c`.
 #[inline]
 pub fn listpack_backlen_bytes(entry_bytes: u64) -> u8 {
     match entry_bytes {

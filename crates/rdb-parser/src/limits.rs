@@ -1,23 +1,23 @@
 //! Every hard limit of the parser, in one place.
 
-/// Longest string shown to a [`Visitor`](crate::Visitor), in bytes as stored. A longer one is passed over and
-/// shown as [`RdbString::Skipped`](crate::RdbString::Skipped), whatever the input, so that a window and a slice
-/// give the same answers.
+/// Longest string shown to a [`Visitor`](crate::Visitor), in bytes as stored. A longer string is
+/// skipped and shown as [`RdbString::Skipped`](crate::RdbString::Skipped), also by a slice, so that
+/// all inputs give the same answers.
 pub const MAX_SHOWN_STRING_BYTES: u64 = 64 << 10;
 
-/// Longest AUX name or value, function library or similar that an [`Event`](crate::Event) carries, in bytes as
-/// stored.
+/// Longest AUX name or value, function library or similar that an [`Event`](crate::Event) carries,
+/// in bytes as stored.
 pub const MAX_META_STRING_BYTES: u64 = 64 << 10;
 
-/// Longest key, in bytes as stored and in bytes decoded, that is shown whole. Of a longer one only the beginning
-/// is: see [`RdbString::Truncated`](crate::RdbString::Truncated).
+/// Longest key, in bytes as stored and in bytes decoded, that is shown whole. A longer key is shown
+/// as [`RdbString::Truncated`](crate::RdbString::Truncated).
 pub const MAX_WHOLE_KEY_BYTES: u64 = 1 << 20;
 
-/// Bytes, as stored, that are shown of a longer key.
+/// Length of the shown beginning of a longer key, in bytes as stored.
 pub const TRUNCATED_KEY_BYTES: u64 = 64 << 10;
 
-/// Longest compressed value, in bytes decompressed, that is expanded in memory when its elements must be seen. A
-/// longer one is expanded a piece at a time, which is slower.
+/// Longest compressed value, in bytes decompressed, that is decompressed in memory for a walk. A
+/// longer value is decompressed in parts, which is slower.
 pub const MAX_EXPANDED_BLOB_BYTES: u64 = 1 << 20;
 
 /// Most hash templates of a file.
@@ -32,12 +32,14 @@ pub const MAX_DRAGONFLY_CONTENT_BYTES: u64 = 1 << 30;
 /// Largest distance over which the zstd data of a blob may refer back, in bytes.
 pub const MAX_ZSTD_WINDOW_BYTES: u64 = 16 << 20;
 
-/// Largest compressed blob, in bytes as stored, of a parser that [resumes](crate::Parser::resume) inside a file. There
-/// may be one such parser per thread, so its limits are lower. Larger blobs are left to the sequential parser.
+/// Largest compressed blob, in bytes as stored, of a parser that [resumes](crate::Parser::resume)
+/// inside a file. There may be one such parser per thread, so its limits are lower. Larger blobs
+/// are left to the sequential parser.
 pub const MAX_RESUMED_BLOB_BYTES: u64 = 2 << 20;
 
-/// Largest zstd window of a parser that resumes inside a file, in bytes. See [`MAX_RESUMED_BLOB_BYTES`].
+/// Largest zstd window of a parser that resumes inside a file, in bytes. See
+/// [`MAX_RESUMED_BLOB_BYTES`].
 pub const MAX_RESUMED_ZSTD_WINDOW_BYTES: u64 = 4 << 20;
 
-/// Most values of a Dragonfly file that are in pieces at the same time.
+/// Most chunked values of a Dragonfly file that are open at the same time.
 pub const MAX_OPEN_CHUNKED_VALUES: usize = 256;

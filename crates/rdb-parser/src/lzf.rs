@@ -1,39 +1,39 @@
 //! LZF, the compression of RDB strings.
 //!
-//! A stream of tokens. First byte `c < 32`: `c + 1` literal bytes follow. Otherwise a copy from what
-//! was already written: `c >> 5` is the length (7: one more byte adds to it), plus 2; the low five
-//! bits of `c` and one more byte are the distance, plus 1. Source: `lzf_d.c` of liblzf, which every
-//! server bundles.
+//! The data is a sequence of tokens. If the first byte `c` is below 32, `c + 1` literal bytes
+//! follow. Otherwise the token copies bytes of the output: `c >> 5` is the length (7: one more byte
+//! adds to it), plus 2, and the low five bits of `c` and one more byte are the distance, plus 1.
+//! Source: `lzf_d.c` of liblzf, which every server bundles.
 
 use crate::error::ErrorKind;
 
 /// Best possible ratio: 264 bytes of output from a token of 3 bytes.
 const MAX_RATIO: u64 = 88;
 
-/// Longest run of literal bytes of one token, and the mark below which a first byte starts one.
+/// Longest run of literal bytes of one token. A first byte below it starts such a run.
 const LITERAL: u8 = 32;
 
 /// Most literal bytes of a token.
 const LONGEST_RUN: usize = LITERAL as usize;
 
-/// Bytes copied at a time from what was written before.
+/// Bytes of the output that are copied at a time.
 const STRIDE: usize = 16;
 
-/// Longest copy for which that is faster than what the system has for any length.
+/// Longest copy for which strides are faster than `copy_within`.
 const MOST_STRIDED: usize = 4 * STRIDE;
 
-/// Whether `decoded_len` bytes can come out of `compressed_len` at all. Asked before anything is
-/// allocated for them.
+/// Whether `compressed_len` bytes can decompress to `decoded_len` bytes. Checked before any
+/// allocation.
 pub(crate) fn is_plausible(compressed_len: u64, decoded_len: u64) -> bool {
     decoded_len <= compressed_len.saturating_mul(MAX_RATIO) && (compressed_len == 0) == (decoded_len == 0)
 }
 
-/// Most bytes that can come out of `compressed_len`.
+/// Largest number of bytes to which `compressed_len` bytes can decompress.
 pub(crate) fn max_decoded_len(compressed_len: u64) -> u64 {
     compressed_len.saturating_mul(MAX_RATIO)
 }
 
-/// Decompresses all of `compressed` into `out`, replacing what was there.
+/// Decompresses all of `compressed` into `out`, and replaces its content.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(crate) fn decompress(compressed: &[u8], decoded_len: usize, out: &mut Vec<u8
 }
 
 /// Decompresses the beginning of `compressed` until `out` is full or the input ends; returns the
-/// number of bytes written. Enough to read the count in a blob's header without paying for the blob.
+/// number of bytes written. Reads the count in a blob's header without the cost of the blob.
 ///
 /// # Errors
 ///
@@ -65,11 +65,11 @@ pub(crate) fn decompress_prefix(compressed: &[u8], out: &mut [u8]) -> Result<usi
     expand(compressed, out).map(|(_, written)| written)
 }
 
-/// As [`decompress_prefix`], of data that may itself be cut off: the tokens that are whole.
+/// As [`decompress_prefix`], for data that may be truncated: decompresses its whole tokens.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::BadLzf`] if a token refers to what is before the start.
+/// [`ErrorKind::BadLzf`] if a token refers to bytes before the start.
 pub(crate) fn decompress_available(compressed: &[u8], out: &mut [u8]) -> Result<usize, ErrorKind> {
     let mut read = 0;
     let mut written = 0;
@@ -93,8 +93,8 @@ pub(crate) fn token_bytes(input: &[u8]) -> Option<usize> {
     (input.len() >= len).then_some(len)
 }
 
-/// Runs tokens until `out` is full or `input` is used up. Returns bytes read and written; a token
-/// that would go beyond `out` is cut there and counts as not fully read.
+/// Runs tokens until `out` is full or `input` ends. Returns the bytes read and written. A token
+/// that would go beyond `out` stops there and counts as not fully read.
 fn expand(input: &[u8], out: &mut [u8]) -> Result<(usize, usize), ErrorKind> {
     expand_from(input, out, 0)
 }
@@ -114,8 +114,8 @@ pub(crate) fn expand_from(
         if control < LITERAL {
             wanted = usize::from(control) + 1;
             let taken = wanted.min(room);
-            // The longest run, whatever the length, which is one copy of registers: what is behind it in `out` is
-            // written later.
+            // Copies the longest run, whatever the length, because that is one copy of registers.
+            // The bytes after the run are written later.
             let longest = input.get(read..).and_then(<[u8]>::first_chunk::<LONGEST_RUN>);
             let place = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>);
             if let Some((source, target)) = longest.zip(place) {
@@ -144,20 +144,21 @@ pub(crate) fn expand_from(
             written += taken;
         }
         if wanted > room {
-            // Not a whole token: make `decompress` see input left over.
+            // The token is not whole, so `decompress` must see input left over.
             return Ok((read.saturating_sub(1), written));
         }
     }
     Ok((read, written))
 }
 
-/// Copies `length` bytes from `distance` bytes before `at` to `at`. The ranges may overlap: then the
-/// copied bytes repeat with period `distance`, so each pass may copy all that is valid so far.
+/// Copies `length` bytes from `distance` bytes before `at` to `at`. If the ranges overlap, the
+/// copied bytes repeat with period `distance`, so each pass may copy all bytes that are valid so
+/// far.
 #[inline]
 fn copy_back(out: &mut [u8], at: usize, distance: usize, length: usize) -> Result<(), ErrorKind> {
     let start = at.checked_sub(distance).ok_or(ErrorKind::BadLzf("distance before the start"))?;
     let mut done = 0;
-    // As above: whole strides, where the last may go too far within `out`.
+    // As above: whole strides, of which the last may go too far within `out`.
     if distance >= STRIDE && length <= MOST_STRIDED && out.len() - at >= length + STRIDE {
         while done < length {
             let stride = out.get(start + done..).and_then(<[u8]>::first_chunk::<STRIDE>).copied();
@@ -187,7 +188,7 @@ pub(crate) mod tests {
         decompress(compressed, len, &mut out).map(|()| out)
     }
 
-    /// Greedy compressor, enough to make every kind of token.
+    /// A greedy compressor that makes every kind of token.
     pub(crate) fn compress(data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut literals = Vec::new();

@@ -1,4 +1,4 @@
-//! LZF a piece at a time, for values too long to be expanded in memory.
+//! Decompresses LZF data in parts, for values that are too long to decompress in memory.
 
 use std::io::{self, Read};
 
@@ -7,18 +7,18 @@ use crate::input::Input;
 use crate::lzf;
 use crate::read::StringHeader;
 
-/// Bytes that a token may refer back to.
+/// Largest distance of a token's copy.
 const HISTORY_BYTES: usize = 8192;
 
-/// Bytes expanded at a time.
+/// Bytes decompressed at a time.
 const STEP_BYTES: usize = 64 << 10;
 
-/// Longest token, and most bytes that come out of one.
+/// Longest token, and most bytes that one token gives.
 const MAX_TOKEN_BYTES: usize = 33;
 const MAX_COPY_BYTES: usize = 264;
 
-/// Expands the LZF data at the cursor of an input, holding only as much of the output as later tokens may
-/// refer to.
+/// Decompresses the LZF data at the cursor of an input, and holds only the output that later tokens
+/// may refer to.
 pub(crate) struct LzfReader<'i, I> {
     input: &'i mut I,
     compressed_left: u64,
@@ -27,7 +27,7 @@ pub(crate) struct LzfReader<'i, I> {
     buffer: Vec<u8>,
     given: usize,
     filled: usize,
-    /// What went wrong. [`Read`] has no way to say it.
+    /// The error of a failed read, which [`Read`] cannot return.
     failure: Option<Error>,
 }
 
@@ -45,11 +45,11 @@ impl<'i, I: Input> LzfReader<'i, I> {
         }
     }
 
-    /// Ends the reading after all of the output was read.
+    /// Ends the reading after all output was read.
     ///
     /// # Errors
     ///
-    /// What made a read fail, or that the data goes on behind the last byte of output.
+    /// The error of a failed read, or data after the last byte of output.
     pub(crate) fn finish(self) -> Result<()> {
         match self.failure {
             Some(failure) => Err(failure),
@@ -60,7 +60,7 @@ impl<'i, I: Input> LzfReader<'i, I> {
         }
     }
 
-    /// Expands the next piece.
+    /// Decompresses the next part.
     fn step(&mut self) -> Result<()> {
         let kept = self.filled.min(HISTORY_BYTES);
         self.buffer.copy_within(self.filled - kept..self.filled, 0);
@@ -140,7 +140,7 @@ mod tests {
         };
         let mut reader = LzfReader::new(&mut input, header);
         let mut out = Vec::new();
-        // A failure of the read is in the reader, and comes out of `finish`.
+        // `finish` returns the error of a failed read.
         let _ = reader.read_to_end(&mut out);
         reader.finish()?;
         Ok(out)

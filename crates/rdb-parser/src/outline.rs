@@ -1,21 +1,21 @@
-//! What skipping a value shows of it.
+//! Outlines: the measures of a value that a skip yields.
 
 use crate::format::ModuleId;
 
 pub use crate::encoding::Packed;
 
-/// The measures of a value that skipping it yields.
+/// The measures of a skipped value.
 ///
 /// | field | string, JSON | list, set, zset, hash, array | stream | rate limiter | vector set | filters, sketches, other modules, cron |
 /// |---|---|---|---|---|---|---|
 /// | `elements` | 1 | items, members, fields, cells | entries | 1 | vectors | `None` |
-/// | `value_bytes` | its length | sum over the elements, if they were seen | the same | `None` | `None` | `None` |
-/// | `largest_element_bytes` | its length | the largest, if they were seen | the same | `None` | `None` | `None` |
+/// | `value_bytes` | its length | sum over the elements, if they were seen | as for lists | `None` | `None` | `None` |
+/// | `largest_element_bytes` | its length | the largest, if they were seen | as for lists | `None` | `None` | `None` |
 ///
 /// The bytes of an element are those of its decoded strings: the item, the member (without its
 /// score), the field and its value (without its expiry), the fields and values of a stream's entry.
-/// A hash that uses a template counts its values only. They are seen where elements are stored one by
-/// one, and in packed encodings when the visitor [wants them](crate::Visitor::needs_packed).
+/// A hash that uses a template counts its values only. The parser sees elements that are stored one
+/// by one, and those in packed encodings if the visitor [needs them](crate::Visitor::needs_packed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outline {
@@ -35,16 +35,16 @@ pub struct Outline {
 pub enum Layout {
     /// One string.
     String,
-    /// Strings one by one.
+    /// Counted elements: strings one by one.
     Elements {
         /// Length of the longest single string (item, member, field or value), decoded.
         longest_string_bytes: u64,
     },
     /// One packed string.
     Blob {
-        /// Its encoding.
+        /// The encoding.
         packed: Packed,
-        /// Its length, decompressed.
+        /// Length, decompressed.
         blob_bytes: u64,
     },
     /// A list of packed strings and single items.
@@ -58,9 +58,9 @@ pub enum Layout {
     },
     /// A stream.
     Stream(StreamShape),
-    /// A module's own format.
+    /// The format of a module.
     Module(ModuleId),
-    /// A structure of its own: a filter or sketch, a rate limiter, a scheduled script.
+    /// Any other structure: a filter or sketch, a rate limiter, a scheduled script.
     Opaque,
 }
 

@@ -10,7 +10,7 @@ const MAX_LENGTH_BYTES: usize = 9;
 /// Longest string header: a marker and two lengths.
 pub(crate) const MAX_STRING_HEADER_BYTES: usize = 1 + 2 * MAX_LENGTH_BYTES;
 
-/// What the first byte of a length means, by its two high bits; below that, the two long forms.
+/// The meaning of a length's first byte, by its two high bits, and the two long forms.
 const SIX_BITS: u8 = 0;
 const FOURTEEN_BITS: u8 = 1;
 const LONG: u8 = 2;
@@ -22,7 +22,7 @@ const LENGTH_64: u8 = 0x81;
 pub(crate) enum StringForm {
     /// The bytes themselves.
     Raw,
-    /// A little-endian integer of 1, 2 or 4 bytes that stands for its decimal text.
+    /// A little-endian integer of 1, 2 or 4 bytes, stored in place of its decimal text.
     Int,
     /// LZF data.
     Lzf,
@@ -36,7 +36,8 @@ pub(crate) struct StringHeader {
     pub(crate) header_len: usize,
     /// Bytes of the payload that follows.
     pub(crate) payload_len: u64,
-    /// Length of the string once decoded. For an integer, unknown until its payload is read: 0.
+    /// Length of the decoded string. 0 for an integer, whose length is unknown until its payload is
+    /// read.
     pub(crate) decoded_len: u64,
 }
 
@@ -70,8 +71,8 @@ pub(crate) fn decode_length(bytes: &[u8]) -> Result<Option<(u64, usize)>, ErrorK
     }
 }
 
-/// Decodes a length of one or two bytes at the start of `bytes`: its value and its own length. `None`: it is longer,
-/// or an encoding, or ends the bytes.
+/// Decodes a length of one or two bytes at the start of `bytes`: its value and its own length.
+/// `None` if it is longer, an encoding, or not whole.
 #[inline(always)]
 pub(crate) fn short_length(bytes: &[u8]) -> Option<(usize, usize)> {
     match *bytes {
@@ -83,7 +84,8 @@ pub(crate) fn short_length(bytes: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-/// Decodes a string header at the start of `bytes`. `Ok(None)`: the bytes end before the header does.
+/// Decodes a string header at the start of `bytes`. `Ok(None)`: the bytes end before the header
+/// does.
 ///
 /// Source: `rdbGenericLoadStringObject` in `rdb.c`.
 #[inline]
@@ -166,8 +168,8 @@ pub(crate) trait ReadExt: Input {
         }
     }
 
-    /// Reads a count of things that take at least `min_bytes` each. One that cannot be in what is left
-    /// means that the data ends inside them, and nothing of them need be walked to say so.
+    /// Reads a count of things that take at least `min_bytes` each. A count that does not fit into
+    /// the bytes that are left is truncated data, which this reports without a walk.
     #[inline]
     fn read_count(&mut self, min_bytes: u64, things: &'static str) -> Result<u64> {
         let count = self.read_length(things)?;
@@ -182,7 +184,7 @@ pub(crate) trait ReadExt: Input {
     /// Reads the header of a string, leaving the cursor on its payload.
     #[inline(always)]
     fn read_string_header(&mut self, what: &'static str) -> Result<StringHeader> {
-        // Most strings are short ones, stored as they are.
+        // Most strings are short and stored as they are.
         if let Some((len, header_len)) = short_length(self.peek(MAX_STRING_HEADER_BYTES)?) {
             self.consume(header_len);
             let len = len as u64;
@@ -253,7 +255,7 @@ pub(crate) mod tests {
             assert_eq!(bytes.len(), len);
             assert_eq!(length(&bytes).expect("valid"), Some((value, len)));
         }
-        // Longer than needed is legal.
+        // A longer form than necessary is legal.
         assert_eq!(length(&[0x80, 0, 0, 0, 1]).expect("valid"), Some((1, 5)));
         assert_eq!(length(&[0x81, 0, 0, 0, 0, 0, 0, 0, 1]).expect("valid"), Some((1, 9)));
     }

@@ -1,4 +1,4 @@
-//! Strings as the format stores them, decoded only when asked.
+//! Strings as the format stores them, decoded on demand.
 
 use std::io::Write as _;
 
@@ -14,34 +14,34 @@ use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_in
 pub enum RdbString<'a> {
     /// The bytes themselves.
     Raw(&'a [u8]),
-    /// Stands for the decimal text of the number.
+    /// A number, stored in place of its decimal text.
     Int(i64),
     /// LZF data.
     Lzf {
         /// The data as it is in the file.
         compressed: &'a [u8],
-        /// Bytes it decompresses to, if it is valid.
+        /// Length of the decompressed string, if the data is valid.
         decoded_len: u64,
     },
-    /// A string that was too long to be held and was passed over; see [`Visitor`](crate::Visitor).
+    /// A string that was skipped because it is too long to hold, see [`Visitor`](crate::Visitor).
     Skipped {
-        /// Its length once decoded.
+        /// Length of the decoded string.
         decoded_len: u64,
     },
-    /// A key that was too long to be held, of which the beginning was kept; see
+    /// The beginning of a key that is too long to hold, see
     /// [`MAX_WHOLE_KEY_BYTES`](crate::limits::MAX_WHOLE_KEY_BYTES).
     Truncated {
-        /// The beginning, as it is in the file.
+        /// The beginning, as stored.
         stored: &'a [u8],
         /// Whether it is LZF data.
         is_lzf: bool,
-        /// Length of the whole once decoded.
+        /// Length of the whole decoded key.
         decoded_len: u64,
     },
 }
 
 impl<'a> RdbString<'a> {
-    /// Length of the decoded string in bytes. Costs nothing: no form must be decoded for it.
+    /// Length of the decoded string in bytes. Needs no decoding.
     #[inline]
     pub fn decoded_len(&self) -> u64 {
         match *self {
@@ -53,8 +53,8 @@ impl<'a> RdbString<'a> {
         }
     }
 
-    /// The decoded bytes: borrowed from the file if they stand there, otherwise written to
-    /// `scratch`, whose content is replaced.
+    /// The decoded bytes: borrowed from the file if they are stored as they are, otherwise written
+    /// to `scratch`, whose content is replaced.
     ///
     /// ```
     /// use rdb_parser::RdbString;
@@ -88,13 +88,13 @@ impl<'a> RdbString<'a> {
         Ok(scratch)
     }
 
-    /// The first `limit` decoded bytes, or all there are: of a string that is held whole, or of the
-    /// beginning that was kept. Compare its length with [`decoded_len`](Self::decoded_len).
+    /// The first `limit` decoded bytes, fewer if the string is shorter or only its beginning is
+    /// held. Compare their number with [`decoded_len`](Self::decoded_len).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadLzf`] if compressed data is damaged before that point, [`ErrorKind::Limit`] if
-    /// the string was skipped.
+    /// [`ErrorKind::BadLzf`] if compressed data is damaged before that point, [`ErrorKind::Limit`]
+    /// if the string was skipped.
     pub fn decode_prefix<'s>(&self, limit: usize, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], ErrorKind>
     where
         'a: 's,
@@ -117,7 +117,7 @@ impl<'a> RdbString<'a> {
     }
 
     /// Whether the decoded text is the canonical decimal form of a 64-bit integer, which servers
-    /// store as a number (`string2ll` in `util.c`). A compressed string is longer than any.
+    /// store as a number (`string2ll` in `util.c`). A compressed string is longer than any integer.
     #[inline(always)]
     pub fn is_canonical_integer(&self) -> bool {
         match *self {
@@ -128,8 +128,8 @@ impl<'a> RdbString<'a> {
     }
 }
 
-/// The integer whose canonical decimal text `bytes` is: no plus sign, no leading zero, no `-0`, in
-/// the range of `i64`.
+/// Parses the canonical decimal text of an integer: no plus sign, no leading zero, no `-0`, in the
+/// range of `i64`.
 #[inline(always)]
 pub fn parse_canonical_integer(bytes: &[u8]) -> Option<i64> {
     let first = *bytes.first()?;
@@ -150,8 +150,8 @@ fn parse_number(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
-/// A string whose payload is [pinned](Input::pin) in the input, for the time a borrow of the input
-/// is not possible.
+/// A string whose payload is [pinned](Input::pin) in the input, for use where the input cannot be
+/// borrowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PinnedString {
     form: PinnedForm,

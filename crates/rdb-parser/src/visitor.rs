@@ -1,9 +1,9 @@
-//! Seeing inside values while they are outlined.
+//! Visitors see the strings inside values while the parser skips the values.
 
 use crate::format::ValueType;
 use crate::string::RdbString;
 
-/// Part that a string plays in the element it belongs to.
+/// The role of a string in its element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
@@ -24,21 +24,21 @@ pub enum Role {
     Expiry,
 }
 
-/// An ID of a stream as it stands in the file: milliseconds and sequence number, big-endian.
+/// A stream ID as stored: milliseconds and sequence number, big-endian.
 pub type StreamId = [u8; 16];
 
-/// A score as a table of a sorted set stores it.
+/// A score of a sorted set that is stored element by element.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Score<'a> {
     /// A double.
     Binary(f64),
-    /// The text of one, not validated.
+    /// The text of a double, not validated.
     Text(&'a [u8]),
 }
 
 impl Score<'_> {
-    /// The number. `None` if its text is not one.
+    /// The number. `None` if the text is not a number.
     pub fn value(&self) -> Option<f64> {
         match *self {
             Self::Binary(value) => Some(value),
@@ -47,13 +47,13 @@ impl Score<'_> {
     }
 }
 
-/// Is shown the strings inside values as the parser passes over them.
+/// Sees the strings inside values while the parser skips them.
 ///
-/// The parser is compiled for each visitor: what a visitor does not implement costs nothing, and
-/// `()` sees nothing at all. Strings come in file order; those of an element that has several come
-/// one after the other, each with its [`Role`].
+/// The parser is compiled for each visitor, so a method that a visitor does not implement costs
+/// nothing. `()` sees nothing. Strings come in file order. The strings of one element follow each
+/// other, each with its [`Role`].
 pub trait Visitor {
-    /// A value begins. `elements` is its declared count where the file states one in front.
+    /// A value begins. `elements` is its count, if the file states one before the elements.
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
         let _ = (value_type, elements);
     }
@@ -64,77 +64,77 @@ pub trait Visitor {
         let _ = (role, string);
     }
 
-    /// Whether to show the strings of a table as [strings](Self::string), or only their
-    /// [lengths](Self::lengths), which is faster. Asked when a table [has begun](Self::begin) and, as long as the
-    /// answer is yes, behind each of its elements.
+    /// Whether the visitor needs the [strings](Self::string) of counted elements, or only their
+    /// [lengths](Self::lengths), which is faster. Asked after the value [has begun](Self::begin)
+    /// and, while the answer is yes, after each element.
     fn needs_strings(&self) -> bool {
         true
     }
 
-    /// Whether compressed strings are to be expanded, so that damage to one is damage to its value. Asked
-    /// often; meant to be a constant.
+    /// Whether to decompress compressed strings, so that damage to a string is damage to its value.
+    /// Asked often, so it should be a constant.
     fn needs_expanded(&self) -> bool {
         false
     }
 
-    /// The decoded lengths of the strings of a table's element and the parts they play. Shown instead of the
-    /// strings, and of the score, if those are not [wanted](Self::needs_strings).
+    /// The decoded lengths of the strings of a counted element, and their roles. Shown instead of
+    /// the strings and the score if [`needs_strings`](Self::needs_strings) is false.
     fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         let _ = (roles, lengths);
     }
 
-    /// The score of the member shown before, where it is stored as a double: its text or its eight
-    /// bytes.
+    /// The score of the last member, if it is stored as a double: as text or in eight bytes.
     fn score(&mut self, score: Score<'_>) {
         let _ = score;
     }
 
-    /// When a field expires, where tables store it. `None`: it does not. The number is as it stands in
-    /// the file: milliseconds since 1970 for
-    /// [`HashExpiryValkey`](ValueType::HashExpiryValkey), which shows it after field and value, and for
-    /// [`HashExpiryPreRelease`](ValueType::HashExpiryPreRelease); relative to a common start for
-    /// [`HashExpiry`](ValueType::HashExpiry). The latter two show it before field and value.
+    /// The expiry of a field, if counted elements store it. `None`: the field does not expire. The
+    /// number is as stored: milliseconds since 1970 for
+    /// [`HashExpiryValkey`](ValueType::HashExpiryValkey), which shows it after field and value, and
+    /// for [`HashExpiryPreRelease`](ValueType::HashExpiryPreRelease); relative to a common start
+    /// for [`HashExpiry`](ValueType::HashExpiry). The latter two show it before field and value.
     fn field_expiry(&mut self, expiry: Option<u64>) {
         let _ = expiry;
     }
 
-    /// A node of a list was passed over: its bytes, decompressed, and whether it is packed or one large
-    /// item.
+    /// A node of a list: whether it is packed or one large item, and its bytes, decompressed.
     fn list_node(&mut self, packed: bool, bytes: u64) {
         let _ = (packed, bytes);
     }
 
-    /// A node of a stream: its ID and the bytes, decompressed, of its listpack. A node whose ID is
-    /// damaged is not shown.
+    /// A node of a stream: its ID and the bytes of its listpack, decompressed. A node with a
+    /// damaged ID is not shown.
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
         let _ = (id, listpack_bytes);
     }
 
-    /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the group's.
+    /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the
+    /// group's.
     fn stream_group(&mut self, name_bytes: u64) {
         let _ = name_bytes;
     }
 
-    /// A consumer of the group begins. The [pending entries](Self::stream_pending) that follow are the
-    /// consumer's.
+    /// A consumer of the group begins. The [pending entries](Self::stream_pending) that follow are
+    /// the consumer's.
     fn stream_consumer(&mut self, name_bytes: u64) {
         let _ = name_bytes;
     }
 
     /// The ID of an entry that was delivered and not acknowledged. Shown if
-    /// [wanted](Self::needs_pending).
+    /// [`needs_pending`](Self::needs_pending).
     fn stream_pending(&mut self, id: &StreamId) {
         let _ = id;
     }
 
-    /// Whether to show the IDs of pending entries; without it those of consumers are skipped at once.
+    /// Whether to show the IDs of pending entries. Otherwise those of consumers are skipped at
+    /// once.
     fn needs_pending(&self) -> bool {
         false
     }
 
-    /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry too,
-    /// decompressing them where they are compressed. Without it their entries are only counted.
-    /// The nodes of streams are walked too, and checked and measured, but their strings not shown.
+    /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry, and
+    /// to decompress them for that. Otherwise their entries are only counted. The nodes of streams
+    /// are then walked, checked and measured, too, and their strings are not shown.
     fn needs_packed(&self) -> bool {
         false
     }

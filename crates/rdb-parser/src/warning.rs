@@ -1,37 +1,37 @@
-//! Conditions that servers accept, or that cannot be judged, but that are worth a word.
+//! Warnings: irregular data that the parser reads nevertheless.
 
 use std::fmt;
 
-/// An irregularity that does not keep a key from being read.
+/// Irregular data that the parser reads nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Warning {
-    /// The version in the header is newer than this reader.
+    /// The version in the header is newer than this crate.
     UnknownVersion,
-    /// A record that only Dragonfly writes, in a file that does not say that it is Dragonfly's.
+    /// A record that only Dragonfly writes, in a file without Dragonfly's AUX field.
     InferredDragonfly,
-    /// Opcodes that belong to a key, without a key behind them.
+    /// Prefix opcodes without a key after them.
     DanglingPrefix,
-    /// A packed value whose number of entries is no multiple of those of an element. The rest is not
-    /// counted; some servers load such a value, some refuse it.
+    /// A packed value whose number of entries is not a multiple of those of an element. The rest is
+    /// not counted. Some servers load such a value, and others refuse it.
     OddEntryCount,
     /// An intset that is not in strictly ascending order.
     UnsortedIntset,
     /// A score that is not a number (NaN), which servers refuse.
     NotANumber,
-    /// A score as text that is none.
+    /// A score whose text is not a number.
     UnreadableScore,
-    /// A stream whose stated length, or the counts of one of its nodes, are not those of the entries
-    /// in it. The stated length is what servers answer.
+    /// A stream whose length field, or the counts of one of its nodes, differ from its entries.
+    /// Servers answer the length field.
     StreamLength,
-    /// A field's expiry that is negative and not the mark for "none".
+    /// A negative expiry of a field other than the mark for "none".
     NegativeFieldExpiry,
-    /// A collection without elements. Servers pass over it when they load the file.
+    /// A collection without elements. Servers skip it when they load the file.
     EmptyCollection,
     /// Provisional: the part of a stream that Redis 8.6 and later add.
     ProvisionalStream,
-    /// Provisional: a number in an array that is stored as such.
+    /// Provisional: a number in an array that is stored as a number.
     ProvisionalArrayCell,
     /// Provisional: a hash that uses a template, or the template.
     ProvisionalHashTemplate,
@@ -52,7 +52,7 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// All of them, in the order of their numbers.
+    /// All warnings, in the order of their numbers.
     pub const ALL: [Self; 20] = [
         Self::UnknownVersion,
         Self::InferredDragonfly,
@@ -102,8 +102,8 @@ impl Warning {
         }
     }
 
-    /// Whether it says that the file uses a part of the format that this reader knows from
-    /// descriptions only, and has not seen in a file written by a server.
+    /// Whether the file uses a part of the format that was written from descriptions, without a
+    /// file of a server.
     pub fn is_provisional(self) -> bool {
         self >= Self::ProvisionalStream
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A set of [`Warning`]s: each at most once, in one word.
+/// A set of [`Warning`]s in one word.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Warnings(u32);
 
@@ -144,13 +144,13 @@ impl Warnings {
     /// No warning.
     pub const NONE: Self = Self(0);
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether `warning` is among them.
+    /// Whether the set has `warning`.
     pub fn contains(self, warning: Warning) -> bool {
         self.0 & 1 << warning as u32 != 0
     }
@@ -167,13 +167,13 @@ impl Warnings {
         self.0 |= u32::from(condition) << warning as u32;
     }
 
-    /// Those of both.
+    /// The union of two sets.
     #[inline]
     pub(crate) fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Each of them, in the order of [`Warning::ALL`].
+    /// The warnings of the set, in the order of [`Warning::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Warning> {
         Warning::ALL.into_iter().filter(move |&warning| self.contains(warning))
     }

@@ -1,4 +1,4 @@
-//! Reading without a map: a bounded buffer that slides over a reader.
+//! The window: a bounded buffer that slides over a reader.
 
 use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
@@ -7,15 +7,15 @@ use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Ahead, CHECKSUM_STEP_BYTES, Input};
 
-/// Bytes held at the start, and read at a time. Grown only by a [`peek`](Input::peek) of more,
-/// and then only as far as data has really arrived.
+/// Bytes held at the start, and read at a time. Only a [`peek`](Input::peek) of more bytes makes
+/// the buffer longer, and only as far as data has arrived.
 const WINDOW_BYTES: usize = 256 << 10;
 
 /// An [`Input`] over any reader: a pipe, a socket, a decompressor, a file that must not be mapped.
 ///
-/// Holds one buffer of 256 KiB, or as long as others want to look [ahead](Ahead), and the bytes of the last
-/// [pin](Input::pin) (a key). Skipping a value reads it through the buffer, so memory does not depend on what
-/// the file holds.
+/// Holds one buffer of 256 KiB, or as long as a caller looks [ahead](Ahead), and the bytes of the
+/// last [pin](Input::pin), which is a key. A skip reads the value through the buffer, so memory
+/// does not depend on the values.
 pub struct Window<R> {
     reader: R,
     /// `buffer[start..end]` are the bytes read and not yet consumed.
@@ -27,7 +27,7 @@ pub struct Window<R> {
     /// Total length of the data, if known.
     length: Option<u64>,
     at_end: bool,
-    /// What the reader has failed with, to be told once all it gave before is consumed.
+    /// The error of the reader, returned after all bytes before it are consumed.
     failure: Option<Error>,
     pinned: Vec<u8>,
     checksum: Option<Crc64>,
@@ -38,19 +38,18 @@ pub struct Window<R> {
 impl<R: Read> Window<R> {
     /// A window at the start of what `reader` gives, `length` bytes in all if that is known.
     ///
-    /// A known length makes lengths inside the file checkable before they are followed; it is not
-    /// trusted beyond that.
+    /// With a known length, the parser checks lengths in the file before it follows them.
     pub fn new(reader: R, length: Option<u64>) -> Self {
         Self::starting_at(reader, 0, length)
     }
 
-    /// A window at the start of what `reader` gives, which are bytes from offset `start` on of data of
+    /// A window at the start of what `reader` gives: the bytes from offset `start` on, of data of
     /// `length` bytes in all.
     pub fn starting_at(reader: R, start: u64, length: Option<u64>) -> Self {
         Self { base: start, ..Self::reusing(Vec::new(), reader, length) }
     }
 
-    /// A [new](Self::new) window that slides in the buffer of another.
+    /// A [new](Self::new) window with the buffer of an earlier one.
     pub(crate) fn reusing(mut buffer: Vec<u8>, reader: R, length: Option<u64>) -> Self {
         if buffer.len() != WINDOW_BYTES {
             buffer = vec![0; WINDOW_BYTES];
@@ -70,7 +69,7 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Its buffer, and its reader.
+    /// The buffer and the reader.
     pub(crate) fn into_parts(self) -> (Vec<u8>, R) {
         (self.buffer, self.reader)
     }
@@ -105,7 +104,7 @@ impl<R: Read> Window<R> {
                     self.at_end = true;
                     return Ok(false);
                 }
-                // A reader that claims more than it was given room for is broken; believe the room.
+                // A broken reader may claim more bytes than it had room for.
                 Ok(n) => {
                     self.end += n.min(room.len());
                     return Ok(true);
@@ -116,7 +115,7 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Moves what is held to the front of the buffer.
+    /// Moves the held bytes to the front of the buffer.
     fn slide(&mut self) {
         self.sum();
         self.buffer.copy_within(self.start..self.end, 0);
@@ -132,8 +131,13 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// Consumes `n` bytes, showing each piece to `keep`.
-    fn pass(&mut self, n: u64, what: &'static str, mut keep: impl FnMut(&mut Vec<u8>, &[u8])) -> Result<()> {
+    /// Consumes `n` bytes, and shows each slice of them to `keep`.
+    fn advance(
+        &mut self,
+        n: u64,
+        what: &'static str,
+        mut keep: impl FnMut(&mut Vec<u8>, &[u8]),
+    ) -> Result<()> {
         let mut left = n;
         loop {
             let held = self.end - self.start;
@@ -188,14 +192,14 @@ impl<R: Read> Input for Window<R> {
                 self.start += n;
                 Ok(())
             }
-            _ => self.pass(n, what, |_, _| {}),
+            _ => self.advance(n, what, |_, _| {}),
         }
     }
 
     #[inline]
     fn pin(&mut self, n: u64, what: &'static str) -> Result<()> {
         self.pinned.clear();
-        self.pass(n, what, Vec::extend_from_slice)
+        self.advance(n, what, Vec::extend_from_slice)
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use crate::string::RdbString;
 /// Last byte of every packed encoding but the intset.
 const TERMINATOR: u8 = 0xff;
 
-/// A cursor that cannot leave a blob.
+/// A cursor that does not leave a blob.
 pub(super) struct Blob<'i, I> {
     pub(super) input: &'i mut I,
     /// Absolute offset of the byte after the blob.
@@ -59,7 +59,8 @@ impl<I: Input> Blob<'_, I> {
         self.input.skip(n, self.name)
     }
 
-    /// Shows the string of `len` bytes that starts after `header_len` more bytes, and moves past it.
+    /// Shows the string of `len` bytes that starts after `header_len` more bytes, and moves past
+    /// it.
     pub(super) fn show_string(
         &mut self,
         header_len: usize,
@@ -80,8 +81,7 @@ impl<I: Input> Blob<'_, I> {
         Ok(())
     }
 
-    /// Whether the cursor is on the terminator; it must be so on the last byte of the blob and
-    /// nowhere else.
+    /// Whether the cursor is on the terminator, which must be the last byte of the blob.
     pub(super) fn at_terminator(&mut self) -> Result<bool> {
         let last = self.left() == 1;
         let is_terminator = self.require(1)?.first() == Some(&TERMINATOR);
@@ -96,7 +96,7 @@ impl<I: Input> Blob<'_, I> {
         }
     }
 
-    /// Compares the entries walked with those that the header states.
+    /// Compares the number of walked entries with the count in the header.
     pub(super) fn check_count(&self, stated: Option<u64>, walked: u64) -> Result<u64> {
         match stated {
             Some(stated) if stated != walked => {

@@ -1,7 +1,7 @@
 //! Listpack: `u32 total bytes, u16 count, entry*, 0xFF`, all little-endian.
 //!
-//! An entry is its encoding and data, then the length of both once more, to be read from behind
-//! ("backlen"). Source: `listpack.c` of Redis 7 and Valkey 9.
+//! An entry is its encoding and data, then the length of both ("backlen"), for walks from the end.
+//! Source: `listpack.c` of Redis 7 and Valkey 9.
 
 use super::blob::{Blob, field, i24};
 use crate::error::Result;
@@ -103,8 +103,8 @@ fn decode_head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Moves past the backlen, which must give `encoded_len`: base 128, most significant group first,
-/// every byte but the first with its high bit set.
+/// Moves past the backlen, which must equal `encoded_len`: base 128, most significant group first,
+/// the high bit set in every byte but the first.
 fn check_backlen<I: Input>(blob: &mut Blob<'_, I>, encoded_len: u64) -> Result<()> {
     let mut width = usize::from(listpack_backlen_bytes(encoded_len));
     if AMBIGUOUS_LENGTHS.contains(&encoded_len) && blob.require(1)?.first() == Some(&SHORTER_FORM_MARK) {

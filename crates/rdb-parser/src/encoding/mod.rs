@@ -1,8 +1,8 @@
 //! The packed encodings: many elements in one string ("blob").
 //!
-//! Each has a small header with a count that is enough for most questions ([`Packed::header_count`]),
-//! and can be walked entry by entry ([`Packed::walk`]) over any input, a long blob through a window
-//! included.
+//! Each has a small header with a count that is enough for most questions
+//! ([`Packed::header_count`]), and can be walked entry by entry ([`Packed::walk`]) over any input,
+//! a long blob through a window included.
 
 mod blob;
 mod intset;

@@ -14,7 +14,7 @@ pub(crate) const MAX_HEADER_BYTES: usize = ziplist::HEADER_BYTES;
 pub enum Packed {
     /// The list of strings and integers of Redis 7 and later.
     Listpack,
-    /// The same of older versions, with links backwards.
+    /// The list of older versions, with links to the previous entries.
     Ziplist,
     /// A sorted array of integers.
     Intset,
@@ -23,7 +23,7 @@ pub enum Packed {
 }
 
 impl Packed {
-    /// Its name in messages.
+    /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Listpack => "listpack",
@@ -33,7 +33,7 @@ impl Packed {
         }
     }
 
-    /// Bytes of the header that [`header_count`](Self::header_count) wants.
+    /// Bytes of the header that [`header_count`](Self::header_count) needs.
     pub(crate) fn header_bytes(self) -> usize {
         match self {
             Self::Listpack => listpack::HEADER_BYTES,
@@ -49,7 +49,8 @@ impl Packed {
     }
 
     /// The number of entries (strings, not pairs) that the header of a blob of `blob_bytes` states,
-    /// after checking the header. `None`: more than its field can say, or not stated; walk.
+    /// after checking the header. `None` if the count is larger than its field, or not stated: only
+    /// a walk gives it.
     pub(crate) fn header_count(self, header: &[u8], blob_bytes: u64) -> Result<Option<u64>, ErrorKind> {
         let count = match self {
             Self::Listpack => listpack::header_count(header, blob_bytes),
@@ -60,8 +61,8 @@ impl Packed {
         count.map_err(|detail| ErrorKind::Corrupt(self.name(), detail))
     }
 
-    /// The first entry of the listpack that `beginning` is the beginning of, if it is an integer and not
-    /// negative.
+    /// The first entry of the listpack that `beginning` is the beginning of, if it is an integer
+    /// and not negative.
     pub(crate) fn first_integer(beginning: &[u8]) -> Option<u64> {
         listpack::first_integer(beginning)
     }
@@ -71,7 +72,7 @@ impl Packed {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] if the blob is anything but whole and well formed.
+    /// [`ErrorKind::Corrupt`] if the blob is not whole or not well formed.
     pub(crate) fn walk<I: Input>(
         self,
         input: &mut I,

@@ -1,6 +1,6 @@
 //! Ziplist: `u32 total bytes, u32 offset of the last entry, u16 count, entry*, 0xFF`.
 //!
-//! An entry is the length of the entry before it, its encoding, its data. Numbers are
+//! An entry is the length of the previous entry, its encoding and its data. Numbers are
 //! little-endian except the lengths inside encodings. Source: `ziplist.c` of Redis 6.2.
 
 use super::blob::{Blob, field, i24};
@@ -64,7 +64,7 @@ pub(super) fn walk<I: Input>(
     blob.check_count(stated, walked)
 }
 
-/// Takes the length of the entry before.
+/// Reads the length of the previous entry.
 fn take_previous<I: Input>(blob: &mut Blob<'_, I>) -> Result<u64> {
     match blob.require(1)?.first().copied().unwrap_or_default() {
         LONG_PREVIOUS => {

@@ -10,7 +10,7 @@ use crate::string::RdbString;
 
 pub(super) const HEADER_BYTES: usize = 1;
 
-/// First byte of a length of four bytes; as the first byte of a zipmap: count not stated.
+/// First byte of a length of four bytes. As the first byte of a zipmap: the count is not stated.
 const LONG: u8 = 254;
 
 /// Fewest bytes of a pair: two lengths and the free byte.

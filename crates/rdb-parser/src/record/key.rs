@@ -20,7 +20,8 @@ use crate::visitor::{Role, Visitor};
 use crate::warning::Warnings;
 
 /// What one step of the loop has read.
-// A tag of its own, because the loop over small keys takes 5 % longer if it decodes a niche of `Other`.
+// A tag of its own, because the loop over small keys takes 5 % longer if it decodes a niche of
+// `Other`.
 #[repr(u8)]
 enum Step<T> {
     /// A key, and what the host made of it.

@@ -1,7 +1,7 @@
-//! Structures that are neither collections of strings nor packed: arrays, hashes of paths, rate limiters,
-//! scheduled scripts.
+//! Structures that are neither collections of strings nor packed: arrays, hashes of paths, rate
+//! limiters, scheduled scripts.
 //!
-//! Known from descriptions; an array of strings also from a file of Redis 8.9.
+//! The sources are descriptions, and for an array of strings a file of Redis 8.9.
 
 use super::elements::{ElementForm, ElementSums};
 use super::walker::{PAIR, Tally, Walker};
@@ -20,7 +20,7 @@ const CELL_INTEGER: u64 = 1;
 const CELL_DOUBLE: u64 = 2;
 const CELL_SHORT_STRING: u64 = 3;
 
-/// Fewest bytes of a cell: index, how it is stored, content.
+/// Fewest bytes of a cell: index, kind of storage, content.
 const MIN_CELL_BYTES: u64 = 3;
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
@@ -68,7 +68,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(cells, all_seen.then_some(tally), layout))
     }
 
-    /// Type 23 of Valkey: the number of paths, then for each its name, a number of fields, and those.
+    /// Type 23 of Valkey: the number of paths, then for each path its name, the number of its
+    /// fields, and the fields.
     pub(super) fn hash_of_paths(&mut self) -> Result<Outline> {
         /// A name, a count, and one field with its value.
         const MIN_PATH_BYTES: u64 = 4;
@@ -117,7 +118,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::opaque(None, Layout::Opaque))
     }
 
-    /// Reads a number that has to be `expected`.
+    /// Reads a number that must be `expected`.
     pub(super) fn expect_length(&mut self, expected: u64, encoding: &'static str) -> Result<()> {
         let at = self.input.position();
         if self.input.read_length(encoding)? == expected {

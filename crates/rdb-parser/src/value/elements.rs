@@ -10,13 +10,13 @@ use crate::string::RdbString;
 use crate::visitor::{Role, Score, Visitor};
 use crate::warning::{Warning, Warnings};
 
-/// Bytes walked before the input gets a chance to sum them.
+/// Bytes walked before the input adds them to the checksum.
 const CHECKPOINT_BYTES: usize = 256 << 10;
 
-/// What one counted element is made of. Always a constant, so that each type gets a loop of its own.
+/// The layout of a counted element. Always a constant, so that each type gets a loop of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct ElementForm {
-    /// Whether a length that is an expiry stands before the strings.
+    /// Whether an expiry, stored as a length, stands before the strings.
     leading_expiry: bool,
     /// What stands after the strings.
     tail: Tail,
@@ -30,11 +30,12 @@ enum Tail {
     BinaryDouble,
     /// Milliseconds, or -1 for none.
     Expiry,
-    /// A double as text: its length in one byte, or 253 to 255 for what has no digits.
+    /// A double as text: its length in one byte, or 253 to 255 for NaN and the infinities.
     TextDouble,
 }
 
-/// Length byte of a text double that means NaN; from it on they mean a value without text.
+/// Length byte of a text double that means NaN. It and the bytes above it mean a value without
+/// text.
 const NAN_DOUBLE: u8 = 253;
 
 /// Running sums over counted elements.
@@ -53,7 +54,7 @@ impl ElementForm {
     pub(super) const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
     pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
 
-    /// Fewest bytes of an element of so many strings.
+    /// Fewest bytes of an element with this number of strings.
     const fn min_element_bytes(self, strings: usize) -> u64 {
         let tail = match self.tail {
             Tail::Nothing => 0,
@@ -65,8 +66,8 @@ impl ElementForm {
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Passes over a count and as many elements. Not inlined, so that the loops do not keep what is needed
-    /// for every key from being inlined.
+    /// Skips a count and its elements. Not inlined, because the loops would keep code that every
+    /// key needs from being inlined.
     #[inline(never)]
     pub(super) fn elements<const STRINGS: usize>(
         &mut self,
@@ -77,7 +78,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.elements_with_payload(value_type, form, roles, STRINGS)
     }
 
-    /// As [`elements`](Self::elements), of elements of which only the first strings are payload.
+    /// As [`elements`](Self::elements), for elements whose first strings only are payload.
     #[inline]
     pub(super) fn elements_with_payload<const STRINGS: usize>(
         &mut self,
@@ -108,8 +109,9 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok((self.elements_outline(count, &sums), sums))
     }
 
-    /// Passes over so many elements, showing their strings if `SHOWN`, as long as they are wanted, otherwise the
-    /// lengths. Adds to `sums`; returns them with the number of elements that are left.
+    /// Skips elements, and shows their strings if `SHOWN`, as long as the visitor needs them, and
+    /// otherwise their lengths. Adds to `sums`, and returns them with the number of elements that
+    /// are left.
     #[inline]
     fn skip_elements<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
@@ -148,14 +150,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok((sums, left))
     }
 
-    /// The outline that the sums over all elements give.
+    /// The outline of a value with these sums over all elements.
     pub(crate) fn elements_outline(&mut self, count: u64, sums: &ElementSums) -> Outline {
         self.warnings = self.warnings.union(sums.warnings);
         let layout = Layout::Elements { longest_string_bytes: sums.tally.longest_string_bytes };
         Outline::new(count, Some(sums.tally), layout)
     }
 
-    /// Passes over one element that need not be whole in what the input holds, and shows its strings.
+    /// Skips one element, of which the input may hold a part only, and shows its strings.
     pub(crate) fn element<const STRINGS: usize>(
         &mut self,
         form: ElementForm,
@@ -166,8 +168,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.element_shown::<STRINGS, true>(form, roles, payload, sums)
     }
 
-    /// Passes over one element that need not be whole in what the input holds; finds out what is
-    /// wrong with one that is not valid.
+    /// Skips one element, of which the input may hold a part only, and names the damage of an
+    /// invalid one.
     #[cold]
     fn element_shown<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
@@ -184,8 +186,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let mut element_bytes = 0u64;
         let mut lengths = [0; STRINGS];
         for (index, (&role, shown)) in roles.iter().zip(&mut lengths).enumerate() {
-            let len =
-                if SHOWN { self.show_string(role, "an element")? } else { self.pass_string("an element")? };
+            let len = if SHOWN {
+                self.show_string(role, "an element")?
+            } else {
+                self.skip_string_for_len("an element")?
+            };
             *shown = len;
             if index < payload {
                 sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(len);
@@ -232,8 +237,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 }
 
-/// Passes over one element that is whole in `bytes`: its length. `None`, with nothing counted or shown,
-/// if it is not whole or not valid.
+/// Skips one element that is whole in `bytes`, and returns its length. `None`, with nothing counted
+/// or shown, if it is not whole or not valid.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per value type")]
 fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
@@ -304,7 +309,7 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
             }
         },
     }
-    // Only now is the element known to be whole, and shown once.
+    // The element is whole, so it is shown now, and only once.
     if form.leading_expiry {
         sums.largest_expiry = sums.largest_expiry.max(expiry);
         visitor.field_expiry(some_expiry(expiry));
@@ -339,13 +344,13 @@ impl ElementSums {
     }
 }
 
-/// The expiry that a number stands for.
+/// The expiry for a stored number.
 #[inline]
 fn some_expiry(stored: u64) -> Option<u64> {
     (stored > 0).then_some(stored)
 }
 
-/// The double that a length byte of a text double stands for when no text follows.
+/// The double for the length byte of a text double without text.
 #[inline]
 fn textless_double(marker: u8) -> f64 {
     match marker {

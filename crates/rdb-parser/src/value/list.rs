@@ -10,13 +10,13 @@ use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::{Role, Visitor};
 
-/// Containers of a node of a quicklist of version 2.
+/// Kinds of a node of a quicklist of version 2 (`QUICKLIST_NODE_CONTAINER_*`).
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Passes over a quicklist: nodes of ziplists (version 1), or of a container number and either a
-    /// listpack or one item (version 2).
+    /// Skips a quicklist. A node is a ziplist (version 1), or a kind and either a listpack or one
+    /// item (version 2).
     #[inline(never)]
     pub(super) fn quicklist(&mut self, value_type: ValueType, packed: Packed) -> Result<Outline> {
         let has_containers = value_type == ValueType::ListQuicklist2;
@@ -30,7 +30,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(sums.outline())
     }
 
-    /// Passes over one node.
+    /// Skips one node.
     pub(crate) fn list_node(
         &mut self,
         packed: Packed,
@@ -44,7 +44,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             PLAIN => {
                 let len = self.show_string(Role::Item, "a list item")?;
                 if len == 0 {
-                    // Servers refuse it (`rdbLoadObject` of Redis 7 and later).
+                    // Servers refuse an empty node (`rdbLoadObject` of Redis 7 and later).
                     self.contain(Error::corrupt("quicklist", "a plain node is empty", at))?;
                 }
                 self.visitor.list_node(false, len);
@@ -83,7 +83,7 @@ pub(crate) struct ListSums {
 }
 
 impl ListSums {
-    /// What they come to.
+    /// The outline of a list with these sums.
     pub(crate) fn outline(&self) -> Outline {
         let layout = Layout::Nodes {
             packed_nodes: self.packed_nodes,

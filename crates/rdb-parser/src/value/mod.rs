@@ -40,7 +40,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     ///
     /// # Errors
     ///
-    /// If the end of the value cannot be found. Damage that leaves it known goes to
+    /// If the end of the value cannot be found. Damage inside a value whose end is known goes to
     /// [`damage`](Self::damage).
     #[inline(always)]
     pub(crate) fn outline(&mut self, value_type: ValueType) -> Result<Outline> {
@@ -159,7 +159,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(outline)
     }
 
-    /// The first expiry of a hash of type 24. `rdbLoadObject` refuses what is above [`NO_FIELD_EXPIRY_MS`].
+    /// The first expiry of a hash of type 24. `rdbLoadObject` refuses one above
+    /// [`NO_FIELD_EXPIRY_MS`].
     fn first_expiry(&mut self) -> Result<u64> {
         let at = self.input.position();
         let first = u64::from_le_bytes(self.input.read_array(FIRST_EXPIRY)?);

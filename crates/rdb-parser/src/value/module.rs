@@ -1,4 +1,4 @@
-//! Values of modules: not understood, but delimited by opcodes.
+//! Values of modules: skipped by the opcodes between their parts.
 
 use super::walker::Walker;
 use crate::error::{Error, ErrorKind, Result};
@@ -8,18 +8,19 @@ use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::Visitor;
 
-/// The vector sets of Redis 8. They begin with the dimension of the vectors, the number of elements, and how the
-/// vectors are stored (`VectorSetRdbSave` in `vset.c`).
+/// The vector sets of Redis 8. They begin with the dimension of the vectors, the number of
+/// elements, and how the vectors are stored (`VectorSetRdbSave` in `vset.c`).
 const VECTOR_SET: ModuleId = ModuleId(0xbde7_2da2_bb1e_b400);
 
-/// Strings of an element: its name, its vector, and attributes in sets that have them. A matrix may stand before all.
+/// Strings of an element: its name, its vector, and its attributes in sets with attributes. A
+/// matrix may stand before the elements.
 const MIN_VECTOR_STRINGS: u64 = 2;
 const MAX_VECTOR_STRINGS: u64 = 3;
 
-/// What was seen of a module's data.
+/// Measures of a module's data.
 #[derive(Default)]
 struct ModuleData {
-    /// The numbers that it begins with.
+    /// The numbers at the beginning.
     leading: [Option<u64>; 2],
     strings: u64,
 }
@@ -47,14 +48,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 }
 
-/// Passes over module data up to and including its end opcode.
+/// Skips module data up to and including its end opcode.
 ///
 /// Source: `rdbLoadCheckModuleValue` in `rdb.c`.
 pub(crate) fn skip_module_stream<I: Input>(input: &mut I) -> Result<()> {
     walk_module_stream(input).map(|_| ())
 }
 
-/// As [`skip_module_stream`], noting what is seen.
+/// As [`skip_module_stream`], and measures the data.
 fn walk_module_stream<I: Input>(input: &mut I) -> Result<ModuleData> {
     let mut data = ModuleData::default();
     let ModuleData { leading, strings } = &mut data;

@@ -15,19 +15,19 @@ use crate::visitor::{Role, Visitor};
 use crate::warning::{Warning, Warnings};
 use crate::window::Window;
 
-/// Longest beginning of a blob that is looked at without walking it: a listpack's header and an integer.
+/// Longest beginning of a blob that is read without a walk: a listpack's header and an integer.
 const MAX_PEEKED_BYTES: usize = MAX_HEADER_BYTES + 5;
 
-/// Compressed bytes that are enough to expand so much: at worst two for each byte of it, and the control
-/// byte of a last token.
+/// Compressed bytes that are enough to decompress that beginning: at worst two for each byte, and
+/// the control byte of a last token.
 const COMPRESSED_PEEK_BYTES: usize = 2 * MAX_PEEKED_BYTES + 1;
 
-/// Which entries of a blob make an element.
+/// How the entries of a blob form elements.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     /// The roles of an element's entries, in order.
     roles: &'static [Role],
-    /// How many of them, from the first, are payload.
+    /// Number of entries that are payload, from the first.
     payload_entries: usize,
     /// Entries before the first element.
     leading_entries: u64,
@@ -43,10 +43,10 @@ impl Shape {
     pub(super) const MEMBER_WITH_SCORE: Self = Self::new(&[Role::Member, Role::Score], 1);
     pub(super) const PAIR: Self = Self::new(&[Role::Field, Role::Value], 2);
     pub(super) const PAIR_WITH_EXPIRY: Self = Self::new(&[Role::Field, Role::Value, Role::Expiry], 2);
-    /// Values behind the number of a template.
+    /// Values after the id of a template.
     pub(super) const TEMPLATE_VALUE: Self = Self { leading_entries: 1, ..Self::new(&[Role::Value], 1) };
 
-    /// Elements that so many entries make, and whether some are left over.
+    /// The number of elements that the entries form, and whether entries are left over.
     fn elements(self, entries: u64) -> (u64, bool) {
         let entries = entries.saturating_sub(self.leading_entries);
         let each = self.roles.len() as u64;
@@ -54,19 +54,19 @@ impl Shape {
     }
 }
 
-/// What is known of a blob after it was passed over.
+/// The measures of a skipped blob.
 #[derive(Clone, Copy, Default)]
 pub(super) struct BlobFacts {
-    /// Its length, decompressed.
+    /// Length, decompressed.
     pub(super) blob_bytes: u64,
     /// Elements in it.
     pub(super) elements: u64,
-    /// The sums over them, if it was walked.
+    /// The sums over the elements, if the blob was walked.
     pub(super) tally: Option<Tally>,
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Passes over a value that is one blob.
+    /// Skips a value that is one blob.
     pub(super) fn blob(&mut self, value_type: ValueType, packed: Packed, shape: Shape) -> Result<Outline> {
         self.visitor.begin(value_type, None);
         let facts = self.packed_string(packed, shape)?;
@@ -74,7 +74,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(facts.elements, facts.tally, layout))
     }
 
-    /// Passes over a string that holds a blob.
+    /// Skips a string that holds a blob.
     pub(super) fn packed_string(&mut self, packed: Packed, shape: Shape) -> Result<BlobFacts> {
         let header = self.input.read_string_header(packed.name())?;
         let start = self.input.position();
@@ -91,7 +91,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(facts)
     }
 
-    /// The facts of the blob at the cursor, which may end anywhere in it.
+    /// The measures of the blob at the cursor. The cursor may end anywhere in the blob.
     fn blob_facts(&mut self, packed: Packed, shape: Shape, header: StringHeader) -> Result<BlobFacts> {
         let mut facts = BlobFacts::default();
         let entries = match self.header_count(packed, header)? {
@@ -124,7 +124,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(facts)
     }
 
-    /// The number of entries that the blob's header states, and the length of the blob. Reads nothing.
+    /// The number of entries that the blob's header states, and the length of the blob. Reads
+    /// nothing.
     pub(super) fn header_count(
         &mut self,
         packed: Packed,
@@ -143,7 +144,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
     }
 
-    /// The first entry of the listpack in the string at the cursor, if it is an integer. Reads nothing.
+    /// The first entry of the listpack in the string at the cursor, if it is an integer. Reads
+    /// nothing.
     pub(super) fn peek_first_integer(&mut self) -> Result<Option<u64>> {
         let shown = self.input.peek(MAX_STRING_HEADER_BYTES + COMPRESSED_PEEK_BYTES)?;
         let Ok(Some(header)) = decode_string_header(shown) else { return Ok(None) };
@@ -163,8 +165,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 }
 
-/// Copies the beginning of the payload that follows `header` to `out`, expanded; returns how much. Reads
-/// nothing.
+/// Copies the beginning of the payload after `header` to `out`, decompressed, and returns its
+/// length. Reads nothing.
 fn peek_payload<I: Input>(input: &mut I, header: StringHeader, out: &mut [u8]) -> Result<usize, ErrorKind> {
     let wanted = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(COMPRESSED_PEEK_BYTES);
     match input.peek(wanted) {
@@ -173,7 +175,7 @@ fn peek_payload<I: Input>(input: &mut I, header: StringHeader, out: &mut [u8]) -
     }
 }
 
-/// Copies the beginning of `payload`, which may go on behind the string, to `out`, expanded.
+/// Copies the beginning of `payload`, which may hold more than the string, to `out`, decompressed.
 fn expand_beginning(payload: &[u8], header: StringHeader, out: &mut [u8]) -> Result<usize, ErrorKind> {
     let within = usize::try_from(header.payload_len).map_or(payload.len(), |n| n.min(payload.len()));
     let payload = payload.get(..within).unwrap_or_default();
@@ -190,8 +192,8 @@ fn expand_beginning(payload: &[u8], header: StringHeader, out: &mut [u8]) -> Res
     }
 }
 
-/// Walks the blob in the string whose header was read: where it is if it is raw, in memory if it is
-/// compressed and not too long, and otherwise a piece at a time.
+/// Walks the blob in the string whose header was read: in place if it is raw, in memory if it is
+/// compressed and not too long, and otherwise part by part.
 pub(super) fn walk_stored<I: Input>(
     packed: Packed,
     header: StringHeader,
@@ -222,7 +224,7 @@ pub(super) fn walk_stored<I: Input>(
     }
 }
 
-/// The expanded bytes are all there are: their end is not the end of the file.
+/// The end of decompressed bytes is not the end of the file.
 #[cold]
 fn end_of_blob(packed: Packed, error: Error) -> Error {
     match error.kind() {
@@ -231,7 +233,7 @@ fn end_of_blob(packed: Packed, error: Error) -> Error {
     }
 }
 
-/// Sums the entries of a blob and passes them on.
+/// Sums the entries of a blob and shows them to the visitor.
 struct Seer<'v, V> {
     visitor: &'v mut V,
     shape: Shape,
@@ -242,7 +244,7 @@ struct Seer<'v, V> {
     tally: Tally,
     warnings: Warnings,
     damage: Option<&'static str>,
-    /// The integer before, in an intset.
+    /// The previous integer of an intset.
     previous: Option<i64>,
     is_intset: bool,
 }
@@ -299,10 +301,12 @@ impl<'v, V: Visitor> Seer<'v, V> {
         }
     }
 
-    /// Servers write integers; what is neither an integer nor the text of one is no expiry.
+    /// Servers write an integer. An entry that is neither an integer nor the text of one is not an
+    /// expiry.
     ///
-    /// `rdbLoadObject` of Redis does not look at expiries in a listpack. `listpackExGetMinExpire` (`t_hash.c`) takes the
-    /// first one, and [`NO_FIELD_EXPIRY_MS`] means that there is none, so a field with exactly that loads.
+    /// `rdbLoadObject` of Redis does not look at expiries in a listpack. `listpackExGetMinExpire`
+    /// (`t_hash.c`) takes the first one, and [`NO_FIELD_EXPIRY_MS`] means that there is none, so a
+    /// field with exactly that loads.
     fn check_expiry(&mut self, entry: RdbString<'_>) {
         let value = match entry {
             RdbString::Int(value) => Some(value),

@@ -1,6 +1,6 @@
 //! Filters and sketches of Dragonfly.
 //!
-//! Known from reading its source (`rdb_save.cc`, `rdb_load.cc`, mid 2026); no file of a server was
+//! Source: `rdb_save.cc` and `rdb_load.cc` of Dragonfly, mid 2026. No file of a server was
 //! available.
 
 use super::walker::Walker;
@@ -11,12 +11,12 @@ use crate::outline::{Layout, Outline};
 use crate::read::ReadExt as _;
 use crate::visitor::Visitor;
 
-/// Filters of which the data comes in pieces, as far as they were read.
+/// Progress in the filters of a value whose data is chunked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FilterSums {
-    /// Filters that were not begun yet.
+    /// Filters that were not begun.
     filters_left: u64,
-    /// Bytes to come of the one that was.
+    /// Bytes left of the current filter.
     bytes_left: u64,
     /// Whether a filter begins with the number of its hash functions.
     has_hashes: bool,
@@ -46,15 +46,15 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::opaque(None, Layout::Opaque))
     }
 
-    /// Passes over what stands before the first filter of a value in pieces.
+    /// Skips the header before the first filter of a chunked value.
     pub(crate) fn filter_header(&mut self, value_type: ValueType) -> Result<FilterSums> {
         let has_hashes = value_type == ValueType::BloomChunked;
         let filters_left = if has_hashes { self.bloom_header()? } else { self.cuckoo_header()? };
         Ok(FilterSums { filters_left, bytes_left: 0, has_hashes })
     }
 
-    /// Passes over the next piece, or over what stands before the pieces of a filter. Returns whether
-    /// that was all.
+    /// Skips the next part, or the header of the next filter. Returns whether the value is
+    /// complete.
     pub(crate) fn filter_step(&mut self, sums: &mut FilterSums) -> Result<bool> {
         if sums.bytes_left > 0 {
             let at = self.input.position();
@@ -74,18 +74,18 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(sums.bytes_left == 0 && sums.filters_left == 0)
     }
 
-    /// Options, growth factor, error rate, three sizes; returns the number of filters.
+    /// Skips options, growth factor, error rate and three sizes, and returns the number of filters.
     fn bloom_header(&mut self) -> Result<u64> {
         self.expect_length(0, "Bloom filter")?;
         self.input.skip(16, "a Bloom filter")?;
         for _ in 0..3 {
             self.input.read_length("a Bloom filter")?;
         }
-        // Not bounded by what is left: that may be a piece of the value.
+        // Not compared with the bytes that are left, which may be one chunk of the value.
         self.input.read_length("a number of filters")
     }
 
-    /// Six parameters; returns the number of filters.
+    /// Skips six parameters, and returns the number of filters.
     fn cuckoo_header(&mut self) -> Result<u64> {
         for _ in 0..6 {
             self.input.read_length("a cuckoo filter")?;
@@ -97,7 +97,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
     }
 
-    /// Width, depth, total, and the counters.
+    /// Skips width, depth, total and the counters.
     fn count_min(&mut self) -> Result<()> {
         let at = self.input.position();
         let width = self.input.read_length("a sketch's width")?;
@@ -108,7 +108,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.input.skip(bytes, "a sketch's counters")
     }
 
-    /// Options, the number of items to keep, width, depth, decay, the items kept, and the counters.
+    /// Skips options, the number of items to keep, width, depth, decay, the kept items and the
+    /// counters.
     fn top_k(&mut self) -> Result<()> {
         self.expect_length(0, "top-k sketch")?;
         let at = self.input.position();

@@ -1,7 +1,7 @@
 //! Streams: listpacks of entries, then groups, their pending entries and consumers.
 //!
-//! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2; what 8.6 and 8.8
-//! add is known from descriptions, and from a file of 8.9 without groups.
+//! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2; what 8.6 and
+//! 8.8 add is known from descriptions, and from a file of 8.9 without groups.
 
 use super::stream_node::NodeWalk;
 use super::walker::{Tally, Walker};
@@ -16,7 +16,7 @@ use crate::string::RdbString;
 use crate::visitor::{StreamId, Visitor};
 use crate::warning::Warning;
 
-/// A stream ID as it stands in the file where it is not a pair of lengths.
+/// Bytes of a stream ID that is not stored as a pair of lengths.
 const RAW_ID_BYTES: u64 = 16;
 
 /// Fewest bytes of a node: its ID and its listpack, both of which may be compressed.
@@ -47,7 +47,7 @@ pub(crate) struct StreamSums {
     last_node: Option<StreamId>,
 }
 
-/// The server version that a stream's layout is of; each added to the one before.
+/// The server versions that extended the layout of streams.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
     Redis5,
@@ -86,7 +86,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")
     }
 
-    /// Passes over a node: its ID and its listpack, which is walked if the visitor wants that.
+    /// Skips a node: its ID and its listpack, which is walked if the visitor needs it.
     pub(crate) fn stream_node(&mut self, sums: &mut StreamSums) -> Result<()> {
         let at = self.input.position();
         let id = self.stream_node_id()?;
@@ -123,11 +123,12 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(())
     }
 
-    /// Passes over everything behind the nodes.
+    /// Skips everything after the nodes.
     pub(crate) fn stream_tail(&mut self, value_type: ValueType, sums: StreamSums) -> Result<Outline> {
         let layer = Layer::of(value_type);
         let mut shape = sums.shape;
-        // The number of live entries: what XLEN answers, whatever the nodes say.
+        // The number of live entries: XLEN answers this field, even if the nodes hold another
+        // number.
         let elements = self.input.read_length("the length of a stream")?;
         // The last ID; since 7.0 also the first ID, the largest deleted one, and a counter.
         for _ in 0..if layer >= Layer::Redis7_0 { 7 } else { 2 } {
@@ -155,8 +156,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             StringForm::Raw if header.payload_len == RAW_ID_BYTES => {
                 return self.input.read_array("a stream node's id").map(Some);
             }
-            // No server compresses so short a string, but all would read it. Two compressed bytes for
-            // each are the most that is valid.
+            // No server compresses such a short string, but all servers would read it. A valid
+            // string has at most two compressed bytes for each byte.
             StringForm::Lzf
                 if header.decoded_len == RAW_ID_BYTES && header.payload_len <= 2 * RAW_ID_BYTES =>
             {
@@ -176,7 +177,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     fn stream_group(&mut self, layer: Layer, shape: &mut StreamShape) -> Result<()> {
-        let name_bytes = self.pass_string("a consumer group's name")?;
+        let name_bytes = self.skip_string_for_len("a consumer group's name")?;
         self.visitor.stream_group(name_bytes);
         // The last delivered ID; since 7.0 also the number of entries read.
         for _ in 0..if layer >= Layer::Redis7_0 { 3 } else { 2 } {
@@ -195,7 +196,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             "the consumers of a group",
         )?;
         for _ in 0..consumers {
-            let name_bytes = self.pass_string("a consumer's name")?;
+            let name_bytes = self.skip_string_for_len("a consumer's name")?;
             self.visitor.stream_consumer(name_bytes);
             self.input.skip(if layer >= Layer::Redis7_2 { 16 } else { 8 }, "a consumer's times")?;
             self.consumers_pending()?;
@@ -208,7 +209,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(())
     }
 
-    /// Passes over the IDs of the entries that are pending with a consumer.
+    /// Skips the IDs of a consumer's pending entries.
     fn consumers_pending(&mut self) -> Result<()> {
         if !self.visitor.needs_pending() {
             return self.raw_ids("pending entries").map(|_| ());
@@ -221,7 +222,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(())
     }
 
-    /// Passes over a number of IDs and the IDs.
+    /// Skips a count and its IDs.
     fn raw_ids(&mut self, what: &'static str) -> Result<u64> {
         let at = self.input.position();
         let ids = self.input.read_count(RAW_ID_BYTES, what)?;
@@ -231,7 +232,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(ids)
     }
 
-    /// What guards against adding an entry twice: two settings, for each producer the IDs of its
+    /// Skips the state that prevents duplicate entries: two settings, the IDs of each producer's
     /// entries, and two counters.
     fn stream_producers(&mut self) -> Result<()> {
         for _ in 0..2 {

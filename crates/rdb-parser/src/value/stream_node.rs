@@ -1,9 +1,9 @@
 //! The entries inside a stream's listpacks.
 //!
 //! A node's listpack is its master entry (`count, deleted, n, field * n, 0`) and then entries:
-//! `flags, ms, seq`, the values alone if the fields are those of the master entry, otherwise `n` and `n`
-//! pairs, and at last the number of listpack entries that this took. Source: `t_stream.c` of Redis 5
-//! to 8.2.
+//! `flags, ms, seq`, the values alone if the fields are those of the master entry, otherwise `n`
+//! and `n` pairs, and at last the number of listpack entries that this took. Source: `t_stream.c`
+//! of Redis 5 to 8.2.
 
 use super::walker::Tally;
 use crate::string::{RdbString, parse_canonical_integer};
@@ -12,12 +12,12 @@ use crate::string::{RdbString, parse_canonical_integer};
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 
-/// Listpack entries besides fields and values: flags and both parts of the ID; with fields of its own
-/// also their number.
+/// Listpack entries besides fields and values: flags and both parts of the ID; with fields of its
+/// own also their number.
 const PLAIN_ENTRY: u64 = 4;
 const SAME_FIELDS_ENTRY: u64 = 3;
 
-/// What is due next in a node's listpack.
+/// The next entry that a node's listpack must have.
 #[derive(Clone, Copy)]
 enum Due {
     Count,
@@ -70,7 +70,7 @@ impl NodeWalk {
         }
     }
 
-    /// Takes the next entry of the listpack.
+    /// Reads the next entry of the listpack.
     pub(super) fn see(&mut self, entry: RdbString<'_>) {
         if self.damage.is_none()
             && let Err(detail) = self.step(entry)
@@ -79,11 +79,11 @@ impl NodeWalk {
         }
     }
 
-    /// Whether the counts that the node states are those of its entries.
+    /// Whether the counts of the node equal those of its entries.
     ///
     /// # Errors
     ///
-    /// What is wrong with the structure of the node.
+    /// If the structure of the node is damaged.
     pub(super) fn finish(&self) -> Result<bool, &'static str> {
         match (self.damage, self.due) {
             (Some(detail), _) => Err(detail),

@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 use crate::error::ErrorKind;
 use crate::limits::MAX_HASH_TEMPLATES;
 
-/// The templates of a file: of each the number of fields. Ids are sparse and an attacker's, so they
-/// are hashed with a key of their own.
+/// The templates of a file, by id: the number of their fields. An attacker may choose the ids, so
+/// they are hashed with a random key.
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
     fields: HashMap<u64, u64>,
@@ -31,7 +31,7 @@ impl Templates {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the file has none so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }

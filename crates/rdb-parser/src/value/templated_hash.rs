@@ -1,6 +1,6 @@
 //! Hashes that share their field names (Redis 8.10).
 //!
-//! Known from descriptions and the server's test vectors; no file of a server was available.
+//! Source: descriptions and the server's test vectors. No file of a server was available.
 
 use super::packed::{Shape, walk_stored};
 use super::walker::{Tally, Walker, shown_len, view_string};
@@ -18,7 +18,8 @@ use crate::warning::Warning;
 const FIELDS_IN_LISTPACK: u64 = 0;
 const FIELDS_ONE_BY_ONE: u64 = 1;
 
-/// Sees whether the field names of a template stand in their order: by length, then by bytes, each once.
+/// Checks that the field names of a template are sorted by length and then by bytes, without
+/// duplicates.
 #[derive(Default)]
 pub(crate) struct FieldOrder {
     previous: Option<Vec<u8>>,
@@ -27,7 +28,7 @@ pub(crate) struct FieldOrder {
 }
 
 impl FieldOrder {
-    /// Looks at the next name. Nothing is said of one that is too long to be held.
+    /// Compares the next name with the one before. A name that is too long to hold is not compared.
     pub(crate) fn see(&mut self, name: RdbString<'_>) {
         let Ok(name) = name.decode(&mut self.scratch) else { return };
         match &mut self.previous {
@@ -40,9 +41,9 @@ impl FieldOrder {
         }
     }
 
-    /// Looks at the name at the cursor, and leaves it there.
+    /// Compares the name at the cursor, and leaves the cursor there.
     pub(crate) fn see_next<I: Input>(&mut self, input: &mut I) -> Result<()> {
-        // What cannot be read is reported by whoever passes over it.
+        // The caller skips the name and reports an error.
         let Ok(Some(header)) = decode_string_header(input.peek(MAX_STRING_HEADER_BYTES)?) else {
             return Ok(());
         };
@@ -56,7 +57,7 @@ impl FieldOrder {
 
     /// # Errors
     ///
-    /// If the names do not stand in their order. Servers refuse them.
+    /// If the names are not sorted. Servers refuse such a template.
     pub(crate) fn finish(&self) -> Result<(), ErrorKind> {
         if self.is_broken {
             return Err(ErrorKind::Corrupt("hash template", "its fields are not in order"));
@@ -66,7 +67,7 @@ impl FieldOrder {
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Types 29 to 32: with its template or with the id of one; in a listpack or value by value.
+    /// Types 29 to 32: a template or the id of one, then a listpack or value by value.
     pub(super) fn templated_hash(&mut self, value_type: ValueType) -> Result<Outline> {
         self.warnings.insert(Warning::ProvisionalHashTemplate);
         self.visitor.begin(value_type, None);
@@ -127,7 +128,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(fields, Some(tally), layout))
     }
 
-    /// Passes over a listpack of field names; returns their number.
+    /// Skips a listpack of field names, and returns their number.
     fn fields_in_listpack(&mut self) -> Result<u64> {
         let header = self.input.read_string_header("template fields")?;
         let end = self.input.position().saturating_add(header.payload_len);
@@ -153,7 +154,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(fields)
     }
 
-    /// Passes over the field names of a template that comes with its hash; returns their number.
+    /// Skips the field names of a template that is stored with its hash, and returns their number.
     fn template_fields(&mut self) -> Result<u64> {
         let at = self.input.position();
         let fields = match self.input.read_length("a hash template")? {

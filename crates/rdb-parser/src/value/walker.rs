@@ -1,4 +1,4 @@
-//! What the readers of all value types share: the cursor, the visitor, running sums, and strings.
+//! What the rules of all value types share: the cursor, the visitor, running sums, and strings.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::Input;
@@ -13,10 +13,12 @@ use crate::warning::{Warning, Warnings};
 
 use super::template::Templates;
 
-/// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in `ebuckets.h`).
+/// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in
+/// `ebuckets.h`).
 pub(super) const MAX_FIELD_EXPIRY_MS: u64 = (1 << 48) - 1;
 
-/// The first expiry that a hash of type 24 states if none of its fields has one (`EB_EXPIRE_TIME_INVALID`).
+/// The first expiry that a hash of type 24 states if none of its fields has one
+/// (`EB_EXPIRE_TIME_INVALID`).
 pub(super) const NO_FIELD_EXPIRY_MS: u64 = MAX_FIELD_EXPIRY_MS + 1;
 pub(super) const FIRST_EXPIRY: &str = "the first expiry of a hash";
 pub(super) const FIELD_EXPIRY_OUT_OF_RANGE: &str = "a field's expiry is out of range";
@@ -30,11 +32,11 @@ pub(crate) const MEMBER_WITH_EXPIRY: &[Role; 2] = &[Role::Member, Role::Expiry];
 pub(crate) struct Walker<'p, I, V> {
     pub(crate) input: &'p mut I,
     pub(crate) visitor: &'p mut V,
-    /// Where compressed blobs are expanded; kept from value to value.
+    /// Where compressed blobs are decompressed. Kept from value to value.
     pub(crate) scratch: &'p mut Vec<u8>,
     /// The hash templates of the file so far.
     pub(crate) templates: &'p Templates,
-    /// First damage inside a value whose end is nevertheless known.
+    /// First damage inside a value whose end is known.
     pub(crate) damage: Option<Error>,
     pub(crate) warnings: Warnings,
 }
@@ -65,12 +67,12 @@ impl Tally {
 }
 
 impl Outline {
-    /// That of a value of which nothing but its number of elements is known, if that.
+    /// The outline of a value whose number of elements at most is known.
     pub(crate) fn opaque(elements: Option<u64>, layout: Layout) -> Self {
         Self { elements, value_bytes: None, largest_element_bytes: None, layout }
     }
 
-    /// That of a string of `len` bytes.
+    /// The outline of a string of `len` bytes.
     #[inline(always)]
     pub(crate) fn of_string(len: u64) -> Self {
         let (elements, len) = (Some(1), Some(len));
@@ -88,7 +90,7 @@ impl Outline {
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Shows the string at the cursor to the visitor and passes over it. Returns its decoded length.
+    /// Shows the string at the cursor to the visitor and skips it. Returns its decoded length.
     #[inline(always)]
     pub(super) fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
@@ -111,8 +113,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(string.decoded_len())
     }
 
-    /// Expands the string whose header was read, to see whether it can be. `None` if it is behind the cursor then:
-    /// one that is too long to be shown, or that is damaged.
+    /// Decompresses the string whose header was read, as a check. `None` if the cursor is after the
+    /// string then, because the string is damaged or too long to be shown.
     #[cold]
     fn expand(&mut self, header: StringHeader, what: &'static str) -> Result<Option<usize>> {
         let start = self.input.position();
@@ -127,7 +129,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             }
             _ => {
                 let mut reader = LzfReader::new(self.input, header);
-                // What makes a read fail is told by the reader.
+                // `finish` returns the error of a failed read.
                 let _ = std::io::copy(&mut reader, &mut std::io::sink());
                 reader.finish()
             }
@@ -140,8 +142,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(None)
     }
 
-    /// Passes over the string at the cursor. Returns its decoded length.
-    pub(super) fn pass_string(&mut self, what: &'static str) -> Result<u64> {
+    /// Skips the string at the cursor. Returns its decoded length.
+    pub(super) fn skip_string_for_len(&mut self, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
         match header.form {
             StringForm::Int => {
@@ -157,7 +159,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
     }
 
-    /// Remembers damage if it is the first; passes on what makes going on impossible.
+    /// Keeps the first damage, and returns an error after which the end of the value is unknown.
     #[cold]
     pub(super) fn contain(&mut self, error: Error) -> Result<()> {
         if matches!(error.kind(), ErrorKind::Io(_) | ErrorKind::Truncated(_)) {
