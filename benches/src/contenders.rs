@@ -31,7 +31,8 @@ const fn ours(name: &'static str, run: fn(&Path) -> anyhow::Result<Option<u64>>)
 /// The floor, which the others are compared with.
 pub(crate) const FLOOR: &str = "floor: map, walk the length prefixes, CRC-64";
 
-/// Those whose instructions are counted. The checksum is left out: how many its sum takes depends on the processor.
+/// Those whose instructions are counted. The checksum is left out: how many its sum takes depends
+/// on the processor.
 pub(crate) const COUNTED: [&str; 2] = [LEAN_SCAN, UNSUMMED_SCAN];
 
 pub(crate) const ON_ONE_THREAD: &str = "scan, 1 thread";
@@ -98,7 +99,7 @@ fn scan(
     Ok(Some(outcome.output.totals.keys))
 }
 
-/// A filter that wants no key, so that every value is passed over.
+/// A filter that selects no key, so every value is skipped.
 #[derive(Default)]
 struct Nothing;
 

@@ -163,7 +163,7 @@ fn collection(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng) {
     table(out, number, rng, elements);
 }
 
-/// A hash, set or sorted set of about so many elements, one by one.
+/// A hash, set or sorted set of about `elements` elements, stored one by one.
 fn table(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng, elements: u64) {
     let value_type = [2, 4, 5][usize::try_from(number % 3).unwrap_or_default()];
     key(out, value_type, ["set", "hash", "zset"][usize::try_from(number % 3).unwrap_or_default()], number);

@@ -1,4 +1,5 @@
-//! What files cost that are made to cost much: seconds of CPU time for each byte, on one thread and on all cores.
+//! What files cost that are made to cost much: seconds of CPU time for each byte, on one thread and
+//! on all cores.
 
 use std::path::Path;
 
@@ -17,8 +18,8 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 ///
-/// If a file cannot be written or scanned, or a byte costs more than `limit_ns` nanoseconds on either number of
-/// threads.
+/// If a file cannot be written or scanned, or a byte costs more than `limit_ns` nanoseconds on
+/// either number of threads.
 pub(crate) fn run(limit_ns: Option<f64>) -> anyhow::Result<()> {
     let directory = inputs_dir().join("hostile");
     std::fs::create_dir_all(&directory)?;

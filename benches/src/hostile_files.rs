@@ -1,4 +1,5 @@
-//! Files that are made to cost a reader more than their length justifies, in time or in memory. Each once did.
+//! Files that are made to cost a reader more than their length justifies, in time or in memory.
+//! Each once did.
 //!
 //! Also used by the tests of `bigkeys`.
 
@@ -163,7 +164,8 @@ fn small_frames(bytes: usize) -> Vec<u8> {
     frames
 }
 
-/// `length` bytes, the same one again and again, as LZF data: a string of 32 bytes and copies of the byte before.
+/// `length` bytes, the same one again and again, as LZF data: a string of 32 bytes and copies of
+/// the byte before.
 fn compressed(file: &mut Vec<u8>, byte: u8, length: usize) {
     let mut data = vec![31];
     data.extend([byte; 32]);
@@ -220,10 +222,10 @@ fn damaged_names(bytes: usize) -> Vec<u8> {
     })
 }
 
-/// The first pieces of values among blobs, and their second ones at the end.
+/// The first chunks of values among blobs, and the second chunks at the end.
 fn open_chunks(bytes: usize) -> Vec<u8> {
     let mut id = 0u8;
-    let piece = |file: &mut Vec<u8>, id, content: &[u8]| {
+    let chunk = |file: &mut Vec<u8>, id, content: &[u8]| {
         file.extend([224, id, 0, 0, 0]);
         file.extend(u32::try_from(content.len()).unwrap_or(0).to_le_bytes());
         file.extend(content);
@@ -236,7 +238,7 @@ fn open_chunks(bytes: usize) -> Vec<u8> {
         }
         if i % 32 == 0 && id < 200 {
             id += 1;
-            piece(file, id, b"\x02\x01p\x02\x01a");
+            chunk(file, id, b"\x02\x01p\x02\x01a");
         }
         let mut keys = Vec::new();
         for j in 0..2000 {
@@ -249,7 +251,7 @@ fn open_chunks(bytes: usize) -> Vec<u8> {
         string(file, &lz4(&keys, info));
     });
     file.truncate(file.len() - END.len());
-    (1..=id).for_each(|id| piece(&mut file, id, b"\x01b"));
+    (1..=id).for_each(|id| chunk(&mut file, id, b"\x01b"));
     file.extend(END);
     file
 }

@@ -1,4 +1,5 @@
-//! Instructions of the scan, per key and byte: a figure almost without noise, so a small cost shows.
+//! Instructions of the scan, per key and byte: a figure almost without noise, so a small cost
+//! shows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,8 +18,8 @@ const SCALE: f64 = 0.05;
 /// Growth above which a check fails, in percent of the saved count.
 const ALLOWANCE_PERCENT: f64 = 3.0;
 
-/// Instructions by which the start of the process varies with its environment. A count that grew by less
-/// passes, whatever the percentage: on the smallest inputs, this is a third of the count.
+/// Instructions by which the start of the process varies with its environment. A count that grew by
+/// less passes, whatever the percentage: on the smallest inputs, this is a third of the count.
 const NOISE: u64 = 300_000;
 
 /// Counts, and what they depend on besides the code.

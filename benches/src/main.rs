@@ -1,9 +1,10 @@
 //! The scan beside other readers of the same files: `cargo run --release -p benches -- table`.
 //!
-//! The rule for a cell, the same for every contender: each reads the file once per round in a process of its own,
-//! all take turns in every round, the first round fills the page cache and does not count, and the cell is the median
-//! of the others with the lowest and the highest. CPU time is that of the process, user and system, all threads:
-//! starting, opening, mapping and page faults are in it.
+//! The rule for a cell, the same for every contender: each reads the file once per round in a
+//! process of its own, all take turns in every round, the first round fills the page cache and does
+//! not count, and the cell is the median of the others with the lowest and the highest. CPU time is
+//! that of the process, user and system, all threads: starting, opening, mapping and page faults
+//! are in it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing tables is what this program is for")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded to three digits")]

@@ -25,7 +25,8 @@ pub(crate) struct Cost {
     pub(crate) keys: Option<u64>,
 }
 
-/// Runs `contender` on a file in a process of its own. `None`: it cannot read this file, or is not here.
+/// Runs `contender` on a file in a process of its own. `None`: it cannot read this file, or is not
+/// here.
 ///
 /// # Errors
 ///
@@ -92,7 +93,8 @@ fn anonymous_kib() -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// Instructions that a run of one of our contenders takes, as callgrind counts them, and the keys it counts.
+/// Instructions that a run of one of our contenders takes, as callgrind counts them, and the keys
+/// it counts.
 ///
 /// # Errors
 ///

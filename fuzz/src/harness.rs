@@ -30,7 +30,8 @@ pub fn whole_file(data: &[u8]) {
     }
 }
 
-/// Reads a file through a window whose reads are cut as the first byte says, and from a slice.
+/// Reads a file through a window, whose reads have lengths that the first byte selects, and from a
+/// slice.
 pub fn window(data: &[u8]) {
     let Some((&seed, data)) = data.split_first() else { return };
     for deep in [false, true] {
@@ -111,7 +112,8 @@ pub fn lzf(data: &[u8]) {
     whole_file(&file(&[&header.concat()[..], compressed].concat()));
 }
 
-/// The input as the body of a Dragonfly file, as a compressed blob in one, as its content, or as a piece of a value.
+/// The input as the body of a Dragonfly file, as a compressed blob in one, as its content, or a
+/// chunk of a value.
 pub fn dragonfly(data: &[u8]) {
     let Some((&kind, data)) = data.split_first() else { return };
     let size = u32::try_from(data.len()).unwrap_or(u32::MAX).to_le_bytes();
@@ -174,7 +176,8 @@ fn read<I: Input>(input: I, bytes: usize, deep: bool, mut log: Option<&mut Vec<S
         }
         left -= 1;
         if left == 0 {
-            // Each record takes a byte at least; a compressed blob may hold very many more than it has.
+            // Each record takes a byte at least; a compressed blob may hold very many more than it
+            // has.
             assert_eq!(parser.flavour(), Flavour::Dragonfly, "the reading ends");
             return;
         }

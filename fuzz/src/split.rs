@@ -7,7 +7,8 @@ use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{KeyView, Partial, Rank, ReportCollector, ScanOptions, Source, Threads, render_keys};
 use rdb_parser::ErrorKind;
 
-/// Records, of which the input names some, one byte each. Placeholders are filled with the byte behind.
+/// Records, of which the input names some, one byte each. Placeholders are filled with the byte
+/// behind.
 const RECORDS: [&[u8]; 36] = [
     b"\x00\x05key:?\x03abc",
     b"\x00\x05key:?\x0ca long value",
@@ -38,7 +39,8 @@ const RECORDS: [&[u8]; 36] = [
     b"\xc8\x00\x00\x00\x00\x00\x00\x00\x00",
     b"\xe0\x01\x00\x00\x00\x06\x00\x00\x00\x02\x01p\x02\x01a",
     b"\xe0\x01\x00\x00\x00\x02\x00\x00\x00\x01b",
-    // Blobs: LZ4 frames with one block, stored. The second has no end mark, the third another database.
+    // Blobs: LZ4 frames with one block, stored. The second has no end mark, the third another
+    // database.
     b"\xca\x22\x04\x22M\x18h@\x0b\x00\x00\x00\x00\x00\x00\x00X\x0b\x00\x00\x80\x00\x05key:?\x03abc\x00\x00\x00\x00",
     b"\xca\x1e\x04\x22M\x18h@\x0b\x00\x00\x00\x00\x00\x00\x00X\x0b\x00\x00\x80\x00\x05key:?\x03abc",
     b"\xca$\x04\x22M\x18h@\x0d\x00\x00\x00\x00\x00\x00\x00\x8c\x0d\x00\x00\x80\xfe?\x00\x05key:?\x03abc\x00\x00\x00\x00",
@@ -48,7 +50,7 @@ const RECORDS: [&[u8]; 36] = [
     b"REDIS0011\xfa\x09redis-ver\x057.2.4\xfe\x01",
 ];
 
-/// The first byte says how to make a file of the rest, the second how to cut it.
+/// The first byte selects how the rest becomes a file, the second how the file is split.
 pub fn split(data: &[u8]) {
     let Some((&[kind, cut], data)) = data.split_first_chunk() else { return };
     let file = match kind % 4 {

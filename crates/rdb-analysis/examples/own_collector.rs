@@ -3,7 +3,7 @@
 
 use rdb_analysis::{Collector, KeyView, Observe, PlaceUse, RangeStart, ScanOptions, Source, Totals, analyze};
 
-/// Keys that were not used for at least so many seconds.
+/// Counts keys that were not used for at least `seconds`.
 struct Idle {
     seconds: u64,
 }

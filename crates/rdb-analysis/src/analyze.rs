@@ -32,8 +32,8 @@ pub struct Outcome<T, E = Infallible> {
 
 /// Scans sources, several at a time, into the output of a collector.
 ///
-/// The output does not depend on the number of threads. When `stop` is set, it covers what was read up
-/// to then.
+/// The output does not depend on the number of threads. When `stop` is set, it covers what was read
+/// up to then.
 ///
 /// # Errors
 ///
@@ -53,8 +53,8 @@ pub fn analyze<S: OpenSource, C: Collector>(
     };
     let work = || Collected::from_queue(&queue, &collector, stop, scan);
     let collected = std::thread::scope(|scope| {
-        // This thread is one of those that open sources and wait for their scans. Without the others it opens
-        // all sources.
+        // This thread is one of those that open sources and wait for their scans. Without the
+        // others it opens all sources.
         let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
         let others: Vec<_> = (1..concurrent_sources).filter_map(spawn).collect();
         others.into_iter().fold(work(), |mut collected, other| {
@@ -156,7 +156,8 @@ pub fn analyze_source<C: Collector>(
     Ok((facts, collector.finish(child)))
 }
 
-/// Scans one source on the current threads, one of `concurrent_sources` that are scanned at the same time.
+/// Scans one source on the current threads, one of `concurrent_sources` that are scanned at the
+/// same time.
 ///
 /// # Errors
 ///

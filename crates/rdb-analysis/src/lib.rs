@@ -17,22 +17,24 @@
 //!
 //! # Collectors
 //!
-//! A collector observes every key and its [`Measure`], and gives a typed result. [`Totals`], [`ByType`],
-//! [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`], [`Prefixes`] and [`ReportCollector`] are here. A
-//! tuple of collectors is a collector, so your own runs in the same pass: see [`Collector`].
+//! A collector observes every key and its [`Measure`], and gives a typed result. [`Totals`],
+//! [`ByType`], [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`], [`Prefixes`]
+//! and [`ReportCollector`] are here. A tuple of collectors is a collector, so your own runs in the
+//! same pass: see [`Collector`].
 //!
 //! # Other ways to the keys
 //!
 //! * [`analyze_source`] scans one source, on threads that you [start](Threads).
 //! * [`for_each_key`] gives every key of one source in file order, on one thread.
 //! * [`render_keys`] makes bytes of every key on all threads and keeps the order of the file.
-//! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with others.
+//! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with
+//!   others.
 //! * [`check()`] looks for everything that is wrong with a file.
 //!
 //! # Damage
 //!
-//! A source that does not begin as an RDB file is an error. Any later damage ends the scan of that source or
-//! leaves out a key, and [`SourceFacts::coverage`] says which and why.
+//! A source that does not begin as an RDB file is an error. Any later damage ends the scan of that
+//! source or leaves out a key, and [`SourceFacts::coverage`] says which and why.
 //!
 //! # Non-goals
 //!
@@ -41,7 +43,7 @@
 #![forbid(unsafe_code)]
 #![allow(
     clippy::inline_always,
-    reason = "the loop over keys is compiled as one piece, see docs/performance.md"
+    reason = "the loop over keys is compiled as a whole, see docs/performance.md"
 )]
 
 mod analyze;

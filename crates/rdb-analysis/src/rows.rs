@@ -12,8 +12,8 @@ use crate::scan::{Counts, Progress, ScanOptions, Sink, Source, SourceError, Sour
 /// Bytes that are collected before they are emitted.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Length of the ranges whose keys are rendered at the same time, and bytes that the rows of one range may take.
-/// Rows of small keys are many times longer than their records.
+/// Length of the ranges whose keys are rendered at the same time, and bytes that the rows of one
+/// range may take. Rows of small keys are many times longer than their records.
 const RANGE_BYTES: u64 = 64 << 10;
 const MAX_PART_BYTES: u64 = 2 << 20;
 
@@ -23,16 +23,16 @@ const MAX_ESCAPED_BYTES: u64 = 6;
 /// Average `rdb_bytes` of keys from which on reading takes longer than rendering.
 const LARGE_KEY_BYTES: u64 = 1024;
 
-/// Renders each key of a source with `render` on the [current threads](crate::Threads::run), and gives the bytes
-/// to `emit` in file order.
+/// Renders each key of a source with `render` on the [current threads](crate::Threads::run), and
+/// gives the bytes to `emit` in file order.
 ///
-/// `render` appends to its buffer, which is empty where a block of keys begins. Ends when `emit` breaks or `stop`
-/// is set. Holds at most 8 MiB of rows for each thread, and one row of any length.
+/// `render` appends to its buffer, which is empty where a block of keys begins. Ends when `emit`
+/// breaks or `stop` is set. Holds at most 8 MiB of rows for each thread, and one row of any length.
 ///
 /// # Errors
 ///
-/// If the source does not begin as an RDB file. Later damage is in the [coverage](crate::Coverage). A key that
-/// `render` refuses counts as damaged.
+/// If the source does not begin as an RDB file. Later damage is in the [coverage](crate::Coverage).
+/// A key that `render` refuses counts as damaged.
 pub fn render_keys(
     source: Source<'_>,
     options: &ScanOptions,

@@ -10,7 +10,7 @@ const LONG: u64 = 300 << 20;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// A file of so many keys of several types, the largest of each type last.
+/// A file with `keys` keys of several types, the largest of each type last.
 fn file(keys: u32) -> Vec<u8> {
     let mut file = b"REDIS0003\xfe\x00".to_vec();
     for i in 0..keys {

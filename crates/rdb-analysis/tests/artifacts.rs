@@ -1,4 +1,5 @@
-//! Every input that the fuzzer of ranges once found to be worth keeping, and small files, run again.
+//! Every input that the fuzzer of ranges once found to be worth keeping, and small files, run
+//! again.
 
 #[path = "../../../fuzz/src/split.rs"]
 #[allow(unreachable_pub, reason = "public in the crate of the fuzzers")]
@@ -21,7 +22,8 @@ fn findings_stay_fixed() {
     }
 }
 
-/// Every order of two neighbouring records that the fuzzer chooses from, behind the mark of Dragonfly.
+/// Every order of two neighbouring records that the fuzzer chooses from, behind the mark of
+/// Dragonfly.
 #[test]
 fn every_record_of_the_fuzzer_is_the_same_in_ranges() {
     for first in 0..=255u8 {

@@ -1,4 +1,5 @@
-//! Collectors of a user's own see every key once, with its database and slot, on any number of threads.
+//! Collectors of a user's own see every key once, with its database and slot, on any number of
+//! threads.
 
 use std::collections::BTreeMap;
 

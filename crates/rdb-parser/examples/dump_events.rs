@@ -1,4 +1,5 @@
-//! Prints the records of an RDB file, one a line: `cargo run -p rdb-parser --example dump_events -- FILE`.
+//! Prints the records of an RDB file, one a line: `cargo run -p rdb-parser --example dump_events --
+//! FILE`.
 
 #![allow(clippy::print_stdout, reason = "printing is what this example is for")]
 

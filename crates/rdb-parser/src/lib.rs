@@ -62,7 +62,7 @@
 #![forbid(unsafe_code)]
 #![allow(
     clippy::inline_always,
-    reason = "the loop over keys is compiled as one piece, see docs/performance.md"
+    reason = "the loop over keys is compiled as a whole, see docs/performance.md"
 )]
 #![warn(clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]

@@ -1,4 +1,5 @@
-//! Every input that a fuzzer once found to be worth keeping, and the seeds of the corpus, run again.
+//! Every input that a fuzzer once found to be worth keeping, and the seeds of the corpus, run
+//! again.
 #![cfg(feature = "dragonfly")]
 #![allow(clippy::cast_possible_truncation, reason = "the harness is that of the fuzzers")]
 

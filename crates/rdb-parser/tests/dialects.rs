@@ -1,4 +1,5 @@
-//! What newer and other servers write: Redis 8.6 to 8.10, Valkey 9, KeyDB, Redis Enterprise; and dump payloads.
+//! What newer and other servers write: Redis 8.6 to 8.10, Valkey 9, KeyDB, Redis Enterprise; and
+//! dump payloads.
 
 mod support;
 
@@ -287,7 +288,7 @@ fn large_compressed_values_are_walked_a_piece_at_a_time() {
     let content = Content::of(&bytes, true);
     assert_eq!(content.names(), ["behind"]);
     assert!(content.error().is_contained());
-    // What is cut off is not.
+    // A truncated payload is not.
     let whole = [b"REDIS0012", &key(20, "k", &stored)[..]].concat();
     let content = Content::of(&whole[..whole.len() - 5], true);
     assert!(matches!(content.error().kind(), ErrorKind::Truncated(_)), "{:?}", content.errors);

@@ -1,6 +1,7 @@
-//! Dragonfly: its types, compressed blobs, and values in pieces.
+//! Dragonfly: its types, compressed blobs, and chunked values.
 //!
-//! No file of a server was available: these are written from the description in `docs/format-notes.md`.
+//! No file of a server was available: these are written from the description in
+//! `docs/format-notes.md`.
 #![cfg(feature = "dragonfly")]
 
 mod support;
@@ -41,7 +42,7 @@ fn blob(opcode: u8, frame: &[u8]) -> Vec<u8> {
     [&[opcode][..], &string(frame)].concat()
 }
 
-/// A piece of a value.
+/// A chunk of a value, with its opcode.
 fn chunk(id: u32, content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let size = u32::try_from(content.len()).expect("short");
@@ -260,8 +261,8 @@ fn case_42_blobs() {
         ("a huge content size", blob(202, &huge(&frame, 6))),
         ("a huge content size", blob(201, &zstd_huge)),
         ("a huge window", blob(201, &zstd_window)),
-        ("cut off", blob(202, &frame[..frame.len() - 9])),
-        ("cut off", blob(201, &zstd_frame[..zstd_frame.len() - 1])),
+        ("truncated", blob(202, &frame[..frame.len() - 9])),
+        ("truncated", blob(201, &zstd_frame[..zstd_frame.len() - 1])),
         ("damaged", blob(202, &damaged)),
         ("bytes behind it", blob(202, &[&frame[..], b"x"].concat())),
         ("bytes behind it", blob(201, &[&zstd_frame[..], b"x"].concat())),
@@ -292,7 +293,7 @@ fn case_42_blobs() {
     assert!(found.errors.is_empty());
 }
 
-/// Values with the places at which they may be cut, and what they count.
+/// Values, the places at which a chunk may end, and their measures.
 fn sliced() -> Vec<(u8, Vec<Vec<u8>>, Option<u64>)> {
     let double = 0.5f64.to_le_bytes();
     let member = |n: u32| string(format!("member {n}"));
@@ -326,18 +327,18 @@ fn a_value_in_pieces_is_one_key() {
     let between = key(0, "between", string("v"));
     for (byte, parts, elements) in sliced() {
         let whole = Content::of(&dragonfly(key(byte, "k", parts.concat())), false);
-        // Cut at every place, and at none.
+        // Chunks that end at every place, and one chunk.
         for cuts in [vec![], (1..parts.len()).collect::<Vec<_>>(), vec![1]] {
-            let mut pieces = Vec::new();
+            let mut chunks = Vec::new();
             let mut from = 0;
             for &to in cuts.iter().chain([&parts.len()]) {
-                pieces.push(parts[from..to].concat());
+                chunks.push(parts[from..to].concat());
                 from = to;
             }
-            pieces[0] = [&[0xfc][..], &[1; 8], &[byte], &string("k"), &pieces[0]].concat();
-            let body: Vec<u8> = pieces
+            chunks[0] = [&[0xfc][..], &[1; 8], &[byte], &string("k"), &chunks[0]].concat();
+            let body: Vec<u8> = chunks
                 .iter()
-                .flat_map(|piece| [chunk(9, piece), vec![0xfe, 4], between.clone()].concat())
+                .flat_map(|part| [chunk(9, part), vec![0xfe, 4], between.clone()].concat())
                 .collect();
             let bytes = dragonfly([&[0xfe, 2][..], &body].concat());
             let content = Content::of(&bytes, false);
@@ -347,11 +348,11 @@ fn a_value_in_pieces_is_one_key() {
             assert_eq!((found[0].db, found[0].outline.elements), (2, elements), "{byte}");
             assert_eq!(found[0].outline, whole.key().outline, "{byte} {cuts:?}");
             assert!(found[0].meta.expires_at_ms.is_some());
-            assert_eq!(content.keys.len(), pieces.len() + 1);
+            assert_eq!(content.keys.len(), chunks.len() + 1);
             assert!(content.adds_up, "{byte} {cuts:?}");
 
-            // The same with every piece in a blob of its own.
-            let body: Vec<u8> = pieces.iter().flat_map(|piece| lz4_blob(&chunk(9, piece))).collect();
+            // Every chunk in its own blob.
+            let body: Vec<u8> = chunks.iter().flat_map(|part| lz4_blob(&chunk(9, part))).collect();
             let content = Content::of(&dragonfly(body), false);
             assert_eq!(content.key().outline, whole.key().outline);
             assert!(content.adds_up);
@@ -389,7 +390,7 @@ fn pieces_of_several_values_interleave_and_ids_are_used_again() {
 #[test]
 fn a_piece_longer_than_the_file_ends_where_the_file_ends() {
     let mut bytes = dragonfly(chunk(1, key(2, "k", [&[2][..], &string("m1")].concat())));
-    let size = bytes.iter().position(|&byte| byte == 224).expect("a piece") + 5;
+    let size = bytes.iter().position(|&byte| byte == 224).expect("a chunk") + 5;
     bytes[size + 1] = 0x24;
     let slice = support::trace(rdb_parser::SliceInput::new(&bytes), true);
     for seed in 0..50 {
@@ -407,10 +408,10 @@ fn case_43_pieces() {
         ("size 0", chunk(1, [])),
         ("an unknown id that begins with no key", chunk(1, [99, 1, 1])),
         ("unfinished", chunk(1, &begin)),
-        ("cut inside an element", [chunk(1, &begin), chunk(1, &member[..2])].concat()),
-        ("cut inside the key", chunk(1, &begin[..2])),
+        ("truncated inside an element", [chunk(1, &begin), chunk(1, &member[..2])].concat()),
+        ("truncated inside the key", chunk(1, &begin[..2])),
         ("more than its value", chunk(1, [&begin[..], &member, b"x"].concat())),
-        ("a string in two pieces", chunk(1, [&[0][..], &string("k"), &[9, b'x']].concat())),
+        ("a string in two chunks", chunk(1, [&[0][..], &string("k"), &[9, b'x']].concat())),
         ("longer than the file", [&[224, 1, 0, 0, 0, 255, 255, 255, 255][..], &begin].concat()),
         ("key opcodes outside", [prefix(), chunk(1, &begin)].concat()),
         ("a compressed blob inside", chunk(1, lz4_blob(&begin))),
@@ -424,7 +425,7 @@ fn case_43_pieces() {
     // Too many at the same time.
     let many: Vec<u8> = (1..1000).flat_map(|id| chunk(id, &begin)).collect();
     assert!(matches!(Content::of(&dragonfly(many), true).error().kind(), ErrorKind::Limit(_)));
-    // In a blob, what comes behind the blob can still be read, unless it is a piece.
+    // After damage in a blob, the records after the blob are read, unless they are chunks.
     let lost = lz4_blob(&chunk(1, &begin[..2]));
     let content =
         Content::of(&dragonfly([lost, key(0, "behind", string("v")), chunk(2, &begin)].concat()), true);
@@ -437,7 +438,7 @@ fn bytes_add_up_when_a_damaged_blob_breaks_off_a_chunked_value() {
     let begin = chunk(1, [&[2][..], &string("k"), &[5], &string("m1")].concat());
     let more = chunk(1, string("m2"));
     let behind = key(0, "behind", string("v"));
-    let cut_piece = chunk(1, &string("m2")[..2]);
+    let truncated_chunk = chunk(1, &string("m2")[..2]);
     let too_long = chunk(1, string("m").repeat(5));
     let too_many: Vec<u8> =
         (2..1000).flat_map(|id| chunk(id, [&[2][..], &string("k"), &[2]].concat())).collect();
@@ -446,18 +447,18 @@ fn bytes_add_up_when_a_damaged_blob_breaks_off_a_chunked_value() {
         ("a frame that ends early", blob(202, &lz4_frame(&more)[..20])),
         ("an unknown opcode in the content", lz4_blob(&[&more[..], &[99]].concat())),
         ("an unknown opcode in zstd content", zstd_blob(&[&more[..], &[99]].concat())),
-        ("a piece that ends inside an element", lz4_blob(&cut_piece)),
-        ("a piece that is longer than its value", lz4_blob(&too_long)),
+        ("a chunk that ends inside an element", lz4_blob(&truncated_chunk)),
+        ("a chunk that is longer than its value", lz4_blob(&too_long)),
         ("too many values at a time", lz4_blob(&too_many)),
         ("the end of the file in the content", lz4_blob(&[&more[..], &[0xff]].concat())),
     ] {
-        for pieces in [begin.clone(), [&begin[..], &more].concat(), lz4_blob(&begin)] {
-            let content = Content::of(&dragonfly([&pieces[..], &blob, &behind].concat()), true);
+        for chunks in [begin.clone(), [&begin[..], &more].concat(), lz4_blob(&begin)] {
+            let content = Content::of(&dragonfly([&chunks[..], &blob, &behind].concat()), true);
             assert_eq!(content.names(), ["behind"], "{what}");
             assert_eq!(content.errors.len(), 1, "{what}: {:?}", content.errors);
             assert!(content.error().is_contained() && content.adds_up, "{what}");
         }
-        // A blob whose pieces come behind the damaged one is skipped.
+        // A later blob with chunks is skipped.
         let body = [&begin[..], &blob, &lz4_blob(&more), &behind].concat();
         let content = Content::of(&dragonfly(body), true);
         assert_eq!((content.names(), content.errors.len()), (vec!["behind".to_owned()], 2), "{what}");
@@ -468,8 +469,8 @@ fn bytes_add_up_when_a_damaged_blob_breaks_off_a_chunked_value() {
 #[test]
 fn pieces_of_a_value_that_never_ends_are_counted_up_to_the_end_of_the_file() {
     let begin = chunk(1, [&[2][..], &string("k"), &[3], &string("m1")].concat());
-    for pieces in [begin.clone(), lz4_blob(&begin)] {
-        let bytes = dragonfly([&key(0, "before", string("v"))[..], &pieces].concat());
+    for chunks in [begin.clone(), lz4_blob(&begin)] {
+        let bytes = dragonfly([&key(0, "before", string("v"))[..], &chunks].concat());
         let mut parser = Parser::from_slice(&bytes).expect("a header");
         let mut key_bytes = 0;
         let error = loop {

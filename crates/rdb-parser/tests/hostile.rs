@@ -1,5 +1,5 @@
-//! Files that an attacker, a broken disk or a broken writer may hand over. The numbers are those of the table of
-//! cases in `docs/format-notes.md`; 42 and 43 are in `dragonfly.rs`.
+//! Files that an attacker, a broken disk or a broken writer may hand over. The numbers are those of
+//! the table of cases in `docs/format-notes.md`; 42 and 43 are in `dragonfly.rs`.
 
 mod support;
 
@@ -113,13 +113,13 @@ fn case_02_the_end_inside_any_field() {
     };
     let all = keys_of(&trace(SliceInput::new(&whole), true));
     assert_eq!(all.len(), 5);
-    for cut in 9..whole.len() {
-        let content = Content::of(&whole[..cut], true);
-        assert!(matches!(content.error().kind(), ErrorKind::Truncated(_) | ErrorKind::BadLength(_)), "{cut}");
+    for end in 9..whole.len() {
+        let content = Content::of(&whole[..end], true);
+        assert!(matches!(content.error().kind(), ErrorKind::Truncated(_) | ErrorKind::BadLength(_)), "{end}");
         assert!(!content.error().is_contained());
-        assert!(content.error().offset() <= cut as u64);
-        let found = keys_of(&trace(SliceInput::new(&whole[..cut]), true));
-        assert_eq!(found, all[..found.len()], "what comes before the cut is as it was");
+        assert!(content.error().offset() <= end as u64);
+        let found = keys_of(&trace(SliceInput::new(&whole[..end]), true));
+        assert_eq!(found, all[..found.len()], "the keys before the truncation stay");
     }
 }
 
@@ -170,7 +170,7 @@ fn case_07_a_string_encoding_where_a_length_is_due() {
             vec![0xf8, byte],                                 // idle time
             key(1, "k", [byte]),                              // count
             key(18, "k", [byte]),                             // nodes
-            key(18, "k", [1, byte]),                          // container
+            key(18, "k", [1, byte]),                          // kind
             key(24, "k", [&[0; 8][..], &[1, byte]].concat()), // ttl
             key(7, "k", [byte]),                              // module id
             key(15, "k", [byte]),                             // stream nodes
@@ -300,7 +300,7 @@ fn case_16_malformed_lzf() {
     let decoded = blob.len() as u64;
     assert!(warnings_of("REDIS0012", key(20, "k", lzf_string(&packed, decoded))).is_empty());
     let damaged: [(&[u8], u64); 6] = [
-        (&packed[..packed.len() - 1], decoded),         // cut off
+        (&packed[..packed.len() - 1], decoded),         // truncated
         (&packed, decoded + 1),                         // shorter than it says
         (&packed, decoded - 1),                         // longer than it says
         (&[&packed[..], &[0, b'x']].concat(), decoded), // a token left over
@@ -460,9 +460,9 @@ fn case_27_zipmaps() {
 }
 
 #[test]
-fn case_28_unknown_containers() {
-    for container in [0, 3, 64, u64::MAX] {
-        let record = key(18, "k", [&[1][..], &len(container), &string(listpack(&["a"]))].concat());
+fn case_28_unknown_kinds_of_nodes() {
+    for kind in [0, 3, 64, u64::MAX] {
+        let record = key(18, "k", [&[1][..], &len(kind), &string(listpack(&["a"]))].concat());
         assert!(!error_of("REDIS0012", record).is_contained());
     }
 }

@@ -1,4 +1,5 @@
-//! Keys given to a sink from inside the loop are the keys that are pulled one by one, whatever the file.
+//! Keys given to a sink from inside the loop are the keys that are pulled one by one, whatever the
+//! file.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,7 +12,7 @@ use rdb_parser::{Dialect, Entry, Event, Input, Options, Parser, SliceInput, Wind
 /// Damaged copies made of each file.
 const COPIES: u64 = 60;
 
-/// Everything that a reader is told, in words.
+/// Everything that a caller of the parser sees, as text.
 type Story = Vec<String>;
 
 /// Errors after which reading is given up: a damaged file may have many.
@@ -35,7 +36,7 @@ fn pulled<I: Input>(mut parser: Parser<I>) -> Story {
     story
 }
 
-/// Notes keys, and now and then wants no more.
+/// Records keys, and breaks now and then.
 struct Notes {
     story: Story,
     every: usize,

@@ -1,5 +1,5 @@
-//! Peak memory does not depend on what a file holds. One test in a program of its own, because it measures the
-//! process.
+//! Peak memory does not depend on what a file holds. One test in a program of its own, because it
+//! measures the process.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -121,7 +121,7 @@ fn no_file_takes_much_memory() {
         let size = u32::try_from(begin.len()).expect("short").to_le_bytes();
         let open: Vec<u8> =
             (1..=257u32).flat_map(|id| [&[224][..], &id.to_le_bytes(), &size, &begin].concat()).collect();
-        check("values in pieces", drain(Cursor::new([b"REDIS0009", &open[..]].concat())), (1, 1));
+        check("chunked values", drain(Cursor::new([b"REDIS0009", &open[..]].concat())), (1, 1));
 
         let content = [&[0, 1, b'k'][..], &long_len(200 << 20)].concat();
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("in memory");

@@ -1,5 +1,6 @@
-//! Truncates and damages every file of `testdata/` in many places: never a panic, never an endless loop, what comes
-//! before the damage stays as it was, and a window gives what the slice gives, errors and offsets included.
+//! Truncates and damages every file of `testdata/` in many places: never a panic, never an endless
+//! loop, what comes before the damage stays as it was, and a window gives what the slice gives,
+//! errors and offsets included.
 
 mod support;
 
@@ -11,13 +12,14 @@ use rand::{Rng as _, SeedableRng as _};
 use rdb_parser::{Event, Outline, Parser, SliceInput, ValueType};
 use support::{Deep, trace, window};
 
-/// A file up to this length is cut at every offset; of a longer one so many at random.
+/// A file up to this length is truncated at every offset, a longer one at this number of random
+/// offsets.
 const SMALL_BYTES: usize = 4096;
 const RANDOM_CUTS: usize = 2000;
 const FLIPS: usize = 2000;
 
-/// A longer file is mutated in pieces: what comes before them is as before, and reading it thousands of times
-/// proves nothing new.
+/// A longer file is mutated in parts: what comes before them is as before, and reading it thousands
+/// of times proves nothing new.
 const PIECE_BYTES: usize = 3000;
 
 struct File {
@@ -46,11 +48,11 @@ fn files() -> Vec<File> {
 }
 
 /// The files, long ones as a header and some records out of the middle of them.
-fn pieces(rng: &mut SmallRng) -> Vec<File> {
-    let mut pieces = Vec::new();
+fn parts(rng: &mut SmallRng) -> Vec<File> {
+    let mut parts = Vec::new();
     for file in files() {
         if file.bytes.len() <= SMALL_BYTES {
-            pieces.push(file);
+            parts.push(file);
             continue;
         }
         let spans = spans(&file.bytes);
@@ -66,10 +68,10 @@ fn pieces(rng: &mut SmallRng) -> Vec<File> {
             }
             bytes.push(0xff);
             bytes.extend([0; 8]);
-            pieces.push(File { name: format!("{} part {part}", file.name), bytes });
+            parts.push(File { name: format!("{} part {part}", file.name), bytes });
         }
     }
-    pieces
+    parts
 }
 
 fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
@@ -87,8 +89,8 @@ fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
 /// What is compared of a key.
 type Fact = (Range<u64>, u64, ValueType, Outline);
 
-/// Reads everything; returns the keys, and whether an error ended the reading. Now and then also compares all that
-/// can be seen with what a window shows, which is slow.
+/// Reads everything; returns the keys, and whether an error ended the reading. Now and then also
+/// compares all that can be seen with what a window shows, which is slow.
 fn read(bytes: &[u8], deep: bool, with_window: Option<u64>, what: &str) -> (Vec<Fact>, bool) {
     if let Some(seed) = with_window {
         let slice = trace(SliceInput::new(bytes), deep);
@@ -115,7 +117,7 @@ fn read(bytes: &[u8], deep: bool, with_window: Option<u64>, what: &str) -> (Vec<
 #[test]
 fn what_comes_before_a_cut_is_intact() {
     let mut rng = SmallRng::seed_from_u64(1);
-    for File { name, bytes } in pieces(&mut rng) {
+    for File { name, bytes } in parts(&mut rng) {
         let (whole, failed) = read(&bytes, true, Some(7), &name);
         assert!(!failed, "{name}");
         for cut in 0..bytes.len() {
@@ -138,14 +140,14 @@ fn long_files_cut_anywhere() {
         let spans = spans(&bytes);
         for round in 0..RANDOM_CUTS {
             let cut = rng.random_range(spans[0].start + 1..bytes.len());
-            // The header, the key before that of the cut, and what is left of that. Reading all that comes before
-            // them thousands of times would prove nothing new.
+            // The header, the key before that of the cut, and what is left of that. Reading all
+            // that comes before them thousands of times would prove nothing new.
             let whole = spans.partition_point(|span| span.end <= cut);
             let from = spans[whole.saturating_sub(1)].start;
-            let piece = [&bytes[..9], &bytes[from..cut]].concat();
-            let deep = piece.len() < (64 << 10);
+            let part = [&bytes[..9], &bytes[from..cut]].concat();
+            let deep = part.len() < (64 << 10);
             let with_window = (round % 20 == 0).then(|| rng.random());
-            let (found, failed) = read(&piece, deep, with_window, &format!("{name} cut at {cut}"));
+            let (found, failed) = read(&part, deep, with_window, &format!("{name} cut at {cut}"));
             let expected = spans.iter().filter(|span| span.start >= from && span.end <= cut).count();
             assert_eq!((found.len(), failed), (expected, true), "{name} cut at {cut}");
         }
@@ -155,7 +157,7 @@ fn long_files_cut_anywhere() {
 #[test]
 fn flipped_bytes_hurt_nobody() {
     let mut rng = SmallRng::seed_from_u64(3);
-    for File { name, bytes } in pieces(&mut rng) {
+    for File { name, bytes } in parts(&mut rng) {
         for round in 0..FLIPS {
             let mut bytes = bytes.clone();
             for _ in 0..=round % 3 {

@@ -1,4 +1,5 @@
-//! What every server refuses when it loads a file is damage to the key, found where it can be without holding more.
+//! What every server refuses when it loads a file is damage to the key, found where it can be
+//! without holding more.
 
 mod support;
 

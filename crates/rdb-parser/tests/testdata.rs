@@ -1,7 +1,8 @@
 //! The small files in `testdata/`, one for each dialect and family of encodings, and their goldens.
 //!
-//! `RDB_WRITE_TESTDATA=1 cargo test -p rdb-parser --test testdata` writes both anew. Without it the files must give
-//! their goldens, and those that do not depend on a compressor must be what this program would write.
+//! `RDB_WRITE_TESTDATA=1 cargo test -p rdb-parser --test testdata` writes both anew. Without it the
+//! files must give their goldens, and those that do not depend on a compressor must be what this
+//! program would write.
 #![cfg(feature = "dragonfly")]
 
 mod support;
@@ -100,7 +101,7 @@ fn chunk(id: u32, content: &[u8]) -> Vec<u8> {
     [&[224][..], &id.to_le_bytes(), &size.to_le_bytes(), content].concat()
 }
 
-fn pieces() -> Vec<u8> {
+fn chunks() -> Vec<u8> {
     [
         chunk(1, &expiring(key(2, "set", [&[3][..], &string("one")].concat()))),
         key(0, "between", string("v")),
@@ -194,7 +195,7 @@ fn files() -> Vec<(&'static str, Vec<u8>, bool)> {
         ),
         ("all_listpack_v12", file("REDIS0012", listpack_records()), true),
         (
-            "container_records_v12",
+            "overhead_records_v12",
             file(
                 "REDIS0012",
                 [
@@ -289,15 +290,15 @@ fn files() -> Vec<(&'static str, Vec<u8>, bool)> {
             true,
         ),
         ("dragonfly_plain_v09", dragonfly(&records), true),
-        ("dragonfly_pieces_v09", dragonfly(&pieces()), true),
+        ("dragonfly_chunks_v09", dragonfly(&chunks()), true),
         (
             "dragonfly_lz4_v09",
-            dragonfly(&[lz4(&records), lz4(&pieces()), key(0, "behind", string("v"))].concat()),
+            dragonfly(&[lz4(&records), lz4(&chunks()), key(0, "behind", string("v"))].concat()),
             false,
         ),
         (
             "dragonfly_zstd_v09",
-            dragonfly(&[zstd(&records), zstd(&pieces()), key(0, "behind", string("v"))].concat()),
+            dragonfly(&[zstd(&records), zstd(&chunks()), key(0, "behind", string("v"))].concat()),
             false,
         ),
     ]

@@ -45,7 +45,7 @@ struct Read {
     strings: Vec<(Role, Vec<u8>)>,
     checksum: Option<Checksum>,
     flavour: Flavour,
-    container_bytes: u64,
+    overhead_bytes: u64,
 }
 
 fn read_from<I: rdb_parser::Input>(input: I, deep: bool) -> Result<Read, Error> {
@@ -69,13 +69,13 @@ fn read_from<I: rdb_parser::Input>(input: I, deep: bool) -> Result<Read, Error> 
         }
     }
     let total: u64 = keys.iter().map(|key| key.rdb_bytes).sum::<u64>() + parser.overhead_bytes();
-    assert_eq!(total, parser.position(), "every byte belongs to a key or to the container");
+    assert_eq!(total, parser.position(), "every byte belongs to a key or to the overhead");
     Ok(Read {
         keys,
         strings: visitor.seen,
         checksum,
         flavour: parser.flavour(),
-        container_bytes: parser.overhead_bytes(),
+        overhead_bytes: parser.overhead_bytes(),
     })
 }
 
@@ -489,7 +489,7 @@ fn damage_inside_a_value_costs_only_that_key() {
     }
 }
 
-/// Wants the strings of so many elements of a table, then lengths.
+/// Needs the strings of the first `wanted` counted elements, and then lengths.
 #[derive(Default)]
 struct Weary {
     wanted: usize,

@@ -58,7 +58,8 @@ pub struct Checked {
     pub interrupted: bool,
 }
 
-/// The severity of a warning of the parser: what servers refuse to load is an error. Valkey 9 refuses more.
+/// The severity of a warning of the parser: what servers refuse to load is an error. Valkey 9
+/// refuses more.
 pub(super) fn severity(warning: Warning, dialect: Dialect) -> Severity {
     match warning {
         Warning::NotANumber | Warning::UnreadableScore => Severity::Error,

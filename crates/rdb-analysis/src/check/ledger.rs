@@ -68,7 +68,8 @@ impl<F: FnMut(&Finding)> Ledger<F> {
         self.find(severity, warning.name(), Subject::at(offset), warning.to_string());
     }
 
-    /// Adds what is wrong with a key: the warnings of the parser, a name that cannot be decoded, a duplicate.
+    /// Adds what is wrong with a key: the warnings of the parser, a name that cannot be decoded, a
+    /// duplicate.
     pub(super) fn key(&mut self, entry: &Entry<'_>, has_duplicate: bool) {
         let (offset, db) = (entry.span.start, Some(entry.db));
         match entry.key.decode(&mut self.scratch) {

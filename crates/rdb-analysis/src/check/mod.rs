@@ -22,9 +22,10 @@ use walk::Walk;
 
 /// Reads all of `source` and gives everything that is wrong to `report`, in file order.
 ///
-/// Walks every encoding that the parser can walk entry by entry, and compares the checksum, the numbers that
-/// headers and hints announce, and the members of each key. Holds one packed value at a time, and the hashes of
-/// up to 65,536 members or fields of one key. Of `options`, [`deep`](ScanOptions::deep) is taken as set.
+/// Walks every encoding that the parser can walk entry by entry, and compares the checksum, the
+/// numbers that headers and hints announce, and the members of each key. Holds one packed value at
+/// a time, and the hashes of up to 65,536 members or fields of one key. Of `options`,
+/// [`deep`](ScanOptions::deep) is taken as set.
 ///
 /// # Errors
 ///
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn damage_inside_a_key_is_named_with_the_key_and_the_rest_is_read() {
-        // An intset that says two entries and has one; then a listpack with a wrong count; then a string.
+        // An intset that says two entries and has one; then a listpack with a wrong count; then a
+        // string.
         let intset = b"\x0b\x01i\x0a\x02\0\0\0\x02\0\0\0\x01\0";
         let listpack = b"\x14\x01l\x0a\x0a\0\0\0\x05\0\x01\x01\xff\xff";
         let file = [b"REDIS0003\xfe\x03", &intset[..], &listpack[..], b"\x00\x01k\x01v\xff"].concat();
@@ -245,7 +247,8 @@ mod tests {
 
     #[test]
     fn strings_that_cannot_be_expanded_are_found() {
-        // A copy from before the start, as a value, as a member, and in a file that has it in the middle of nothing.
+        // A copy from before the start, as a value, as a member, and in a file that has it in the
+        // middle of nothing.
         let lzf = b"\xc3\x04\x05\x00a\x60\x10";
         let value = [&b"\x00\x01k"[..], lzf].concat();
         let member = [&b"\x02\x01s\x02\x01a"[..], lzf].concat();

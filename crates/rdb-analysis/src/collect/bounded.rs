@@ -10,9 +10,9 @@ pub(crate) trait Add: Default {
 
 /// Values by key for the `MAX` smallest keys, and the sum of all others.
 ///
-/// Which keys have a value of their own depends only on the set of keys: a key is evicted only when `MAX` smaller ones
-/// exist, so it never returns. So values are complete, and neither the order of keys nor the order in which maps
-/// are merged matters.
+/// Which keys have a value of their own depends only on the set of keys: a key is evicted only when
+/// `MAX` smaller ones exist, so it never returns. So values are complete, and neither the order of
+/// keys nor the order in which maps are merged matters.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounded<K, V, const MAX: usize> {
     kept: BTreeMap<K, V>,

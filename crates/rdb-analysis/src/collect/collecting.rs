@@ -72,7 +72,8 @@ pub(crate) struct Part<'c, C: Collector> {
     collector: &'c C,
     source: usize,
     assumed: Place,
-    /// Of the keys before the first `SELECTDB` opcode, if their place is to be corrected; of all keys, if not.
+    /// Of the keys before the first `SELECTDB` opcode, if their place is to be corrected; of all
+    /// keys, if not.
     first: C::Child,
     /// Of the others.
     later: Option<C::Child>,

@@ -8,9 +8,9 @@ use crate::scan::SourceFacts;
 
 /// Gathers a result over the keys of all sources, on all threads.
 ///
-/// A scan splits sources into ranges. Each range gets a child of its own, which sees the keys of that range in
-/// file order. Children are merged, and [`finish`](Self::finish) makes the result of the last one. A tuple of
-/// collectors is a collector, so several results take one pass.
+/// A scan splits sources into ranges. Each range gets a child of its own, which sees the keys of
+/// that range in file order. Children are merged, and [`finish`](Self::finish) makes the result of
+/// the last one. A tuple of collectors is a collector, so several results take one pass.
 ///
 /// ```
 /// use rdb_analysis::{Collector, KeyView, Observe, RangeStart, ScanOptions, Source, Totals, analyze};
@@ -67,7 +67,8 @@ pub trait Collector: Sync {
     /// Must be associative and commutative, because sources finish in any order.
     fn merge(&self, all: &mut Self::Child, child: Self::Child);
 
-    /// Learns about a source whose last key was read. `all` has the keys of that source and no others.
+    /// Learns about a source whose last key was read. `all` has the keys of that source and no
+    /// others.
     fn end_source(&self, all: &mut Self::Child, source: &EndOfSource<'_>) {
         let _ = (all, source);
     }
@@ -78,16 +79,17 @@ pub trait Collector: Sync {
 
 /// Gathers the keys of one range: the child of a [`Collector`].
 pub trait Observe: Send {
-    /// Which use it makes of the database and the slot of keys. With the default both are right, at a cost.
+    /// Which use it makes of the database and the slot of keys. With the default both are right, at
+    /// a cost.
     const PLACE: PlaceUse = PlaceUse::Required;
 
-    /// Checks whether [`observe`](Self::observe) can have what it needs of a key, above all its name.
-    /// Changes no result.
+    /// Checks whether [`observe`](Self::observe) can have what it needs of a key, above all its
+    /// name. Changes no result.
     ///
     /// # Errors
     ///
-    /// If the name is needed and cannot be decompressed. The key counts as damaged, and no collector observes
-    /// it.
+    /// If the name is needed and cannot be decompressed. The key counts as damaged, and no
+    /// collector observes it.
     #[inline(always)]
     fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
         let _ = key;
@@ -97,7 +99,8 @@ pub trait Observe: Send {
     /// Adds a key.
     fn observe(&mut self, key: &KeyView<'_>);
 
-    /// Whether the child of a range holds as much memory as it may. The range then ends before the next key.
+    /// Whether the child of a range holds as much memory as it may. The range then ends before the
+    /// next key.
     ///
     /// Up to six ranges per thread wait for their merge, so 256 KiB are a good limit.
     #[inline(always)]
@@ -105,9 +108,9 @@ pub trait Observe: Send {
         false
     }
 
-    /// Corrects the database and slot of every key observed so far. Called if [`PLACE`](Self::PLACE) is
-    /// [`Corrected`](PlaceUse::Corrected) and the range began [without a known
-    /// place](RangeStart::is_place_known).
+    /// Corrects the database and slot of every key observed so far. Called if
+    /// [`PLACE`](Self::PLACE) is [`Corrected`](PlaceUse::Corrected) and the range began [without a
+    /// known place](RangeStart::is_place_known).
     fn correct_place(&mut self, place: Place) {
         let _ = place;
     }
@@ -115,15 +118,16 @@ pub trait Observe: Send {
 
 /// Which use an [`Observe`] makes of [`Measure::db`] and [`Measure::slot`].
 ///
-/// A range that begins in the middle of a file does not know its database before its first `SELECTDB` opcode.
+/// A range that begins in the middle of a file does not know its database before its first
+/// `SELECTDB` opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlaceUse {
     /// It looks at neither.
     Ignored,
     /// It corrects both in [`Observe::correct_place`].
     Corrected,
-    /// Both must be right when a key is observed. A range that assumed another database or slot is read
-    /// again, and a file with slots is read by one thread.
+    /// Both must be right when a key is observed. A range that assumed another database or slot is
+    /// read again, and a file with slots is read by one thread.
     Required,
 }
 

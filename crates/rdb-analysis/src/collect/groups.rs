@@ -37,7 +37,8 @@ macro_rules! collector_of_sums {
     ($(#[$doc:meta])* $name:ident -> $output:ty, $finish:expr) => {
         $(#[$doc])*
         ///
-        /// Several of these in one tuple count each key several times; [`Groups`] gives all for the cost of one.
+        /// Several of these in one tuple count each key several times; [`Groups`] gives all for the
+        /// cost of one.
         #[derive(Clone, Copy, Debug, Default)]
         pub struct $name;
 
@@ -73,7 +74,8 @@ collector_of_sums! {
     ByEncoding -> Vec<EncodingGroup>, Sums::by_encoding
 }
 collector_of_sums! {
-    /// Collects sums by logical database, in ascending order. The 1,024 smallest numbers have sums of their own.
+    /// Collects sums by logical database, in ascending order. The 1,024 smallest numbers have sums
+    /// of their own.
     ByDatabase -> Vec<DbGroup>, Sums::by_db
 }
 collector_of_sums! {

@@ -14,16 +14,18 @@ const MAX_PREFIXES: usize = 1 << 16;
 /// First bytes of a name in which the separator is looked for.
 const MAX_PREFIX_BYTES: usize = 1024;
 
-/// What the child of a range may hold: bytes of prefixes, each with a fixed number of bytes for its sums.
+/// What the child of a range may hold: bytes of prefixes, each with a fixed number of bytes for its
+/// sums.
 const MAX_BYTES_IN_RANGE: usize = 1 << 20;
 const SUMS_BYTES: usize = 128;
 
 /// Collects the largest prefixes of each type. A prefix ends with the first separator of a name.
 ///
-/// The measure is [`memory_bytes`](Measure::memory_bytes), or [`rdb_bytes`](Measure::rdb_bytes) where memory is
-/// not modelled. Sums are exact, and the same on any number of threads, for up to 65,536 prefixes of up to 1,024
-/// bytes. Where there are more prefixes, the small ones are forgotten from time to time. A prefix that was
-/// forgotten and comes again is counted from there, so that no sum is too large.
+/// The measure is [`memory_bytes`](Measure::memory_bytes), or [`rdb_bytes`](Measure::rdb_bytes)
+/// where memory is not modelled. Sums are exact, and the same on any number of threads, for up to
+/// 65,536 prefixes of up to 1,024 bytes. Where there are more prefixes, the small ones are
+/// forgotten from time to time. A prefix that was forgotten and comes again is counted from there,
+/// so that no sum is too large.
 #[derive(Clone, Copy, Debug)]
 pub struct Prefixes {
     separator: u8,
@@ -72,8 +74,8 @@ impl Collector for Prefixes {
         all.forget_small_prefixes();
     }
 
-    /// In the order of types. The largest prefix of a type comes first, and prefixes of one size in the order of
-    /// their bytes.
+    /// In the order of types. The largest prefix of a type comes first, and prefixes of one size in
+    /// the order of their bytes.
     fn finish(&self, all: PrefixSums) -> Vec<PrefixGroup> {
         let mut groups = Vec::new();
         for (data_type, sums) in all.types {

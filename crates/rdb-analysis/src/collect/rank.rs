@@ -14,8 +14,8 @@ pub enum Rank {
     RdbBytes,
     /// Bytes in the server's memory, as modelled.
     MemoryBytes,
-    /// The measure of `redis-cli --bigkeys` and of cloud consoles: bytes of payload for strings, the number of
-    /// elements for all other types.
+    /// The measure of `redis-cli --bigkeys` and of cloud consoles: bytes of payload for strings,
+    /// the number of elements for all other types.
     Natural,
 }
 

@@ -1,10 +1,10 @@
 //! Sums by database, type, encoding and time to expiry.
 //!
-//! One table of cells, indexed by type, encoding and whether there is an expiry, takes the keys of a run
-//! without a change of database. Where the database changes, the cells that were touched are added to the
-//! sums of the database and to those over all databases. So a key costs one addition per number, or two if
-//! it has an expiry, and not one for each grouping. A change of database costs no more than the keys before
-//! it did.
+//! One table of cells, indexed by type, encoding and whether there is an expiry, takes the keys of
+//! a run without a change of database. Where the database changes, the cells that were touched are
+//! added to the sums of the database and to those over all databases. So a key costs one addition
+//! per number, or two if it has an expiry, and not one for each grouping. A change of database
+//! costs no more than the keys before it did.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,12 @@ use super::group::{DbGroup, EncodingGroup, ExpiryGroup, Group, TypeGroup};
 use crate::measure::KeyView;
 use crate::parallel::Place;
 
-/// Databases with sums of their own: the smallest numbers. Real files have a handful. A hostile file must
-/// not grow the table, so all others are summed together.
+/// Databases with sums of their own: the smallest numbers. Real files have a handful. A hostile
+/// file must not grow the table, so all others are summed together.
 const MAX_DATABASES: usize = 1024;
 
-/// The keys of a range or more, summed in every way that a report shows. The child of [`Groups`](super::Groups).
+/// The keys of a range or more, summed in every way that a report shows. The child of
+/// [`Groups`](super::Groups).
 #[derive(Clone, Debug, Default)]
 pub struct Sums {
     /// The database of the last key.
@@ -80,7 +81,8 @@ impl Sums {
         groups.map(group).collect()
     }
 
-    /// In ascending order. Last, without a number, are the databases that have no sums of their own.
+    /// In ascending order. Last, without a number, are the databases that have no sums of their
+    /// own.
     pub(crate) fn by_db(&self) -> Vec<DbGroup> {
         self.settled().dbs.into_values().map(|(db, group)| DbGroup { db, group }).collect()
     }

@@ -12,13 +12,13 @@ use super::rank::Rank;
 use crate::measure::{DataType, KeyView, Measure};
 use crate::parallel::Place;
 
-/// Bytes of a name that are kept, for a type that every server has and for another type. Names may be as long as
-/// values, and there may be [`MAX_OTHER_TYPES`] lists of other types.
+/// Bytes of a name that are kept, for a type that every server has and for another type. Names may
+/// be as long as values, and there may be [`MAX_OTHER_TYPES`] lists of other types.
 const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
 const MAX_KEPT_OTHER_KEY_BYTES: usize = 4 << 10;
 
-/// Bytes of listed names that the child of a range may hold: a fixed number, and more for each key of a list.
-/// Many children wait for their merge at the same time.
+/// Bytes of listed names that the child of a range may hold: a fixed number, and more for each key
+/// of a list. Many children wait for their merge at the same time.
 const MAX_NAME_BYTES_IN_RANGE: usize = 128 << 10;
 const ORDINARY_NAME_BYTES: usize = 512;
 
@@ -61,7 +61,8 @@ impl Collector for TopKeys {
         }
     }
 
-    /// The largest key comes first. Keys of one size are in the order of payload, elements and name.
+    /// The largest key comes first. Keys of one size are in the order of payload, elements and
+    /// name.
     fn finish(&self, all: TopLists) -> BTreeMap<DataType, Vec<KeyRecord>> {
         all.into_lists()
     }
@@ -95,9 +96,9 @@ pub(crate) struct TopKey {
     source: usize,
 }
 
-/// The order of a list; less is better. Keys of one rank are in the order of what people look for next: payload,
-/// number of elements, name. Database, source and offset come last, so that no two keys are equal and the order
-/// of arrival does not matter.
+/// The order of a list; less is better. Keys of one rank are in the order of what people look for
+/// next: payload, number of elements, name. Database, source and offset come last, so that no two
+/// keys are equal and the order of arrival does not matter.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Standing<'a> {
     sizes: Reverse<Sizes>,
@@ -150,7 +151,8 @@ impl PartialOrd for TopKey {
     }
 }
 
-/// Lists of the largest keys, one for each type, of at most `limit` keys each. The child of [`TopKeys`].
+/// Lists of the largest keys, one for each type, of at most `limit` keys each. The child of
+/// [`TopKeys`].
 #[derive(Debug)]
 pub struct TopLists {
     kind: TopKeys,
@@ -190,7 +192,8 @@ impl TopLists {
         }
     }
 
-    /// The list that a key belongs to, unless the key is certain not to come in. Also gives its rank.
+    /// The list that a key belongs to, unless the key is certain not to come in. Also gives its
+    /// rank.
     ///
     /// A range that does not know its database lists keys of all databases until it does.
     #[inline(always)]
@@ -367,8 +370,8 @@ impl List {
     }
 
     /// Offers a key that may belong to the list. A key that is replaced gives its allocation to the
-    /// new one, so that a long ascending file does not allocate for each of its keys. The caller has checked
-    /// that the name can be decoded.
+    /// new one, so that a long ascending file does not allocate for each of its keys. The caller
+    /// has checked that the name can be decoded.
     #[inline(never)]
     fn insert(
         &mut self,

@@ -1,9 +1,8 @@
 //! How the server that wrote a file holds a value after loading it again.
 //!
 //! The file fixes most of it; the rest are the conversions a loader makes, decided by limits in the
-//! server's configuration. The file does not tell them: the defaults are assumed unless the user knows
-//! better.
-//! Source: `rdbLoadObject` in `rdb.c` and `object.c` of each family.
+//! server's configuration. The file does not tell them: the defaults are assumed unless the user
+//! knows better. Source: `rdbLoadObject` in `rdb.c` and `object.c` of each family.
 
 use std::fmt;
 
@@ -115,8 +114,8 @@ impl Serialize for Encoding {
     }
 }
 
-/// What decides an encoding, and the memory that goes with it. Handed on by value: that keeps those of a string
-/// in registers.
+/// What decides an encoding, and the memory that goes with it. Handed on by value: that keeps those
+/// of a string in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct ValueFacts {
     pub(crate) data_type: DataType,
@@ -258,8 +257,8 @@ fn is_templated(value_type: ValueType) -> bool {
     )
 }
 
-/// Whether a collection stays or becomes packed on loading: a packed one is judged by its number of
-/// elements only, one stored element by element by its longest string too.
+/// Whether a collection stays or becomes packed on loading. For a packed one, the number of
+/// elements decides. For one that is stored element by element, its longest string decides, too.
 fn fits(outline: &Outline, max_entries: u64, max_string_bytes: u64) -> bool {
     outline.elements.unwrap_or(0) <= max_entries
         && match outline.layout {

@@ -15,7 +15,8 @@ pub struct Measure {
     pub data_type: DataType,
     /// What `OBJECT ENCODING` would answer after loading into the server that wrote the file.
     pub encoding: Encoding,
-    /// Items, members, field-value pairs, stream entries; 1 for a string. `None` for a module's value.
+    /// Items, members, field-value pairs, stream entries; 1 for a string. `None` for a module's
+    /// value.
     pub elements: Option<u64>,
     /// Bytes of payload: a string's length, the sum over a collection's elements. `None` where the
     /// scan did not see the elements.
@@ -23,8 +24,8 @@ pub struct Measure {
     /// Bytes that the key takes in the file: prefix opcodes, type, name and value.
     pub rdb_bytes: u64,
     /// What `MEMORY USAGE key SAMPLES 0` would answer after loading. For a module's value, whose
-    /// memory nobody outside the module knows, its bytes in the file. `None`: the scan does not model
-    /// memory.
+    /// memory nobody outside the module knows, its bytes in the file. `None`: the scan does not
+    /// model memory.
     pub memory_bytes: Option<u64>,
     /// Whether `memory_bytes` is from the memory model, and not just the bytes in the file.
     pub memory_is_modelled: bool,
@@ -50,7 +51,7 @@ pub struct KeyView<'a> {
     pub key: RdbString<'a>,
     /// Its measures.
     pub measure: Measure,
-    /// The time by which keys count as expired, in milliseconds since 1970: when the file was written, or
-    /// [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).
+    /// The time by which keys count as expired, in milliseconds since 1970: when the file was
+    /// written, or [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).
     pub time_ms: i64,
 }

@@ -8,22 +8,22 @@ use super::encoding::{Encoding, ValueFacts};
 use super::key::Measure;
 use crate::server::AssumedServer;
 
-/// Finds the memory of keys, or does not care.
+/// Memory model of a server. `()` disables it.
 pub(crate) trait Estimator: Visitor + Clone + Sync {
-    /// Whether it is a model.
+    /// Whether this is a model, and not `()`.
     const IS_MODEL: bool;
 
     /// An estimator for the assumed server.
     fn new(server: &AssumedServer) -> Self;
 
-    /// The memory of the key whose value was just passed over. `None`: not modelled.
+    /// The memory of the key whose value was just skipped. `None`: not modelled.
     fn memory_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64>;
 
-    /// The value of the next key will not be shown.
+    /// The visitor does not see the value of the next key.
     fn forget(&mut self) {}
 }
 
-/// Does not care.
+/// No memory model.
 impl Estimator for () {
     const IS_MODEL: bool = false;
 
@@ -34,19 +34,20 @@ impl Estimator for () {
     }
 }
 
-/// Looks at values as the parser passes over them, and measures keys from that. `M` is the memory model,
-/// or `()` for none.
+/// Sees values while the parser skips them, and measures keys. `M` is the memory model, or `()` for
+/// none.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurer<M> {
     server: AssumedServer,
     memory: M,
     deep: bool,
-    /// Whether every string of the value so far is an integer; kept for strings and sets, whose
+    /// Whether every string of the value so far is an integer. Kept for strings and sets, whose
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
-    /// Estimators of servers that were assumed earlier, at most one per server. A file may name another server in
-    /// every record, and an estimator takes longer to make than a record takes to read.
+    /// Estimators of servers that were assumed earlier, at most one per server. A file may name
+    /// another server in every record, and an estimator takes longer to make than a record takes to
+    /// read.
     earlier: Vec<(AssumedServer, M)>,
 }
 
@@ -81,13 +82,14 @@ impl<M: Estimator> Measurer<M> {
         self.server = server;
     }
 
-    /// Nothing of the next entry's value was shown. What is left may be of one that was damaged.
+    /// Forgets what was seen, because the value of the next entry was not shown. The rest may
+    /// belong to a damaged value.
     pub(crate) fn forget(&mut self) {
         self.memory.forget();
         self.all_integers = false;
     }
 
-    /// The measure of the entry whose value was just passed over.
+    /// The measure of the entry whose value was just skipped.
     #[inline(always)]
     pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;

@@ -1,4 +1,5 @@
-//! The account of a source: what its keys take, what belongs to no key, and what its server had in use.
+//! The account of a source: what its keys take, what belongs to no key, and what its server had in
+//! use.
 
 use serde::Serialize;
 
@@ -82,17 +83,17 @@ impl SourceMemory {
         self.keys_bytes.saturating_add(self.key_tables_bytes).saturating_add(self.expiry_tables_bytes)
     }
 
-    /// What the server had in use besides: buffers, fragmentation inside its allocations, slack of values
-    /// that had been changed, its own start. Negative if more is accounted for than was in use: radix trees
-    /// are charged more than they take, and assumptions may be wrong.
+    /// What the server had in use besides: buffers, fragmentation inside its allocations, slack of
+    /// values that had been changed, its own start. Negative if more is accounted for than was in
+    /// use: radix trees are charged more than they take, and assumptions may be wrong.
     pub fn not_in_keys_bytes(&self) -> Option<i64> {
         let used = i128::from(self.used_memory_bytes?);
         i64::try_from(used - i128::from(self.accounted_bytes())).ok()
     }
 }
 
-/// The tables of a database with so many keys, and of the expiries of so many of them, besides the entries
-/// that the keys are charged.
+/// The hash tables of a database: of its keys, and of the expiries of some of them, besides the
+/// entries that the keys are charged.
 fn table_bytes(server: &AssumedServer, tables: &mut BucketTables, keys: u64, expiries: u64) -> (u64, u64) {
     match (server.profile.tables, server.profile.key) {
         (Tables::Buckets { .. }, _) => (

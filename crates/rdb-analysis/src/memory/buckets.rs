@@ -1,7 +1,7 @@
 //! `hashtable`, the hash table of Valkey since 8.1: buckets of a cache line with seven entries.
 //!
-//! A bucket that overflows gives its last place to a link to another one. How many do depends on the
-//! server's hash seed; what is computed here is the expectation.
+//! A bucket that overflows gives its last place to a link to another one. How many do depends on
+//! the server's hash seed; what is computed here is the expectation.
 
 use super::float::{double, rounded, truncated};
 use super::memo::Memo;
@@ -19,7 +19,7 @@ const MAX_ENTRIES: u64 = 64;
 /// From this number of elements on, the Poisson distribution is close enough to the binomial.
 const MANY: u64 = 4096;
 
-/// Top-level buckets of a table that is sized for so many elements.
+/// Top-level buckets of a hash table that is sized for `elements` elements.
 pub(crate) fn buckets_for(elements: u64) -> u64 {
     if elements < ENTRIES {
         return 1;
@@ -45,8 +45,8 @@ impl BucketTables {
         })
     }
 
-    /// Bytes of the buckets of a hash of `count` pairs that was packed until the pair with index `at`:
-    /// sized for those before, then announced the rest.
+    /// Bytes of the buckets of a hash of `count` pairs that was packed until the pair with index
+    /// `at`: sized for those before, then announced the rest.
     pub(crate) fn bytes_converted(&mut self, at: u64, count: u64) -> u64 {
         if at >= count || count > MANY {
             return self.bytes(count);
@@ -139,7 +139,7 @@ fn chained(buckets: u64, elements: f64) -> f64 {
     double(buckets) * expected
 }
 
-/// Buckets linked from one with so many entries.
+/// Buckets linked from a bucket with this number of entries.
 fn links(entries: u64) -> u64 {
     entries.saturating_sub(ENTRIES).div_ceil(ENTRIES_WITH_LINK)
 }

@@ -1,9 +1,9 @@
 //! The bucket arrays of `dict`, the hash table of Redis and of Valkey until 8.0.
 //!
-//! A table that is sized for its final number of elements has one array. A value that starts packed and
-//! converts half-way through loading may end with two: growing starts an incremental rehash, which only
-//! insertions move on, and both arrays are charged. How many insertions it takes depends on how many
-//! buckets are empty, so the insertions are played through.
+//! A table that is sized for its final number of elements has one array. A value that starts packed
+//! and converts half-way through loading may end with two: growing starts an incremental rehash,
+//! which only insertions move on, and both arrays are charged. How many insertions it takes depends
+//! on how many buckets are empty, so the insertions are played through.
 
 use super::memo::Memo;
 use crate::server::Conversion;
@@ -11,22 +11,23 @@ use crate::server::Conversion;
 /// Slots of the smallest array.
 const MIN_SLOTS: u64 = 4;
 
-/// Empty buckets that a step of rehashing passes over before it gives up.
+/// Empty buckets that a step of rehashing skips before it gives up.
 const MAX_EMPTY_VISITS: u32 = 10;
 
-/// The largest number of elements that is played through; conversions of larger tables happen only with
-/// unusual limits, and are taken as finished.
+/// The largest number of elements that is played through; conversions of larger tables happen only
+/// with unusual limits, and are taken as finished.
 const MAX_PLAYED: u64 = 4096;
 
 /// Part of the buckets of a full table that are not empty: 1 - 1/e.
 const OCCUPIED_PERMILLE: u64 = 632;
 
-/// Slots of an array for so many elements: a power of two.
+/// Slots of the array of a hash table with `elements` elements: a power of two.
 pub(crate) fn slots_for(elements: u64) -> u64 {
     elements.max(MIN_SLOTS).checked_next_power_of_two().unwrap_or(1 << 63)
 }
 
-/// Slots of all arrays of a table that was not sized beforehand and grew to so many elements.
+/// Slots of all arrays of a hash table that grew to `elements` elements without being sized
+/// beforehand.
 pub(crate) fn slots_grown(elements: u64) -> u64 {
     let slots = slots_for(elements);
     let before = slots / 2;
@@ -69,15 +70,16 @@ pub(crate) struct DictSimulator {
 }
 
 impl DictSimulator {
-    /// Slots of both arrays of a table of `count` elements that was converted at the element with index
-    /// `at`.
+    /// Slots of both arrays of a table of `count` elements that was converted at the element with
+    /// index `at`.
     pub(crate) fn slots_converted(&mut self, conversion: Conversion, at: u64, count: u64) -> u64 {
         if count > MAX_PLAYED || at >= count {
             return slots_for(count);
         }
         let table = &mut self.table;
         self.known[conversion as usize].get((at, count), || {
-            // With other hashes it may end in another way: what most say is told.
+            // With other hash seeds the rehash may end in another way, so the most frequent result
+            // counts.
             let mut said = [0, 1, 2].map(|seed| table.play(seed, conversion.steps(at, count)));
             said.sort_unstable();
             said[1]

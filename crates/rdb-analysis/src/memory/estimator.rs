@@ -1,4 +1,4 @@
-//! Gauges values as the parser passes over them.
+//! The memory model: estimates values while the parser skips them.
 
 use rdb_parser::outline::Packed;
 use rdb_parser::visitor::{Score, StreamId};
@@ -38,15 +38,15 @@ const MAX_EMBEDDED_PAIR: u64 = 128;
 /// Header and terminator of the value in it.
 const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
 
-/// What is gained by turning a ziplist into a listpack: the difference of their headers.
+/// Bytes that a ziplist's header takes more than that of a listpack.
 const ZIPLIST_EXCESS: u64 = 4;
 
 /// The model of one server's memory.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryEstimator {
-    /// With the family that is modelled, which may not be the one the encoding is told for.
+    /// Has the modelled family, which may differ from the family of the reported encoding.
     server: AssumedServer,
-    /// Whether the encoding is told for another family.
+    /// Whether the reported encoding is that of another family.
     is_extrapolated_encoding: bool,
     sizes: Sizes,
     keys: KeyCosts,
@@ -55,7 +55,7 @@ pub(crate) struct MemoryEstimator {
     tables: BucketTables,
     expiries: ExpiryIndex,
     ids: Rax<16>,
-    /// Whether the value of the next key has been shown. One in pieces (Dragonfly) is not.
+    /// Whether the value of the next key was shown. A chunked value (Dragonfly) is not.
     is_shown: bool,
     value: Value,
 }
@@ -86,7 +86,7 @@ impl Estimator for MemoryEstimator {
         if !std::mem::take(&mut self.is_shown) {
             return None;
         }
-        // Servers that are older than any model hold some values in ways that the model's does not know.
+        // Servers older than the models have encodings that the modelled server does not have.
         let encoding = if self.is_extrapolated_encoding {
             Encoding::after_loading(&self.server, facts)
         } else {
@@ -104,8 +104,8 @@ impl Estimator for MemoryEstimator {
 }
 
 impl MemoryEstimator {
-    /// What a key costs, as far as that goes into the sum for its object, and besides. Where the object holds the
-    /// key, both are in the sum that is made in doubles.
+    /// The bytes of a key and its object: those inside the sum that is computed in doubles, and
+    /// those outside. If the object holds the key, both are inside.
     #[inline(always)]
     fn object_bytes(&self, key: Key) -> (u64, u64) {
         let profile = self.server.profile;
@@ -144,7 +144,7 @@ impl MemoryEstimator {
                 DataType::List | DataType::Set | DataType::Zset | DataType::Hash,
                 Encoding::Listpack | Encoding::Listpackex | Encoding::Ziplist | Encoding::Intset,
             ) => self.packed(inside, encoding, facts),
-            // Modules, and types and encodings that no model knows.
+            // Modules, and types and encodings without a model.
             _ => return None,
         };
         Some(value.saturating_add(outside))
@@ -224,7 +224,7 @@ impl Visitor for MemoryEstimator {
     #[inline]
     fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         let value = &mut self.value;
-        // An expiry may follow.
+        // A third length is an expiry.
         let (first, last) = (lengths[0], lengths.get(1).copied().unwrap_or(0));
         match value.watched {
             Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(first),
@@ -300,7 +300,7 @@ impl Visitor for MemoryEstimator {
     }
 }
 
-/// Elements that are shown as strings: those of values that may become packed.
+/// Elements shown as strings: those of values that may become packed.
 impl MemoryEstimator {
     /// Adds a string of an element.
     #[inline(never)]
@@ -348,8 +348,8 @@ impl MemoryEstimator {
                     value.integer_bytes = value.integer_bytes.max(bytes);
                 } else {
                     value.converts_at.get_or_insert(value.index);
-                    // Whatever comes now, the value is no intset, and if it is large or the server older than
-                    // 7.2, no packed one either.
+                    // The value is not an intset from here on. If it is large, or the server older
+                    // than 7.2, it is not packed either.
                     value.in_detail &= value.may_be_packed;
                 }
                 value.index += 1;
@@ -384,7 +384,7 @@ impl MemoryEstimator {
         }
     }
 
-    /// Ends the node of a list that is built anew.
+    /// Ends the current node of a list whose nodes the server builds.
     fn finish_list_node(&mut self) {
         if self.value.index > 0 {
             let bytes = self.value.packed.bytes();
@@ -395,9 +395,10 @@ impl MemoryEstimator {
     }
 }
 
-/// Whole values. `inside` is what comes before the elements: the object, with its key if that is in it.
+/// Whole values. `inside` has the bytes before the elements: the object, with its key if the object
+/// holds it.
 impl MemoryEstimator {
-    /// A packed string in memory.
+    /// The bytes of a packed string in memory.
     fn packed_bytes(&self, bytes: u64) -> u64 {
         if self.server.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
     }
@@ -522,26 +523,25 @@ impl MemoryEstimator {
         (inside + self.server.profile.stream.stream).saturating_add(self.value.sum)
     }
 
-    /// Adds the tree of the IDs shown since the last time.
+    /// Adds the tree of the IDs that were shown since the last call.
     fn finish_ids(&mut self) {
         let tree = self.ids.finish(self.server.profile.stream.measures_trees, &self.sizes);
         self.value.add(tree);
     }
 }
 
-/// The length of a string in a packed value that is a table once it is loaded, because it has more
-/// elements than the user says is allowed: the mean, since it is not looked into. `None`: the elements were
-/// seen.
+/// The mean length of a string in a packed value that becomes a hash table on loading, because it
+/// has more elements than the configured limit. `None`: the elements were seen.
 fn mean_entry(facts: &ValueFacts, strings: u64) -> Option<u64> {
     let Layout::Blob { blob_bytes, .. } = facts.outline.layout else { return None };
     let entries = facts.outline.elements?.saturating_mul(strings);
     let entry = blob_bytes.checked_div(entries)?;
-    // Without its own header and its link.
+    // Without the header and the link of the entry.
     Some(entry.saturating_sub(2))
 }
 
-/// A pair in a hash of Valkey since 8.1: field and value in one allocation if they fit, otherwise the
-/// value apart.
+/// A pair in a hash of Valkey since 8.1: field and value in one allocation if they fit, otherwise
+/// the value in its own.
 #[inline]
 fn pair_in_entry(sizes: &Sizes, field: u64, value: u64) -> u64 {
     let together = sizes.embedded(field).saturating_add(value).saturating_add(EMBEDDED_VALUE_OVERHEAD);
@@ -552,7 +552,7 @@ fn pair_in_entry(sizes: &Sizes, field: u64, value: u64) -> u64 {
     }
 }
 
-/// The same in a hash that has expiring fields.
+/// A pair in a hash with expiring fields.
 fn pair_in_entry_with_expiry(sizes: &Sizes, field: u64, value: u64, expires: bool) -> u64 {
     if !expires {
         return pair_in_entry(sizes, field, value);
@@ -566,21 +566,21 @@ fn pair_in_entry_with_expiry(sizes: &Sizes, field: u64, value: u64, expires: boo
     }
 }
 
-/// Expected bytes of the entries of a set whose members are in the array themselves where they are alone
-/// or first in their bucket.
+/// Expected bytes of the entries of a set whose array holds a member itself if the member is alone
+/// or first in its bucket.
 fn chained_entries(slots: u64, elements: u64) -> u64 {
     let (m, n) = (double(slots), double(elements));
     let occupied = m * (1.0 - (1.0 - 1.0 / m).powf(n));
     rounded(double(ENTRY_WITHOUT_VALUE) * (n - occupied))
 }
 
-/// `count` things of so many parts of a byte, in bytes.
+/// The bytes of `count` things of `each` [`PARTS`] of a byte.
 fn parts(each: u64, count: u64) -> u64 {
     u64::try_from((u128::from(each) * u128::from(count) + u128::from(PARTS / 2)) / u128::from(PARTS))
         .unwrap_or(u64::MAX)
 }
 
-/// Bytes that an intset needs for the integer that `string` is. `None`: it is none.
+/// Bytes of the integer `string` in an intset. `None` if the string is not an integer.
 fn integer_bytes(string: &RdbString<'_>) -> Option<u64> {
     let value = match *string {
         RdbString::Raw(bytes) => rdb_parser::string::parse_canonical_integer(bytes)?,

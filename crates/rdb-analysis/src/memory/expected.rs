@@ -16,22 +16,22 @@ use crate::server::Family;
 pub enum Expected {
     /// Not by a byte.
     Exact,
-    /// Not by a byte, but for a key in so many.
+    /// Exact to the byte, except for one key in a number of keys.
     Almost {
-        /// So many keys have one that is off.
+        /// One of this number of keys is off.
         one_in: u32,
         /// How far that is off at most, in percent of its memory.
         max_percent: f64,
     },
-    /// The server makes a part of it by chance, and the expectation is told.
+    /// A part depends on chance in the server, and the model gives the expectation.
     Random {
-        /// The standard error of a value of 100 elements, in percent of its memory; of one with a hundred
-        /// times as many it is a tenth.
+        /// The standard error of a value of 100 elements, in percent of its memory; of one with a
+        /// hundred times as many it is a tenth.
         percent_at_100_elements: f64,
     },
     /// The allocator may leave a remainder with an allocation.
     Remainders {
-        /// One in so many allocations has one.
+        /// One of this number of allocations has a remainder.
         one_allocation_in: u32,
         /// Bytes of a remainder.
         bytes: u32,
@@ -55,8 +55,8 @@ pub struct ExpectedError {
 }
 
 impl Expected {
-    /// For the keys of a type and encoding in a server of `family`, if the assumptions on its allocator and
-    /// configuration are right.
+    /// For the keys of a type and encoding in a server of `family`, if the assumptions on its
+    /// allocator and configuration are right.
     pub(crate) fn of(family: Family, allocator: Allocator, data_type: DataType, encoding: Encoding) -> Self {
         if matches!(data_type, DataType::Module(_)) {
             return Self::NotModelled;
@@ -70,7 +70,8 @@ impl Expected {
             (DataType::Set, Encoding::Hashtable, Family::Valkey8_1 | Family::Valkey9) => random(1.5),
             (DataType::Hash, Encoding::Hashtable, Family::Valkey8_1 | Family::Valkey9) => random(1.0),
             _ if allocator == Allocator::Glibc => Self::Remainders { one_allocation_in: 100, bytes: 16 },
-            // As does whether the rehash of a collection that was converted while loading has finished.
+            // As does whether the rehash of a collection that was converted while loading has
+            // finished.
             (DataType::Hash, Encoding::Hashtable, _)
             | (DataType::Set, Encoding::Hashtable, Family::Redis6_2 | Family::Redis7_0) => {
                 Self::Almost { one_in: 50, max_percent: 10.0 }

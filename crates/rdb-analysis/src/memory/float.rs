@@ -21,8 +21,8 @@ pub(crate) fn truncated(bytes: f64) -> u64 {
     bytes as u64
 }
 
-/// `base` and what `count` things of `sum` bytes in total come to, computed as the servers do: from the
-/// average of a thing, in doubles, cut off. It may be a byte less than `base + sum`.
+/// `base` and what `count` things of `sum` bytes in total come to, computed as the servers do: from
+/// the average of an element, in doubles, rounded down. It may be a byte less than `base + sum`.
 #[inline]
 pub(crate) fn averaged(base: u64, sum: u64, count: u64) -> u64 {
     if count == 0 {

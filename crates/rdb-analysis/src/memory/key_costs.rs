@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn slack_of_the_allocator_may_take_an_expiry() {
-        // 8 + 1 + 12 + (4 + 96) = 121: with an expiry 129, too much to be embedded anew, and q8 gives 128.
+        // 8 + 1 + 12 + (4 + 96) = 121: with an expiry 129, too much to be embedded anew, and q8
+        // gives 128.
         assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, true, 96), None);
         // 8 + 1 + 12 + (4 + 92) = 117: the class of 128 has room.
         assert_eq!(embedded(Family::Valkey9, Allocator::JemallocQ8, 10, true, 92), Some(128));

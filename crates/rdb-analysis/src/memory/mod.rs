@@ -1,10 +1,10 @@
-//! What a key takes in a server's memory: the answer to `MEMORY USAGE key SAMPLES 0` after the server has
-//! loaded the file.
+//! What a key takes in a server's memory: the answer to `MEMORY USAGE key SAMPLES 0` after the
+//! server has loaded the file.
 //!
-//! [`MemoryEstimator`] sees values as the parser passes over them and computes the answer from lengths, counts and
-//! IDs alone. What differs between servers is data in `server/profile.rs`; what an allocator makes of a request
-//! is in `server/allocator.rs`. The other modules are the servers' data structures, one each. `docs/memory-model.md`
-//! explains the whole and has its accuracy.
+//! [`MemoryEstimator`] sees values while the parser skips them, and computes the answer from
+//! lengths, counts and IDs alone. `server/profile.rs` has the constants of each server family, and
+//! `server/allocator.rs` the size classes of allocators. Each other module is one data structure of
+//! the servers. `docs/memory-model.md` explains the model and its accuracy.
 
 mod account;
 mod buckets;

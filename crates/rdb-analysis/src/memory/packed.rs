@@ -1,4 +1,4 @@
-//! Packed values that a server builds while loading, from elements that were stored one by one.
+//! Packed values that a server builds while loading, from elements that are stored one by one.
 
 use rdb_parser::RdbString;
 use rdb_parser::format::listpack_backlen_bytes;
@@ -11,16 +11,17 @@ use std::io::Write as _;
 const LISTPACK_BYTES: u64 = 7;
 const ZIPLIST_BYTES: u64 = 11;
 
-/// An entry of more bytes is stated in five bytes by the next one of a ziplist.
+/// Longest entry whose length takes one byte in the next entry of a ziplist. A longer length takes
+/// five.
 const MAX_SHORT_PREVIOUS: u64 = 253;
 
-/// Longest text of a double, with room to spare: sign, 17 digits, point, leading zeros or exponent.
+/// Enough bytes for the text of a double: sign, 17 digits, point, leading zeros or exponent.
 const MAX_DOUBLE_TEXT_BYTES: usize = 40;
 
-/// Integers beyond this are not exact in a double's text of the servers until 7.0.
+/// Servers until 7.0 write integers above this as text that is not exact.
 const MAX_EXACT_INTEGER: f64 = 4_503_599_627_370_496.0;
 
-/// Half the largest 64-bit integer: where servers since 7.2 end to look for an integer.
+/// Half the largest 64-bit integer. Servers since 7.2 check scores up to this for integers.
 const MAX_INTEGER_SCORE: f64 = 4_611_686_018_427_387_904.0;
 
 /// The length of a packed value, entry by entry.
@@ -32,7 +33,7 @@ pub(crate) struct PackedLength {
 }
 
 impl PackedLength {
-    /// Without entries.
+    /// A packed value without entries.
     pub(crate) fn new(ziplist: bool) -> Self {
         Self { ziplist, bytes: if ziplist { ZIPLIST_BYTES } else { LISTPACK_BYTES }, previous: 0 }
     }
@@ -41,7 +42,7 @@ impl PackedLength {
         self.bytes
     }
 
-    /// Adds a string, which becomes an integer where it is one. Returns the bytes added.
+    /// Adds a string, which is stored as an integer if it is one. Returns the added bytes.
     pub(crate) fn push(&mut self, string: &RdbString<'_>) -> u64 {
         let integer = match *string {
             RdbString::Raw(bytes) => parse_canonical_integer(bytes),
@@ -54,8 +55,8 @@ impl PackedLength {
         }
     }
 
-    /// Adds a score. Since 7.2 (`shortest`) its text is the shortest that reads back as the same number,
-    /// before it has 17 digits.
+    /// Adds a score. Since 7.2 (`shortest`), its text is the shortest that reads back as the same
+    /// number. Before, it has 17 digits.
     pub(crate) fn push_score(&mut self, score: Score<'_>, shortest: bool) -> u64 {
         let Some(value) = score.value() else { return self.push_text(3) };
         let limit = if shortest { MAX_INTEGER_SCORE } else { MAX_EXACT_INTEGER };
@@ -73,7 +74,7 @@ impl PackedLength {
         self.push(&RdbString::Raw(text.bytes()))
     }
 
-    /// Adds an entry of so many bytes.
+    /// Adds an entry of `entry` bytes.
     pub(crate) fn push_opaque(&mut self, entry: u64) {
         self.previous = entry;
         self.bytes = self.bytes.saturating_add(entry);
@@ -262,8 +263,8 @@ struct Digits {
 }
 
 impl Digits {
-    /// With so many digits after the first, or as few as read back as the same number. `None`: infinite or
-    /// no number.
+    /// With this number of digits after the first, or with the fewest that read back as the same
+    /// number. `None`: infinite or no number.
     fn of(value: f64, after_first: Option<usize>) -> Option<Self> {
         if !value.is_finite() {
             return None;

@@ -1,12 +1,12 @@
 //! Radix trees over keys of a fixed length that come in ascending order.
 //!
-//! A tree has a leaf for each key, a node for each place where keys part, and one for each run of bytes
-//! between those; the lengths that neighbours have in common tell all of them (`rax.c`).
+//! A tree has a leaf for each key, a node for each place where keys part, and one for each run of
+//! bytes between those; the lengths that neighbours have in common tell all of them (`rax.c`).
 
 use super::sizes::Sizes;
 
-/// Charged for each key and each node by the servers that estimate (`streamRadixTreeMemoryUsage` until
-/// Valkey 8.0: `30 * sizeof(void*)` and a header a node).
+/// Charged for each key and each node by the servers that estimate (`streamRadixTreeMemoryUsage`
+/// until Valkey 8.0: `30 * sizeof(void*)` and a header a node).
 const ESTIMATED_KEY: u64 = 16;
 const ESTIMATED_NODE: u64 = 244;
 
@@ -22,8 +22,8 @@ pub(crate) struct Rax<const LEN: usize> {
     /// Bytes of the nodes closed so far, where they are measured.
     bytes: u64,
     last: [u8; LEN],
-    /// Nodes where keys part on the way to the last key: their depth and their children so far. Depths
-    /// ascend, so there are no more than `LEN`.
+    /// Nodes where keys part on the way to the last key: their depth and their children so far.
+    /// Depths ascend, so there are no more than `LEN`.
     open: [(usize, u64); LEN],
     open_len: usize,
 }
@@ -35,8 +35,8 @@ impl<const LEN: usize> Default for Rax<LEN> {
 }
 
 impl<const LEN: usize> Rax<LEN> {
-    /// Adds a key that is greater than all before. One that equals the last is not added; what an unsorted
-    /// file gives is some number.
+    /// Adds a key that is greater than all before. One that equals the last is not added; what an
+    /// unsorted file gives is some number.
     #[inline]
     pub(crate) fn push(&mut self, key: &[u8; LEN], sizes: &Sizes) {
         if self.keys > 0 {
@@ -74,8 +74,8 @@ impl<const LEN: usize> Rax<LEN> {
         self.open.get(self.open_len.checked_sub(1)?).copied()
     }
 
-    /// Counts a node at depth `at` with so many children (none: a leaf), and the run of bytes that leads
-    /// to it from its parent.
+    /// Counts a node at depth `at` with this number of children (0: a leaf), and the run of bytes
+    /// that leads to it from its parent.
     fn close(&mut self, at: usize, children: u64, parent: Option<usize>, sizes: &Sizes) {
         self.nodes += 1;
         self.bytes += if children == 0 {
@@ -90,7 +90,8 @@ impl<const LEN: usize> Rax<LEN> {
         }
     }
 
-    /// What the tree is charged: by its nodes, or by an estimate from their number. Begins a new one.
+    /// What the tree is charged: by its nodes, or by an estimate from their number. Begins a new
+    /// one.
     pub(crate) fn finish(&mut self, measured: bool, sizes: &Sizes) -> u64 {
         if self.keys == 0 {
             return if measured { sizes.usable(TREE) + sizes.usable(NODE_HEADER) } else { ESTIMATED_NODE };

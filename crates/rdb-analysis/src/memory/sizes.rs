@@ -1,12 +1,12 @@
-//! Sizes of the servers' strings, by length.
+//! Bytes of the servers' strings, by length.
 
 use crate::server::Allocator;
 use crate::server::{Profile, StringHeaders};
 
-/// Lengths below this are looked up: almost all elements there are.
+/// Lengths below this are looked up, which are almost all.
 const TABLED: usize = 512;
 
-/// A field's expiry and the flags of its string, where they are in front of it.
+/// Bytes of a field's expiry and of its string's flags, if they stand before the string.
 const FIELD_EXPIRY_BYTES: u64 = 18;
 
 /// Bytes of strings in a server, by their length.
@@ -40,7 +40,7 @@ impl Sizes {
         }
     }
 
-    /// An allocation of so many bytes.
+    /// The size class of an allocation of `request` bytes.
     #[inline]
     pub(crate) fn usable(&self, request: u64) -> u64 {
         match look_up(&self.usable, request) {
@@ -49,7 +49,7 @@ impl Sizes {
         }
     }
 
-    /// A string that is an allocation of its own (`sds`).
+    /// A string in its own allocation (`sds`).
     #[inline]
     pub(crate) fn string(&self, len: u64) -> u64 {
         match look_up(&self.string, len) {

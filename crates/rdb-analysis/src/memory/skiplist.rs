@@ -1,7 +1,7 @@
 //! Skiplists: the order of sorted sets.
 //!
-//! Every node has a random number of levels, a quarter of those of one level having the next. It is drawn
-//! anew with every load, so that the expectation is the best that can be said.
+//! Every node has a random number of levels, a quarter of those of one level having the next. It is
+//! drawn anew with every load, so that the expectation is the best that can be said.
 
 use super::float::double;
 use super::sizes::Sizes;
@@ -35,7 +35,7 @@ impl Nodes {
         Self { allocator, pointing_parts, embedding_parts }
     }
 
-    /// A node that embeds a member of so many bytes, header and terminator included.
+    /// A node that embeds a member of `member` bytes, header and terminator included.
     pub(crate) fn embedding_parts(&self, member: u64) -> u64 {
         let known = usize::try_from(member).ok().and_then(|member| self.embedding_parts.get(member));
         known.copied().unwrap_or_else(|| embedding(self.allocator, member))

@@ -1,50 +1,52 @@
-//! What the model has seen of the value that is going by.
+//! What the model has seen of the current value.
 
 use super::packed::PackedLength;
 
-/// Entry of a listpack with field expiry that holds the expiry, or none.
+/// Bytes of the entry for an expiry in a listpack with field expiry, and of the entry for no
+/// expiry.
 const EXPIRY_ENTRY: u64 = 10;
 const NO_EXPIRY_ENTRY: u64 = 2;
 
-/// What was seen of the value so far.
+/// The measures of the value so far.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub(super) struct Value {
     pub(super) watched: Watched,
-    /// Whether the value may become packed, or change its encoding on the way, so that its elements are
-    /// looked at one by one.
+    /// Whether the elements are examined one by one, because the value may become packed or change
+    /// its encoding while it loads.
     pub(super) in_detail: bool,
-    /// Whether a set that is no intset may become packed.
+    /// Whether a set that is not an intset may become packed.
     pub(super) may_be_packed: bool,
-    /// Bytes of the elements, without what all of them have in common.
+    /// Bytes of the elements, without the part that all elements have in common.
     pub(super) sum: u64,
-    /// The same in [`PARTS`](super::skiplist::PARTS) of a byte.
+    /// Bytes of the elements in [`PARTS`](super::skiplist::PARTS) of a byte.
     pub(super) parts: u64,
     /// Nodes of a list.
     pub(super) nodes: u64,
-    /// Lengths of the field, and of what it holds, that are being looked at.
+    /// Lengths of the current field and its value.
     pub(super) field_bytes: u64,
     pub(super) held_bytes: u64,
     pub(super) expires: bool,
-    /// Elements looked at in detail.
+    /// Elements examined so far.
     pub(super) index: u64,
-    /// Whether the pair has a string that is too long for a listpack.
+    /// Whether the field is too long for a listpack.
     pub(super) long: bool,
-    /// The first element that is too long for a listpack, or no integer: where the value converts.
+    /// The first element that is too long for a listpack, or not an integer: the value converts
+    /// there.
     pub(super) converts_at: Option<u64>,
     pub(super) packed: PackedLength,
     /// Bytes of the widest integer.
     pub(super) integer_bytes: u64,
-    /// Whether the pending entries shown are a group's.
+    /// Whether the shown pending entries are those of a group.
     pub(super) in_group: bool,
 }
 
-/// What the strings shown are.
+/// What the shown strings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
-    /// Of no concern: entries of a packed value.
+    /// Entries of a packed value, which the model does not need.
     Nothing,
-    /// Items of a list that is built anew.
+    /// Items of a list whose nodes the server builds while loading.
     Items,
     SetMembers,
     ZsetMembers,
@@ -52,7 +54,7 @@ pub(super) enum Watched {
     Pairs,
     PairsWithMetadata,
     PairsInEntries,
-    /// The expiry comes after them.
+    /// Pairs in entries, each before its expiry.
     PairsInEntriesThenExpiry,
 }
 

@@ -15,16 +15,18 @@ use crate::measure::Estimator;
 /// Keys that must follow each other without damage before a start is believed.
 const CHAIN_KEYS: usize = 8;
 
-/// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time. Each attempt
-/// makes a parser, and for a compressed blob a decompressor, which fills its window.
+/// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time.
+/// Each attempt makes a parser, and for a compressed blob a decompressor, which fills its window.
 const ATTEMPT_BYTES: u64 = 512;
 const BLOB_ATTEMPT_BYTES: u64 = 256 << 10;
 
-/// Fixed cost of starting the scan of a range, in the same unit. Each scan makes a measurer and aggregates.
+/// Fixed cost of starting the scan of a range, in the same unit. Each scan makes a measurer and
+/// aggregates.
 const SCAN_BYTES: u64 = 32 << 10;
 
 impl<M: Estimator> RangeContext<'_, M> {
-    /// Finds a start at or behind `from`, and scans from there to the first record boundary at or behind `to`.
+    /// Finds a start at or behind `from`, and scans from there to the first record boundary at or
+    /// behind `to`.
     ///
     /// The search costs at most what scanning the range costs.
     pub(super) fn find_and_scan<P: RangePart>(
@@ -66,8 +68,8 @@ impl<M: Estimator> RangeContext<'_, M> {
         guess_key(rest, header).is_some_and(|name| self.names.fits(name))
     }
 
-    /// The start of a range, if a chain of records begins at `at`. The start is `at`, or the end of the first key if
-    /// bytes before `at` may be prefix opcodes of that key.
+    /// The start of a range, if a chain of records begins at `at`. The start is `at`, or the end of
+    /// the first key if bytes before `at` may be prefix opcodes of that key.
     ///
     /// Reads the records with a parser only, and adds the cost of the attempt to `spent`.
     #[cold]
@@ -89,7 +91,8 @@ impl<M: Estimator> RangeContext<'_, M> {
                 _ => break parser.position() == self.slice.end(),
             }
             if parser.position() >= to {
-                // A false length can be any number, so a chain that ends far behind the range is none.
+                // A false length can be any number, so a chain that ends far behind the range is
+                // none.
                 break parser.position() <= to.saturating_add(SEARCH_BYTES);
             }
         };
@@ -110,7 +113,8 @@ impl<M: Estimator> RangeContext<'_, M> {
 
 /// Counts the keys of a possible chain, until there are enough or two have the same name.
 ///
-/// A database has each name once. A repetitive value, such as zeros, parses as keys with equal names.
+/// A database has each name once. A repetitive value, such as zeros, parses as keys with equal
+/// names.
 struct Chain {
     keys: usize,
     /// Hashes of their names.

@@ -1,32 +1,35 @@
 //! One source on several threads, with the result of one thread.
 //!
-//! A [`RangePlan`] splits the file, or what a buffer holds of it, into ranges. A worker that starts in the middle
-//! of the file looks for a place where records seem to begin, and scans from there ([`guess`]). The *stitch* then
-//! goes through the ranges from the left ([`stitch`]). A range is merged only if sequential parsing reaches its
-//! exact start. Otherwise parsing goes on to that start, or past it, and then the range is discarded. So a wrong
-//! guess costs time and never changes a number.
+//! A [`RangePlan`] splits the file, or what a buffer holds of it, into ranges. A worker that starts
+//! in the middle of the file looks for a place where records seem to begin, and scans from there
+//! ([`guess`]). The *stitch* then goes through the ranges from the left ([`stitch`]). A range is
+//! merged only if sequential parsing reaches its exact start. Otherwise parsing goes on to that
+//! start, or past it, and then the range is discarded. So a wrong guess costs time and never
+//! changes a number.
 //!
 //! # State
 //!
-//! The result is that of one thread because the complete state that a sequential pass carries from one record to
-//! the next is compared or handed over at the stitch:
+//! The result is that of one thread because the complete state that a sequential pass carries from
+//! one record to the next is compared or handed over at the stitch:
 //!
-//! * [`Carried`](crate::scan::Carried): what the parser and the pass have learned of the file. All of it must
-//!   equal what the range was scanned with, except the database and the slot. These are handed over: a range does
-//!   not know them before its first record that names them, and the [`RangeSink`] corrects the keys before that
-//!   record.
-//! * What only some records leave behind: a prefix opcode, a pending event, a hash template, an open chunked
-//!   value, a blob. No range begins or ends where there is one, see
+//! * [`Carried`](crate::scan::Carried): what the parser and the pass have learned of the file. All
+//!   of it must equal what the range was scanned with, except the database and the slot. These are
+//!   handed over: a range does not know them before its first record that names them, and the
+//!   [`RangeSink`] corrects the keys before that record.
+//! * What only some records leave behind: a prefix opcode, a pending event, a hash template, an
+//!   open chunked value, a blob. No range begins or ends where there is one, see
 //!   [`Parser::is_between_keys`](rdb_parser::Parser::is_between_keys).
 //! * [`Counts`](crate::scan::Counts) and the aggregates of the sink: they add up in any order.
 //! * The checksum: combined from those of the ranges.
-//! * Damage, and a record that changes what is carried: it ends the range before it, and the stitch reads it.
+//! * Damage, and a record that changes what is carried: it ends the range before it, and the stitch
+//!   reads it.
 //!
 //! # Cost
 //!
-//! The search for the start of a range costs at most what scanning as many bytes costs, whatever the bytes are.
-//! Each byte is scanned at most twice: by a range, and by the stitch if that range is discarded. Each range that
-//! waits for the stitch holds bounded memory ([`RangePart::has_refused`]).
+//! The search for the start of a range costs at most what scanning as many bytes costs, whatever
+//! the bytes are. Each byte is scanned at most twice: by a range, and by the stitch if that range
+//! is discarded. Each range that waits for the stitch holds bounded memory
+//! ([`RangePart::has_refused`]).
 
 mod guess;
 mod name_shape;

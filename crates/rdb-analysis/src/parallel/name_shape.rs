@@ -18,8 +18,8 @@ const INITIALS: usize = 3;
 
 /// What the names of a file's keys look like, learned from the first names.
 ///
-/// A guess that shows another kind of name is not followed. Inside a collection, most guesses are lengths and parts
-/// of elements.
+/// A guess that shows another kind of name is not followed. Inside a collection, most guesses are
+/// lengths and parts of elements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NameShape {
     /// Names seen.
@@ -33,8 +33,8 @@ pub(super) struct NameShape {
     initials: [[bool; 256]; INITIALS],
 }
 
-/// The kind of a byte: one byte that stands for all of the kind. Names often count up in digits or letters, so
-/// these vary from name to name; other characters stay.
+/// The kind of a byte: one byte that stands for all of the kind. Names often count up in digits or
+/// letters, so these vary from name to name; other characters stay.
 fn kind(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => b'0',

@@ -5,14 +5,16 @@ use crate::scan::{Counts, SourceData};
 /// Bytes read before the rest is split: enough to know who wrote the file.
 pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
 
-/// More of the file is read first, up to a part of it and up to a limit, if fewer names than needed were seen.
+/// More of the file is read first, up to a part of it and up to a limit, if fewer names than needed
+/// were seen.
 const PRELUDE_PART: u64 = 64;
 const MAX_PRELUDE_BYTES: u64 = 64 << 20;
 
 /// Length of the shortest range of a whole file that is worth the search for its start.
 const MIN_RANGE_BYTES: u64 = 8 << 20;
 
-/// Ranges of a whole file that are scanned before they are merged, for each thread. Each takes memory until then.
+/// Ranges of a whole file that are scanned before they are merged, for each thread. Each takes
+/// memory until then.
 const RANGES_PER_THREAD: u64 = 6;
 
 /// Length of the ranges of a stream. A buffer holds several at a time.
@@ -53,8 +55,9 @@ pub(crate) enum RangePlan {
 }
 
 impl RangePlan {
-    /// The plan for a source that is one of `concurrent_sources`, for the current threads. `range_bytes` is the
-    /// length of ranges that the user asks for. `None`: the source is scanned by one thread.
+    /// The plan for a source that is one of `concurrent_sources`, for the current threads.
+    /// `range_bytes` is the length of ranges that the user asks for. `None`: the source is scanned
+    /// by one thread.
     pub(crate) fn for_source(
         data: &SourceData<'_>,
         range_bytes: Option<u64>,
@@ -77,8 +80,8 @@ impl RangePlan {
         Self::Evenly { range_bytes: range_bytes.max(1), at_a_time, is_forced: true }
     }
 
-    /// Splits buffered input into ranges of `range_bytes`, or of the length that the user `forced`. `None` for
-    /// one thread.
+    /// Splits buffered input into ranges of `range_bytes`, or of the length that the user `forced`.
+    /// `None` for one thread.
     pub(crate) fn buffered(forced: Option<u64>, range_bytes: u64, threads: usize) -> Option<Self> {
         let at_a_time = BUFFERED_RANGES_PER_THREAD * threads;
         match forced {
@@ -116,7 +119,8 @@ impl RangePlan {
         }
     }
 
-    /// The ranges between two offsets, as pairs of offsets. `None` if there are too few to be worth it.
+    /// The ranges between two offsets, as pairs of offsets. `None` if there are too few to be worth
+    /// it.
     pub(super) fn ranges(self, from: u64, to: u64) -> Option<Vec<(u64, u64)>> {
         let mut ranges = Vec::new();
         let mut at = from;

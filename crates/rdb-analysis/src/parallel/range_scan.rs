@@ -11,8 +11,8 @@ use super::sink::{INHERITED_SLOT, RangePart};
 use crate::measure::Estimator;
 use crate::scan::{Carried, Context, Counts, Halt, Pass, ProgressMark};
 
-/// Bytes behind the end of a range in which its last value must end. Also the bytes in which the start of a range
-/// is looked for. A longer value is read by the range in which it begins.
+/// Bytes behind the end of a range in which its last value must end. Also the bytes in which the
+/// start of a range is looked for. A longer value is read by the range in which it begins.
 pub(super) const SEARCH_BYTES: u64 = 8 << 20;
 
 /// Bytes scanned before they are summed, while they are still in the cache.
@@ -50,7 +50,8 @@ impl RangeScan<()> {
 pub(super) struct RangeContext<'a, M> {
     /// The bytes that are split, from the place of the stitch on.
     pub(super) slice: FileSlice<'a>,
-    /// What is carried at that place. A range ends where a record changes more than the database and the slot.
+    /// What is carried at that place. A range ends where a record changes more than the database
+    /// and the slot.
     pub(super) carried: &'a Carried,
     pub(super) pass: &'a Pass<M>,
     pub(super) context: &'a Context<'a>,
@@ -147,7 +148,8 @@ impl<'a, M: Estimator> RangePass<'a, M> {
         self.summed = self.settled.end;
     }
 
-    /// Reads keys up to a place, at most `to`, or one other record. Returns whether the range goes on.
+    /// Reads keys up to a place, at most `to`, or one other record. Returns whether the range goes
+    /// on.
     fn read<P: RangePart>(&mut self, to: u64, part: &mut P) -> bool {
         let context = self.common.context;
         let step = to.min(self.summed.saturating_add(CHECKSUM_STEP_BYTES));
@@ -170,19 +172,20 @@ impl<'a, M: Estimator> RangePass<'a, M> {
                 // An AUX field counts nothing.
                 self.records += u64::from(!self.pass.record(&event));
                 self.pass.learned.flavour = self.parser.flavour();
-                // A chunked value belongs to the database in which it began. The range does not know that
-                // database, so it must not read keys behind another one.
+                // A chunked value belongs to the database in which it began. The range does not
+                // know that database, so it must not read keys behind another one.
                 let splits_value = is_select && !self.names_db && self.parser.has_open_chunks();
                 self.names_db |= is_select;
-                // A record that changes what is carried ends the range before it, and the stitch reads it.
+                // A record that changes what is carried ends the range before it, and the stitch
+                // reads it.
                 !splits_value && self.pass.carried(&self.parser).reads_like(self.common.carried)
             }
             _ => false,
         }
     }
 
-    /// Keeps the keys that were read before the record that ended the chain. Only keys were read since the
-    /// settled place, because any other record ends a [read](Self::read).
+    /// Keeps the keys that were read before the record that ended the chain. Only keys were read
+    /// since the settled place, because any other record ends a [read](Self::read).
     fn settle_after_keys(&mut self) {
         let keys = self.pass.counts.keys_read();
         if keys > self.settled.counted.0 && self.parser.is_described_by_state() {

@@ -19,18 +19,19 @@ pub(crate) trait RangeSink: Sink {
         true
     }
 
-    /// Adds the keys of the next range. `place` is the database and slot at the end of the records before.
+    /// Adds the keys of the next range. `place` is the database and slot at the end of the records
+    /// before.
     fn absorb(&mut self, part: Self::Part, place: Place) -> Absorbed;
 }
 
 /// Takes the keys of one range.
 pub(crate) trait RangePart: Sink + Send {
-    /// Whether [`RangeSink::absorb`] corrects the database and slot of keys. Otherwise those at the last
-    /// stitch are assumed.
+    /// Whether [`RangeSink::absorb`] corrects the database and slot of keys. Otherwise those at the
+    /// last stitch are assumed.
     const CORRECTS_PLACE: bool;
 
-    /// Whether it has refused a key, because it holds as much as it may or because the key's name is damaged.
-    /// Its range ends before that key.
+    /// Whether it has refused a key, because it holds as much as it may or because the key's name
+    /// is damaged. Its range ends before that key.
     fn has_refused(&self) -> bool;
 
     /// Forgets all keys.

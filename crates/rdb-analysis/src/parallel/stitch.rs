@@ -16,8 +16,8 @@ use crate::scan::{Carried, Context, Halt, Pass, Sink, SourceFacts};
 
 /// Scans the RDB data that begins at the cursor of `input` on the current threads.
 ///
-/// Facts and keys are the same as [`scan_source`](crate::scan::scan_source) gives. `length` is the length of the
-/// file, if it is known.
+/// Facts and keys are the same as [`scan_source`](crate::scan::scan_source) gives. `length` is the
+/// length of the file, if it is known.
 ///
 /// # Errors
 ///
@@ -99,8 +99,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         plan.ranges(ahead.offset, ahead.end())
     }
 
-    /// Scans ranges in parallel, and merges them from the left. Also returns the bytes of the ranges that were
-    /// merged.
+    /// Scans ranges in parallel, and merges them from the left. Also returns the bytes of the
+    /// ranges that were merged.
     fn scan_ranges<C: RangeSink>(&mut self, ranges: &[(u64, u64)], sink: &mut C) -> (Halt, u64) {
         let here = self.parser.position();
         let empty: Vec<C::Part> = ranges.iter().map(|_| sink.new_part(self.place())).collect();
@@ -135,8 +135,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         (Halt::Bound, merged_bytes)
     }
 
-    /// Merges a range, if the records before it end at its start and carry what the range was scanned with.
-    /// Returns whether they do.
+    /// Merges a range, if the records before it end at its start and carry what the range was
+    /// scanned with. Returns whether they do.
     fn merge_range<C: RangeSink>(
         &mut self,
         scan: RangeScan<C::Part>,

@@ -28,8 +28,8 @@ pub struct ReportCollector {
     pub top: usize,
     /// The measure by which they rank.
     pub rank: Rank,
-    /// The highest logical database whose keys are kept, for readers that cannot name a higher one. The
-    /// groups have the keys of all databases.
+    /// The highest logical database whose keys are kept, for readers that cannot name a higher one.
+    /// The groups have the keys of all databases.
     pub max_db: u64,
 }
 

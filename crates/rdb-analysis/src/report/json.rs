@@ -37,7 +37,8 @@ pub enum KeysAs {
 /// How integers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NumbersAs {
-    /// As JSON numbers. Readers that hold numbers as doubles, such as JavaScript, round those above 2^53.
+    /// As JSON numbers. Readers that hold numbers as doubles, such as JavaScript, round those above
+    /// 2^53.
     #[default]
     Number,
     /// As JSON strings of decimal digits, whatever their size.
@@ -92,8 +93,8 @@ pub fn write_pretty_with(
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// The record of a key. `name` is its decoded name, or the beginning of it; `key_bytes` the length of
-/// the whole.
+/// The record of a key. `name` is its decoded name, or the beginning of it; `key_bytes` the length
+/// of the whole.
 pub fn key_record<'a>(
     name: &'a [u8],
     key_bytes: u64,
@@ -328,8 +329,8 @@ impl Serialize for TopList<'_> {
     }
 }
 
-/// Escapes, besides what JSON demands, the characters that a terminal may act on, and writes integers as `numbers_as`
-/// says. Keys of objects are strings, never integers.
+/// Escapes, besides what JSON demands, the characters that a terminal may act on, and writes
+/// integers as `numbers_as` says. Keys of objects are strings, never integers.
 #[derive(Debug)]
 struct JsonFormatter<F> {
     inner: F,

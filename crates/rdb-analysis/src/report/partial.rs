@@ -10,9 +10,9 @@ use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
 ///
-/// Partial analyses [join](Self::join) to the [`Report`] that [`analyze()`](crate::analyze()) gives for all
-/// sources at once, wherever they were made: [`to_json`](Self::to_json) and [`from_json`](Self::from_json)
-/// carry them.
+/// Partial analyses [join](Self::join) to the [`Report`] that [`analyze()`](crate::analyze()) gives
+/// for all sources at once, wherever they were made: [`to_json`](Self::to_json) and
+/// [`from_json`](Self::from_json) carry them.
 #[derive(Debug)]
 pub struct Partial {
     pub(super) source: SourceReport,
@@ -21,8 +21,8 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Scans a source on the [current threads](crate::Threads::run). When `stop` is set, it covers what was
-    /// read up to then.
+    /// Scans a source on the [current threads](crate::Threads::run). When `stop` is set, it covers
+    /// what was read up to then.
     ///
     /// # Errors
     ///

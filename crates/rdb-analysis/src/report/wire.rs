@@ -1,7 +1,7 @@
 //! Partial analyses as JSON, for programs with the same [`VERSION`].
 //!
-//! This is not the documented JSON. It has what a report leaves out, and nothing that can be derived from the
-//! rest.
+//! This is not the documented JSON. It has what a report leaves out, and nothing that can be
+//! derived from the rest.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -66,13 +66,13 @@ pub struct Coverage {
     pub complete: bool,
     /// Absolute offset at which reading ended, if it was not the end.
     pub stopped_at_offset: Option<u64>,
-    /// Why reading ended there, or what was wrong with the first key that was left out. A key's name in it is as
-    /// [`Escaped::for_text`](rdb_parser::escape::Escaped::for_text) writes it; terminals need
-    /// [`Escaped::for_message`](rdb_parser::escape::Escaped::for_message).
+    /// Why reading ended there, or what was wrong with the first key that was left out. A key's
+    /// name in it is as [`Escaped::for_text`](rdb_parser::escape::Escaped::for_text) writes it;
+    /// terminals need [`Escaped::for_message`](rdb_parser::escape::Escaped::for_message).
     pub reason: Option<String>,
     /// Keys that were left out because they are damaged inside.
     pub damaged_keys: u64,
-    /// Whether reading ended because it was told to.
+    /// Whether reading ended because `stop` was set or the caller broke.
     pub interrupted: bool,
 }
 
@@ -132,8 +132,8 @@ impl SourceFacts {
 }
 
 impl SourceFacts {
-    /// What the checksum says, in a word: `verified`, `mismatch`, `absent`, or `skipped`, also where
-    /// the end was not reached.
+    /// What the checksum says, in a word: `verified`, `mismatch`, `absent`, or `skipped`, also
+    /// where the end was not reached.
     pub fn checksum_name(&self) -> &'static str {
         match self.checksum {
             Some(Checksum::Verified) => "verified",
@@ -149,8 +149,8 @@ impl SourceFacts {
     }
 }
 
-/// What the records read so far tell of the whole source: all that a pass learns from one record and applies to
-/// later ones, besides the [state](rdb_parser::resume::ParserState) of its parser.
+/// What the records read so far tell of the whole source: all that a pass learns from one record
+/// and applies to later ones, besides the [state](rdb_parser::resume::ParserState) of its parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Learned {
     pub(crate) flavour: Flavour,
@@ -183,7 +183,8 @@ impl Learned {
         }
     }
 
-    /// The time by which keys count as expired, in milliseconds since 1970: that of the file, or `fallback_ms`.
+    /// The time by which keys count as expired, in milliseconds since 1970: that of the file, or
+    /// `fallback_ms`.
     pub(crate) fn time_ms(&self, fallback_ms: i64) -> i64 {
         self.created_at_s.map_or(fallback_ms, |seconds| seconds.saturating_mul(1000))
     }
@@ -200,7 +201,8 @@ fn number<T: FromStr>(value: &[u8]) -> Option<T> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// What a pass counts. Adding up the counts of the parts of a source, in any order, gives those of the whole.
+/// What a pass counts. Adding up the counts of the parts of a source, in any order, gives those of
+/// the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) keys: u64,

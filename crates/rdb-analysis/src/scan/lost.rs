@@ -6,16 +6,16 @@ use rdb_parser::Entry;
 
 use super::source::Guard;
 
-/// Bytes of a page of memory on the common platforms. With larger pages the guard is asked several times per page,
-/// which is harmless.
+/// Bytes of a page of memory on the common platforms. With larger pages the guard is asked several
+/// times per page, which is harmless.
 const PAGE_BYTES: u64 = 4096;
 
 /// Whether `entry` may be made of bytes that are not the source's. `alarm` is the guard's.
 ///
-/// A file that was truncated inside its last mapped page shows zeros there without an alarm. Zeros parse as string
-/// keys with an empty name. The guard is asked once per page about such keys, because a page of zeros holds more
-/// than a thousand of them. If it is asked before the truncation, up to a page of such keys is counted, and the
-/// result is still partial.
+/// A file that was truncated inside its last mapped page shows zeros there without an alarm. Zeros
+/// parse as string keys with an empty name. The guard is asked once per page about such keys,
+/// because a page of zeros holds more than a thousand of them. If it is asked before the
+/// truncation, up to a page of such keys is counted, and the result is still partial.
 #[inline(always)]
 pub(crate) fn is_lost(
     guard: &dyn Guard,

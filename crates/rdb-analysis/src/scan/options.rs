@@ -13,13 +13,13 @@ use crate::server::Assumptions;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScanOptions {
-    /// Whether to walk packed values entry by entry, so that `value_bytes` and `largest_element_bytes` are
-    /// known for them, too.
+    /// Whether to walk packed values entry by entry, so that `value_bytes` and
+    /// `largest_element_bytes` are known for them, too.
     pub deep: bool,
     /// Whether to compare checksums.
     pub verify_checksum: bool,
-    /// Length of the ranges into which a source is split, in bytes. `None`: as is best for the number of
-    /// threads. The result is the same.
+    /// Length of the ranges into which a source is split, in bytes. `None`: as is best for the
+    /// number of threads. The result is the same.
     pub range_bytes: Option<u64>,
     /// Whether to model the server's memory, so that `memory_bytes` is known.
     pub memory: bool,

@@ -48,7 +48,8 @@ pub(crate) struct Context<'a> {
     pub(crate) ready_bytes: Option<&'a AtomicU64>,
 }
 
-/// Gives each key of `source` to `sink`, until the end, damage, a [`Break`](ControlFlow::Break) or the stop flag.
+/// Gives each key of `source` to `sink`, until the end, damage, a [`Break`](ControlFlow::Break) or
+/// the stop flag.
 ///
 /// `M` estimates the server's memory. `()` disables that.
 ///
@@ -85,9 +86,9 @@ pub(crate) fn scan_source<M: Estimator>(
 
 /// A pass under way.
 ///
-/// [`Learned`] and the [state](ParserState) of the parser have what a pass carries from one record to the next:
-/// together they are [`Carried`]. [`Counts`] has what it counts. Scanning in ranges compares the first and adds up
-/// the second, see [`parallel`](crate::parallel).
+/// [`Learned`] and the [state](ParserState) of the parser have what a pass carries from one record
+/// to the next: together they are [`Carried`]. [`Counts`] has what it counts. Scanning in ranges
+/// compares the first and adds up the second, see [`parallel`](crate::parallel).
 pub(crate) struct Pass<M> {
     pub(crate) learned: Learned,
     pub(crate) counts: Counts,
@@ -106,8 +107,8 @@ pub(crate) struct Pass<M> {
 
 /// All that a sequential pass carries from one record to the next.
 ///
-/// Anything else that decides how a record is read or counted is the same for the whole source, or makes
-/// [`Parser::is_between_keys`] false.
+/// Anything else that decides how a record is read or counted is the same for the whole source, or
+/// makes [`Parser::is_between_keys`] false.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) parser: ParserState,
@@ -115,8 +116,8 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// Whether records are read and measured in the same way with both. The database and slot may differ, because
-    /// [`RangeSink`](crate::parallel::RangeSink) corrects them.
+    /// Whether records are read and measured in the same way with both. The database and slot may
+    /// differ, because [`RangeSink`](crate::parallel::RangeSink) corrects them.
     pub(crate) fn reads_like(&self, other: &Self) -> bool {
         let mut parser = self.parser;
         (parser.db, parser.slot) = (other.parser.db, other.parser.slot);

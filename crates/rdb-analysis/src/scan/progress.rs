@@ -19,15 +19,16 @@ impl ProgressMark {
         Self { bytes: offset, keys: 0 }
     }
 
-    /// Progress after merging a range that another worker scanned and already reported. The range begins at
-    /// `start`, with `keys_before` keys before it.
+    /// Progress after merging a range that another worker scanned and already reported. The range
+    /// begins at `start`, with `keys_before` keys before it.
     pub(crate) fn after_range(self, theirs: Self, start: u64, keys_before: u64) -> Self {
         // Neither has reported these.
         let (bytes, keys) = (start.saturating_sub(self.bytes), keys_before - self.keys);
         Self { bytes: theirs.bytes.saturating_sub(bytes), keys: keys_before + theirs.keys - keys }
     }
 
-    /// Reports up to the offset `end` and the total of `keys`, if enough bytes were read since the last report.
+    /// Reports up to the offset `end` and the total of `keys`, if enough bytes were read since the
+    /// last report.
     #[inline(always)]
     pub(crate) fn report_if_due(&mut self, progress: &dyn Progress, end: u64, keys: u64) {
         if end - self.bytes >= PROGRESS_BYTES {

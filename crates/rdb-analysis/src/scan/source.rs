@@ -34,7 +34,8 @@ impl<'a> Source<'a> {
         Self::new(path.into(), SourceData::Bytes(bytes))
     }
 
-    /// A source to be read in order, in bounded memory. `length` is the number of bytes, if it is known.
+    /// A source to be read in order, in bounded memory. `length` is the number of bytes, if it is
+    /// known.
     pub fn from_reader(path: impl Into<String>, reader: impl Read + Send + 'a, length: Option<u64>) -> Self {
         let reader = Box::new(reader);
         Self::new(path.into(), SourceData::Reader { reader, length, ready_bytes: None })
@@ -64,7 +65,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A source that is opened just before its scan and closed after it. At most one per thread is open.
+/// A source that is opened just before its scan and closed after it. At most one per thread is
+/// open.
 pub trait OpenSource: Send {
     /// Why it cannot be opened.
     type Error: Send;
@@ -111,7 +113,7 @@ impl Note {
 #[derive(Default)]
 pub struct Origin<'a> {
     /// Bytes in front of the RDB data, such as the prefix of a replication stream: part of
-    /// [`SourceData::Bytes`], already passed over in a [`SourceData::Reader`]. Offsets count them.
+    /// [`SourceData::Bytes`], already skipped in a [`SourceData::Reader`]. Offsets count them.
     pub prefix_bytes: u64,
     /// The mark that should follow the RDB data, if its sender announced one.
     pub end_mark: Option<[u8; 40]>,
@@ -182,7 +184,7 @@ pub enum SourceData<'a> {
         reader: Box<dyn Read + Send + 'a>,
         /// How many there are, if that is known.
         length: Option<u64>,
-        /// How many can be had without waiting, as of now, if that is known: so many are read on all threads.
+        /// Bytes that can be read now without waiting, if known. They are scanned on all threads.
         /// `None`: any number.
         ready_bytes: Option<Arc<AtomicU64>>,
     },
@@ -228,9 +230,9 @@ pub struct SourceError {
     pub error: Error,
 }
 
-/// Is told how far a scan has come. Called from several threads, every megabyte or so.
+/// Receives the progress of a scan. Called from several threads, about once per megabyte.
 pub trait Progress: Sync {
-    /// So many more bytes were read, with so many more keys in them.
+    /// `bytes` more bytes were read, with `keys` more keys in them.
     fn advance(&self, bytes: u64, keys: u64);
 }
 

@@ -1,4 +1,4 @@
-//! What stands behind the end of RDB data, told by its looks.
+//! Detects the kind of data after the end of RDB data.
 
 /// Bytes kept of the beginning.
 const HEAD_BYTES: usize = 64;
@@ -11,7 +11,7 @@ pub enum TrailingKind {
     AofCommands,
     /// The end mark that the sender of a full resynchronisation announced.
     EndMark,
-    /// 40 hexadecimal digits: an end mark whose announcement was cut off.
+    /// 40 hexadecimal digits: an end mark whose announcement is missing.
     Hex40,
     /// Another RDB file.
     Rdb,

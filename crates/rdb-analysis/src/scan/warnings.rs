@@ -64,7 +64,7 @@ impl WarningLog {
     fn note(&mut self, warning: Warning, offset: u64, key: impl FnOnce() -> Option<Vec<u8>>) {
         let group = self.kinds.entry(warning).or_default();
         group.count += 1;
-        // Values in pieces come when they are complete.
+        // Chunked values come when they are complete.
         let place = group.examples.partition_point(|example| example.offset <= offset);
         if place < MAX_EXAMPLES {
             group.examples.insert(place, WarningExample { offset, key: key() });
@@ -81,7 +81,8 @@ impl WarningLog {
         mine.examples.truncate(MAX_EXAMPLES);
     }
 
-    /// The warnings of both, of one source. Associative, and commutative where no offset is in both.
+    /// The warnings of both, of one source. Associative, and commutative where no offset is in
+    /// both.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (warning, theirs) in other.kinds {

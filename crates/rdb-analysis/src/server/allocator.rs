@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// Requests from which glibc maps pages of their own. The threshold moves at run time; this is where it
-/// starts.
+/// Requests from which glibc maps pages of their own. The threshold moves at run time; this is
+/// where it starts.
 const GLIBC_MMAP_BYTES: u64 = 128 << 10;
 
 /// No request is larger; keeps the arithmetic below from overflowing, whatever a file says.
@@ -15,7 +15,8 @@ const MAX_REQUEST_BYTES: u64 = 1 << 60;
 /// The allocator of the server. A file does not tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Allocator {
-    /// jemalloc with a quantum of 8 bytes, as Redis and Valkey bundle it: official images, source builds.
+    /// jemalloc with a quantum of 8 bytes, as Redis and Valkey bundle it: official images, source
+    /// builds.
     #[default]
     JemallocQ8,
     /// jemalloc with a quantum of 16 bytes, as distributions build it.
@@ -39,8 +40,9 @@ impl Allocator {
 
     /// Bytes usable of an allocation of `request` bytes: `zmalloc_size` of it.
     ///
-    /// jemalloc 5 has four classes to a doubling, never closer than its quantum. glibc adds eight bytes and
-    /// rounds to 16; about one chunk in a hundred keeps a remainder of 16 more, which nothing tells.
+    /// jemalloc 5 has four classes to a doubling, never closer than its quantum. glibc adds eight
+    /// bytes and rounds to 16; about one chunk in a hundred keeps a remainder of 16 more, which
+    /// nothing tells.
     pub(crate) fn usable(self, request: u64) -> u64 {
         let request = request.clamp(1, MAX_REQUEST_BYTES);
         match self {

@@ -21,8 +21,8 @@ pub(crate) struct Key {
     pub(crate) expires: bool,
 }
 
-/// The object of a string value of `len` bytes that is embedded in it, with the key if the server embeds
-/// that, too. `None`: the value is not embedded. The caller knows that it is no integer.
+/// The object of a string value of `len` bytes that is embedded in it, with the key if the server
+/// embeds that, too. `None`: the value is not embedded. The caller knows that it is no integer.
 #[inline(always)]
 pub(crate) fn embedded_bytes(
     profile: &Profile,
@@ -33,7 +33,8 @@ pub(crate) fn embedded_bytes(
     let name = profile.headers.embedded_bytes(key.bytes);
     let value = len.saturating_add(VALUE_OVERHEAD);
     let expiry = if key.expires { 8 } else { 0 };
-    // Of an object that also holds its key: whether the rule admits it, with so many bytes for an expiry.
+    // Of an object that also holds its key: whether the rule admits it with these bytes for an
+    // expiry.
     let fits_64 = |expiry: u64| {
         let sum = key.bytes.saturating_add(3).saturating_add(value).saturating_add(OBJECT + expiry);
         len <= MAX_EMBEDDED_BYTES && sum <= 64
@@ -54,7 +55,8 @@ pub(crate) fn embedded_bytes(
 }
 
 /// An object of `request` bytes with room for an expiry added where one is wanted: within what the
-/// allocator gave, or else by making the object anew, which embeds the value again only if it `still_fits`.
+/// allocator gave, or else by making the object anew, which embeds the value again only if it
+/// `still_fits`.
 fn add_expiry(usable: impl Fn(u64) -> u64, request: u64, wanted: bool, still_fits: bool) -> Option<u64> {
     let given = usable(request);
     if !wanted || given >= request + 8 {

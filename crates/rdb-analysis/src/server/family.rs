@@ -53,7 +53,8 @@ impl Family {
     /// The family of the version in the AUX field `redis-ver` or `valkey-ver`. `None` if it is no
     /// version number.
     ///
-    /// KeyDB and Dragonfly hold values in their own ways; the nearest is the Redis they started from.
+    /// KeyDB and Dragonfly hold values in their own ways; the nearest is the Redis they started
+    /// from.
     pub fn from_version(flavour: Flavour, version: &str) -> Option<Self> {
         let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
         let major = numbers.next()?.ok()?;

@@ -1,7 +1,7 @@
 //! Limits of a server's configuration.
 
-/// Limits of a server's configuration that decide how it holds a value after loading. Each is named after
-/// its directive in `redis.conf`; the defaults are the servers' own.
+/// Limits of a server's configuration that decide how it holds a value after loading. Each is named
+/// after its directive in `redis.conf`; the defaults are the servers' own.
 ///
 /// Until 6.2 the directives for hashes and sorted sets had `ziplist` in their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Whether a list's node may have so many bytes and items.
+    /// Whether a list's node may have `bytes` and `items`.
     ///
     /// Source: `quicklistNodeExceedsLimit` in `quicklist.c`.
     pub(crate) fn list_node_fits(&self, bytes: u64, items: u64) -> bool {

@@ -1,9 +1,9 @@
-//! What differs between servers, as data: one constant per family, written as its difference from the one
-//! it grew out of.
+//! What differs between servers, as data: one constant per family, written as its difference from
+//! the one it grew out of.
 //!
-//! Every number is in bytes. They were taken from the servers' sources (`objectComputeSize` in `object.c`
-//! and what it calls) and compared with the answers of running servers; `docs/memory-model.md` has the
-//! formulas they go into, and how well each was met.
+//! Every number is in bytes. They were taken from the servers' sources (`objectComputeSize` in
+//! `object.c` and what it calls) and compared with the answers of running servers;
+//! `docs/memory-model.md` has the formulas they go into, and how well each was met.
 
 use super::family::Family;
 
@@ -55,11 +55,11 @@ pub(crate) enum Embedding {
     Rounded,
     /// Up to 44 bytes, if object, name, expiry and value are no more than 64.
     WithKey,
-    /// The same, but an expiry is added to the finished object, and may find room in what the allocator
-    /// gave beyond the request.
+    /// The same, but an expiry is added to the finished object, and may find room in what the
+    /// allocator gave beyond the request.
     WithKeyThenExpiry,
-    /// If object, name, expiry and value are no more than 128; the value takes the place of the pointer to
-    /// it. An expiry is added as above.
+    /// If object, name, expiry and value are no more than 128; the value takes the place of the
+    /// pointer to it. An expiry is added as above.
     InPlaceThenExpiry,
 }
 
@@ -166,8 +166,8 @@ pub(crate) struct StreamCosts {
 }
 
 impl Profile {
-    /// The constants for a family, or for the nearest that there are constants of. `patch` is the third
-    /// number of the version, where it is known.
+    /// The constants for a family, or for the nearest that there are constants of. `patch` is the
+    /// third number of the version, where it is known.
     pub(crate) fn of(family: Family, patch: Option<u32>) -> &'static Self {
         match family {
             Family::Redis2_4 | Family::Redis2_6 | Family::Redis3_0 => &REDIS_6_2_EARLY,

@@ -45,7 +45,8 @@ fn a_dialect_that_a_record_shows_holds_from_that_record_on_in_every_range() {
     }
 }
 
-/// A file of Dragonfly that goes on with `count` times what `more` gives, each with a blob of keys behind it.
+/// A file of Dragonfly that goes on with `count` times what `more` gives, each with a blob of keys
+/// behind it.
 fn dragonfly(count: usize, more: impl Fn(usize) -> Vec<Record>) -> Vec<u8> {
     let mut records = vec![Record::Aux(b"df-ver", b"1.30.0"), Record::SelectDb(1)];
     for i in 0..count {
@@ -59,9 +60,9 @@ fn dragonfly(count: usize, more: impl Fn(usize) -> Vec<Record>) -> Vec<u8> {
 #[test]
 fn a_chunked_value_is_of_the_database_in_which_it_began() {
     let file = dragonfly(40, |i| match i % 4 {
-        1 => vec![Record::Piece(1, true)],
+        1 => vec![Record::Chunk(1, true)],
         2 => vec![Record::SelectDb(2 + i as u64 % 8)],
-        3 => vec![Record::Piece(1, false)],
+        3 => vec![Record::Chunk(1, false)],
         _ => Vec::new(),
     });
     assert_eq!(numbers(&report(&file, 1, None), "/totals/keys"), [410]);
@@ -70,7 +71,7 @@ fn a_chunked_value_is_of_the_database_in_which_it_began() {
 
 #[test]
 fn a_chunked_value_that_is_never_complete_costs_no_more_on_two_threads() {
-    check(&dragonfly(40, |i| if i == 3 { vec![Record::Piece(1, true)] } else { Vec::new() }));
+    check(&dragonfly(40, |i| if i == 3 { vec![Record::Chunk(1, true)] } else { Vec::new() }));
 }
 
 #[test]
@@ -251,8 +252,8 @@ fn a_stream_that_fails_gives_what_came_before_and_why() {
 
 #[test]
 fn progress_counts_every_byte_once() {
-    struct Told(AtomicU64);
-    impl rdb_analysis::Progress for Told {
+    struct Reported(AtomicU64);
+    impl rdb_analysis::Progress for Reported {
         fn advance(&self, bytes: u64, _: u64) {
             self.0.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -260,11 +261,11 @@ fn progress_counts_every_byte_once() {
     let value = |i: usize| Record::String(format!("key:{i}").into_bytes(), vec![b'v'; i % 90]);
     let file = write(&(0..100_000).map(value).collect::<Vec<_>>());
     for data in [SourceData::Bytes(&file), streamed(&file, usize::MAX, None, false)] {
-        let told = Told(AtomicU64::new(0));
+        let reported = Reported(AtomicU64::new(0));
         let options = ScanOptions::default().threads(2).range_bytes(2 << 20);
         let collector = ReportCollector::default();
-        analyze(vec![source(data)], collector, &options, &told, &false.into()).expect("threads");
-        assert_eq!(told.0.into_inner(), file.len() as u64);
+        analyze(vec![source(data)], collector, &options, &reported, &false.into()).expect("threads");
+        assert_eq!(reported.0.into_inner(), file.len() as u64);
     }
 }
 

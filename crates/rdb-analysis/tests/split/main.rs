@@ -1,4 +1,5 @@
-//! One file cut into ranges gives the report of the file read from front to back, whatever is in it.
+//! A file that is split into ranges gives the same report as a sequential scan, whatever the file
+//! holds.
 
 mod cases;
 mod records;
@@ -10,8 +11,8 @@ use rdb_analysis::{ReportCollector, ScanOptions, SourceData, analyze};
 use records::{Record, chunked_record, dragonfly_record, odd_record, record, trailing, write};
 use support::{check, source, streamed};
 
-/// Checks that the bytes of keys, of no key and behind the end are the length of the file, if its end was reached, and
-/// that no byte is counted twice if not. Gives whether the end was reached.
+/// Checks that the bytes of keys, of no key and behind the end are the length of the file, if its
+/// end was reached, and that no byte is counted twice if not. Gives whether the end was reached.
 fn check_bytes(file: &[u8]) -> bool {
     let collector = ReportCollector::default();
     let mut at_end = false;
@@ -33,15 +34,16 @@ fn check_bytes(file: &[u8]) -> bool {
     at_end
 }
 
-/// A damaged blob between two pieces of a value, a later blob with the second piece, and bytes behind the end.
+/// A damaged blob between two chunks of a value, a later blob with the second chunk, and trailing
+/// bytes.
 #[test]
 fn bytes_add_up_to_the_length_of_a_file_with_a_damaged_blob_in_a_chunked_value() {
     let blob = |records, is_damaged| Record::Blob { records, is_zstd: false, is_damaged };
     let value = || Record::String(b"key".to_vec(), b"value".to_vec());
     let mut file = write(&[
-        Record::Piece(1, true),
+        Record::Chunk(1, true),
         blob(vec![value()], true),
-        blob(vec![value(), Record::Piece(1, false), value()], false),
+        blob(vec![value(), Record::Chunk(1, false), value()], false),
         value(),
     ]);
     file.extend([0; 5]);

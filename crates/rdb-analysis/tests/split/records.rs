@@ -67,8 +67,8 @@ pub(crate) enum Record {
         is_zstd: bool,
         is_damaged: bool,
     },
-    /// Of a set of two members, which comes in pieces with this id, the first piece or the second.
-    Piece(u8, bool),
+    /// The first or the second chunk of a set of two members, with this id.
+    Chunk(u8, bool),
 }
 
 pub(crate) fn write(records: &[Record]) -> Vec<u8> {
@@ -167,7 +167,7 @@ impl Writer {
                 self.0.push(if *is_zstd { 201 } else { 202 });
                 self.string(&frame);
             }
-            Record::Piece(id, is_first) => {
+            Record::Chunk(id, is_first) => {
                 let content = if *is_first { &b"\x02\x06pieces\x02\x01a"[..] } else { b"\x01b" };
                 self.0.push(224);
                 self.0.extend(u32::from(*id).to_le_bytes());
@@ -192,7 +192,7 @@ pub(crate) fn lz4_frame(content: &[u8]) -> Vec<u8> {
 
 /// Bytes that look like records, opcodes and whole files.
 pub(crate) fn fake_records() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
+    let chunk = prop_oneof![
         Just(b"\x00\x03key\x05value".to_vec()),
         Just(b"\x00\x01k\x01v".repeat(20)),
         Just(b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01k\x01v".to_vec()),
@@ -202,7 +202,7 @@ pub(crate) fn fake_records() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\x04\x01h\x03\x01a\x01b\x01c\x01d\x01e\x01f".to_vec()),
         proptest::collection::vec(any::<u8>(), 0..40),
     ];
-    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    proptest::collection::vec(chunk, 0..12).prop_map(|chunks| chunks.concat())
 }
 
 pub(crate) fn text() -> impl Strategy<Value = Vec<u8>> {
@@ -240,8 +240,8 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     ]
 }
 
-/// A record that contradicts what others tell of the file, stands where servers write none, or is one of more than a
-/// report tells apart.
+/// A record that contradicts what others tell of the file, stands where servers write none, or is
+/// one of more than a report tells apart.
 pub(crate) fn odd_record() -> impl Strategy<Value = Record> {
     prop_oneof![
         20 => record(),
@@ -257,7 +257,8 @@ pub(crate) fn odd_record() -> impl Strategy<Value = Record> {
             Just(Record::Aux(b"used-mem", b"none")),
         ],
         2 => prop_oneof![
-            // Flags of a key, the end of a synchronisation, a place in the journal: all of Dragonfly.
+            // Flags of a key, the end of a synchronisation, a place in the journal: all of
+            // Dragonfly.
             Just(Record::Raw(b"\xdc\x00\x00\x00\x00")),
             Just(Record::Raw(b"\xc8\x00\x00\x00\x00\x00\x00\x00\x00")),
             Just(Record::Raw(b"\xd3\x00\x00\x00\x00\x00\x00\x00\x00")),
@@ -287,17 +288,18 @@ pub(crate) fn dragonfly_record() -> impl Strategy<Value = Record> {
     prop_oneof![
         6 => blob,
         2 => record(),
-        1 => (1..3u8, any::<bool>()).prop_map(|(id, is_first)| Record::Piece(id, is_first)),
+        1 => (1..3u8, any::<bool>()).prop_map(|(id, is_first)| Record::Chunk(id, is_first)),
     ]
 }
 
-/// A record of a file of Dragonfly with chunked values: blobs hold pieces too, and one blob in four is damaged.
+/// A record of a Dragonfly file with chunked values. Blobs hold chunks, too, and one blob in four
+/// is damaged.
 pub(crate) fn chunked_record() -> impl Strategy<Value = Record> {
-    let piece = || (1..4u8, any::<bool>()).prop_map(|(id, is_first)| Record::Piece(id, is_first));
+    let chunk = || (1..4u8, any::<bool>()).prop_map(|(id, is_first)| Record::Chunk(id, is_first));
     let small = || (text(), text()).prop_map(|(key, value)| Record::String(key, value));
     let damaged = || "[a-z]{1,8}".prop_map(|key| Record::Damaged(key.into_bytes()));
-    let inside = prop_oneof![6 => small(), 3 => piece(), 1 => damaged(), 1 => Just(Record::Set(Vec::new(), Vec::new()))];
+    let inside = prop_oneof![6 => small(), 3 => chunk(), 1 => damaged(), 1 => Just(Record::Set(Vec::new(), Vec::new()))];
     let blob = (proptest::collection::vec(inside, 0..6), any::<bool>(), proptest::bool::weighted(0.25))
         .prop_map(|(records, is_zstd, is_damaged)| Record::Blob { records, is_zstd, is_damaged });
-    prop_oneof![6 => blob, 2 => small(), 1 => damaged(), 1 => (1..4u8).prop_map(|id| Record::Piece(id, true))]
+    prop_oneof![6 => blob, 2 => small(), 1 => damaged(), 1 => (1..4u8).prop_map(|id| Record::Chunk(id, true))]
 }

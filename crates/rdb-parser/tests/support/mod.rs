@@ -32,7 +32,7 @@ pub(crate) fn string(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     [&len(bytes.len() as u64)[..], bytes].concat()
 }
 
-/// A string of LZF data that stands for so many bytes.
+/// A string of LZF data that decompresses to this number of bytes.
 pub(crate) fn lzf_string(compressed: &[u8], decoded_len: u64) -> Vec<u8> {
     [&[0xc3][..], &len(compressed.len() as u64), &len(decoded_len), compressed].concat()
 }
@@ -255,7 +255,7 @@ pub(crate) struct Content {
     pub(crate) warnings: Vec<(Warning, u64)>,
     pub(crate) opcodes: Vec<u8>,
     pub(crate) checksum: Option<Checksum>,
-    /// Whether the bytes of keys and container are all there are.
+    /// Whether the bytes of keys and the overhead add up to the file.
     pub(crate) adds_up: bool,
 }
 
