@@ -22,8 +22,8 @@
 //! reports each failure and continues lists the inputs with [`Scan::list`], and gives them to
 //! [`Scan::run_inputs`], or opens them one by one with [`Scan::open_input`].
 //!
-//! The crates `bigkeys` and `bigkeys-server` use this crate. It is separate because `bigkeys` depends on
-//! `bigkeys-server` for `bigkeys serve`, and packages cannot depend on each other.
+//! The crates `bigkeys` and `bigkeys-server` use this crate. It is separate because `bigkeys`
+//! depends on `bigkeys-server` for `bigkeys serve`, and packages cannot depend on each other.
 
 #![forbid(unsafe_code)]
 

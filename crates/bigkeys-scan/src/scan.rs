@@ -248,14 +248,14 @@ impl Scan<'_> {
 
     /// Scans all inputs into the output of `collector`, several inputs at a time, in one pass.
     ///
-    /// A tuple of collectors is a collector, so your own runs beside those of this project. The options
-    /// [`top`](Self::top), [`rank`](Self::rank) and [`max_db`](Self::max_db) are those of reports, and change
-    /// nothing here.
+    /// A tuple of collectors is a collector, so your own runs beside those of this project. The
+    /// options [`top`](Self::top), [`rank`](Self::rank) and [`max_db`](Self::max_db) are those of
+    /// reports, and change nothing here.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run), except for inputs that cannot be opened or are not RDB files: these are in
-    /// the outcome.
+    /// As for [`run`](Self::run), except for inputs that cannot be opened or are not RDB files:
+    /// these are in the outcome.
     pub fn collect<C: Collector>(&self, collector: C) -> Result<Outcome<C::Output, ScanError>, ScanError> {
         self.engine().collect(self.list_all()?, &self.open, collector)
     }

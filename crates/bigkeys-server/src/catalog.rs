@@ -195,7 +195,8 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Re
     Ok(())
 }
 
-/// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name suffices.
+/// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name
+/// suffices.
 fn is_backup(path: &Path) -> bool {
     rdb_source::is_named_like_rdb(path) || rdb_source::begins_like_rdb(path).unwrap_or(false)
 }

@@ -52,7 +52,7 @@ fn print_rows(server: &str, compared: &[Compared], lists_keys: bool) {
         .filter(|(_, accuracy)| accuracy.max_percent == 0.0)
         .map(|(encoding, _)| *encoding)
         .collect();
-    let of_exact = compared.iter().filter(|key| key.is_modelled && exact.contains(&key.told.as_str()));
+    let of_exact = compared.iter().filter(|key| key.is_modelled && exact.contains(&key.answered.as_str()));
     if !exact.is_empty() {
         print_row(server, &exact.join(", "), Accuracy::of(of_exact));
     }

@@ -67,8 +67,8 @@ Reads, and later versions with a warning:
 });
 
 impl Cli {
-    /// Parses the arguments of the process. Ends the process if they are wrong, with a hint if the command is
-    /// missing before a file.
+    /// Parses the arguments of the process. Ends the process if they are wrong, with a hint if the
+    /// command is missing before a file.
     pub(crate) fn from_arguments() -> Self {
         Self::try_parse().unwrap_or_else(|error| {
             let path = match error.get(ContextKind::InvalidSubcommand) {
@@ -94,8 +94,8 @@ pub(crate) enum Command {
     /// Report totals, groups and the biggest keys of each type
     ///
     /// Exit status: 0 all was read; 2 an input could not be opened or is no RDB file; 3 an input is
-    /// damaged, the report covers what was readable and says so; 129, 130, 143 stopped by SIGHUP, SIGINT or
-    /// SIGTERM, likewise.
+    /// damaged, the report covers what was readable and says so; 129, 130, 143 stopped by SIGHUP,
+    /// SIGINT or SIGTERM, likewise.
     #[command(after_help = SCAN_EXAMPLES, disable_help_flag = true)]
     Scan(ScanArgs),
     /// Print every key with its type, encoding, counts and sizes, in file order
@@ -105,12 +105,12 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Look for everything that is wrong with files
     ///
-    /// Compares checksums, walks every encoding entry by entry, compares counts with headers and with the
-    /// announced sizes of databases, and prints one line for each thing that is wrong. Memory does not
-    /// depend on the file.
+    /// Compares checksums, walks every encoding entry by entry, compares counts with headers and
+    /// with the announced sizes of databases, and prints one line for each thing that is wrong.
+    /// Memory does not depend on the file.
     ///
-    /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB file;
-    /// 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
+    /// Exit status: 0 nothing but warnings was found; 2 an input could not be opened or is no RDB
+    /// file; 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
     #[command(after_help = CHECK_EXAMPLES, disable_help_flag = true)]
     Check(CheckArgs),
     /// Serve the big-key API of Huawei Cloud DCS over backup files
@@ -121,8 +121,9 @@ pub(crate) enum Command {
 
     /// Scan shards for `bigkeys serve` on a database that both use
     ///
-    /// Takes the same configuration; any number of workers may run, on machines that see the backups under the
-    /// same paths. Ends with status 0 at SIGINT or SIGTERM, after giving back what it had begun.
+    /// Takes the same configuration; any number of workers may run, on machines that see the
+    /// backups under the same paths. Ends with status 0 at SIGINT or SIGTERM, after giving back
+    /// what it had begun.
     #[cfg(feature = "server")]
     Worker(WorkerArgs),
 }
@@ -175,8 +176,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "IP:PORT", env = "BIGKEYS_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// Database of tasks, instead of the configured one: a file, or `postgres://USER:PASSWORD@HOST/DATABASE`
-    /// for several machines
+    /// Database of tasks, instead of the configured one: a file, or
+    /// `postgres://USER:PASSWORD@HOST/DATABASE` for several machines
     #[arg(long, value_name = "FILE|URL", env = "BIGKEYS_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
 
@@ -204,7 +205,8 @@ pub(crate) struct ScanArgs {
 
     /// Measure by which keys rank [default: `memory_bytes`]
     ///
-    /// MEASURE is `elements`, `value_bytes`, `rdb_bytes` or `memory_bytes`. The default is `rdb_bytes` with --no-memory, and for --format dcs the bytes of strings and the elements of
+    /// MEASURE is `elements`, `value_bytes`, `rdb_bytes` or `memory_bytes`. The default is
+    /// `rdb_bytes` with --no-memory, and for --format dcs the bytes of strings and the elements of
     /// all other types. `value_bytes` implies --deep.
     #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
@@ -268,10 +270,10 @@ pub(crate) struct CheckArgs {
 pub(crate) struct InputArgs {
     /// Files, directories, patterns or URLs; - is standard input
     ///
-    /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by their
-    /// content. A directory stands for the RDB files in it, and a pattern such as 'backup/*.rdb' for the files that it
-    /// matches. The RDB part of an append-only file is read. A file that is named twice, also through links, counts
-    /// once.
+    /// Compressed data (gzip, zstd, lz4) and captures of a full resynchronisation are recognised by
+    /// their content. A directory stands for the RDB files in it, and a pattern such as
+    /// 'backup/*.rdb' for the files that it matches. The RDB part of an append-only file is read. A
+    /// file that is named twice, also through links, counts once.
     #[arg(value_name = "INPUT", required_unless_present = "shards", help_heading = None::<&str>)]
     pub(crate) inputs: Vec<PathBuf>,
 
@@ -287,17 +289,17 @@ pub(crate) struct InputArgs {
 
     /// How to read files: auto maps regular files and reads everything else
     ///
-    /// The pages of a mapped file count as resident memory of the process (RES in top), although the kernel takes
-    /// them back when memory is short. `read` keeps them out of that figure.
+    /// The pages of a mapped file count as resident memory of the process (RES in top), although
+    /// the kernel takes them back when memory is short. `read` keeps them out of that figure.
     #[arg(long, value_enum, default_value_t = Io::Auto, hide_short_help = true)]
     pub(crate) io: Io,
 
     /// A setting of the object store of s3://, gs://, az:// or http(s):// inputs
     ///
-    /// NAME is the name of an environment variable, which the setting overrides, such as AWS_ENDPOINT, AWS_REGION,
-    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SKIP_SIGNATURE or
-    /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments, so keep secrets in the
-    /// environment.
+    /// NAME is the name of an environment variable, which the setting overrides, such as
+    /// AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SKIP_SIGNATURE or
+    /// AWS_VIRTUAL_HOSTED_STYLE_REQUEST. Other users of the machine can see arguments, so keep
+    /// secrets in the environment.
     #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
     #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option, hide_short_help = true)]
     pub(crate) store_options: Vec<(String, String)>,
@@ -326,8 +328,8 @@ pub(crate) struct OutputArgs {
 
     /// How integers are written in JSON
     ///
-    /// Strings are for readers that round numbers above 2^53, such as JavaScript and jq. Tables, CSV and the DCS task
-    /// object are the same with both.
+    /// Strings are for readers that round numbers above 2^53, such as JavaScript and jq. Tables,
+    /// CSV and the DCS task object are the same with both.
     #[arg(long, value_enum, default_value_t = Numbers::Number, hide_short_help = true)]
     pub(crate) numbers_as: Numbers,
 

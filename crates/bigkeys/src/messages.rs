@@ -8,7 +8,7 @@ use std::io::Write as _;
 use indicatif::HumanCount;
 use rdb_parser::escape::Escaped;
 
-/// Says what is wrong with what was done, unless the user wants to hear of errors only.
+/// Prints a warning, unless the user asked for errors only.
 pub(crate) struct Messages {
     pub(crate) quiet: bool,
 }

@@ -52,8 +52,8 @@ impl Lengths {
 }
 
 impl Bar {
-    /// A bar for inputs of the given lengths, where these are known. `may_show` is false where the bar and the
-    /// output would mix.
+    /// A bar for inputs of the given lengths, where these are known. `may_show` is false where the
+    /// bar and the output would mix.
     pub(crate) fn new(args: &OutputArgs, lengths: impl Iterator<Item = Option<u64>>, may_show: bool) -> Self {
         let show = may_show && !args.no_progress && !args.quiet && std::io::stderr().is_terminal();
         let target = if show { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
@@ -75,8 +75,8 @@ impl Bar {
         bar
     }
 
-    /// Corrects the length of an input that was opened: from `listed` to `opened`. The content of a compressed file
-    /// has another length than the file.
+    /// Corrects the length of an input that was opened: from `listed` to `opened`. The content of a
+    /// compressed file has another length than the file.
     pub(crate) fn opened(&self, listed: Option<u64>, opened: Option<u64>) {
         if listed != opened {
             let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);

@@ -126,8 +126,8 @@ impl DcsTime {
         Self(Timestamp::now())
     }
 
-    /// The time in milliseconds since 1970. A time out of the years -9999 to 9999 is the nearest time
-    /// in them.
+    /// The time in milliseconds since 1970. A time out of the years -9999 to 9999 is the nearest
+    /// time in them.
     pub fn at_ms(ms: i64) -> Self {
         let nearest = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Self(Timestamp::from_millisecond(ms).unwrap_or(nearest))

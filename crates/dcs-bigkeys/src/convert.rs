@@ -53,8 +53,8 @@ impl Task {
 /// [`MAX_KEYS_PER_TYPE`] keys of each type, by type and then by size, largest first.
 ///
 /// Streams and module types have no name in the contract and are left out, as are keys of databases
-/// above [`MAX_DB`]. Make the report with that [`max_db`](rdb_analysis::ReportCollector::max_db), so that
-/// such keys take no place in the lists. A name that is not UTF-8 is escaped as
+/// above [`MAX_DB`]. Make the report with that [`max_db`](rdb_analysis::ReportCollector::max_db),
+/// so that such keys take no place in the lists. A name that is not UTF-8 is escaped as
 /// [`Escaped::for_text`] does.
 pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
     let mut bodies = Vec::new();

@@ -1,5 +1,5 @@
-//! File system calls that may block for ever, such as opening a FIFO without a writer or a file on a mount
-//! whose server is gone.
+//! File system calls that may block for ever, such as opening a FIFO without a writer or a file on
+//! a mount whose server is gone.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use std::time::Duration;
 /// How long to wait for the call before the stop flag is looked at again.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Runs `call` on a thread of its own and returns its result, or an error soon after `stop` is set.
+/// Runs `call` on its own thread and returns its result, or an error soon after `stop` is set.
 ///
-/// A call that is blocked in the kernel cannot be cancelled. Its thread stays behind until the call returns
-/// or the process ends, and drops the result.
+/// A call that is blocked in the kernel cannot be cancelled. Its thread stays until the call
+/// returns or the process ends, and drops the result.
 pub(crate) fn unless_stopped<T: Send + 'static>(
     stop: &Arc<AtomicBool>,
     call: impl FnOnce() -> T + Send + 'static,

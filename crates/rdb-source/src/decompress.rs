@@ -1,4 +1,5 @@
-//! Compressed data: gzip, zstd and lz4 frames, and Valkey's envelope around one, told by their first bytes.
+//! Compressed data: gzip, zstd and LZ4 frames, and Valkey's envelope around a frame, detected by
+//! magic bytes.
 
 use std::fmt;
 use std::io::{self, BufRead as _, Read};
@@ -11,14 +12,15 @@ use crate::envelope::{self, Codec};
 use crate::head::Head;
 
 /// First bytes of the formats. Sources: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1, and
-/// `lz4_Frame_format.md` of lz4, which also has the frames of its legacy format and those to be skipped.
+/// `lz4_Frame_format.md` of lz4, which also has the frames of its legacy format and those to be
+/// skipped.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const LZ4_MAGIC: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 const LZ4_LEGACY_MAGIC: &[u8] = &[0x02, 0x21, 0x4c, 0x18];
 
-/// Largest window of a zstd frame, as a power of two: 128 MiB, the most that `zstd` itself decompresses unasked.
-/// So much memory is taken only as far as a frame's content fills it.
+/// Largest window of a zstd frame, as a power of two: 128 MiB, the most that `zstd` itself
+/// decompresses unasked. So much memory is taken only as far as a frame's content fills it.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// Bytes of the longest magic, and of the header of a frame to be skipped.
@@ -67,8 +69,8 @@ impl Compression {
                 Codec::Zstd => Self::ValkeyZstd,
             })
         } else {
-            // Parallel compressors begin with a frame that readers skip. It is the same in both formats;
-            // zstd's are the ones that write it.
+            // Parallel compressors begin with a frame that readers skip. It is the same in both
+            // formats; zstd's are the ones that write it.
             let skipped = skippable_bytes(bytes)?;
             usize::try_from(skipped).ok().and_then(|n| Self::of(bytes.get(n..)?)).or(Some(Self::Zstd))
         }
@@ -94,9 +96,9 @@ fn skippable_bytes(bytes: &[u8]) -> Option<u64> {
 
 type Source = Head<Box<dyn Read + Send>>;
 
-/// Decompresses member after member, frame after frame. Data that is cut, damaged, or followed by
-/// anything but zeros ends in an error and never in a clean end. What follows the frame of an envelope belongs to
-/// the content, as servers have it.
+/// Decompresses member after member, frame after frame. Data that is truncated, damaged, or
+/// followed by anything but zeros ends in an error and never in a clean end. What follows the frame
+/// of an envelope belongs to the content, as servers have it.
 pub(crate) struct Decompress {
     format: Compression,
     state: State,
@@ -106,8 +108,8 @@ pub(crate) struct Decompress {
 
 /// A decoder of LZ4 frames of one kind.
 ///
-/// It allocates two blocks of up to 4 MiB, as a frame announces. A file may have a million frames of a few bytes, so
-/// frames that announce the same share a decoder.
+/// It allocates two blocks of up to 4 MiB, as a frame announces. A file may have a million frames
+/// of a few bytes, so frames that announce the same share a decoder.
 struct Lz4 {
     decoder: Box<FrameDecoder<Slot>>,
     kind: [u8; LZ4_KIND_BYTES],
@@ -128,8 +130,8 @@ impl Read for Slot {
 enum State {
     /// In front of an envelope.
     Envelope(Source),
-    /// Behind the frame of one.
-    Behind(Source),
+    /// After the frame of an envelope.
+    After(Source),
     Between(Source),
     Gzip(Box<GzDecoder<Source>>),
     Zstd(Box<ZstdDecoder<'static, Source>>),
@@ -172,7 +174,8 @@ impl Decompress {
         }
     }
 
-    /// Starts on the member or frame that `source` begins with; gives `source` back if there is none.
+    /// Starts on the member or frame that `source` begins with; gives `source` back if there is
+    /// none.
     fn begin_frame(&mut self, mut source: Source) -> io::Result<Result<State, Source>> {
         Ok(Ok(match Compression::of(source.peek(MAGIC_BYTES)) {
             Some(Compression::Gzip) => State::Gzip(Box::new(GzDecoder::new(source))),
@@ -188,7 +191,8 @@ impl Decompress {
 }
 
 impl Lz4 {
-    /// Starts on the frame that `source` begins with, in the decoder of an `earlier` frame if it can be used again.
+    /// Starts on the frame that `source` begins with, in the decoder of an `earlier` frame if it
+    /// can be used again.
     fn begin(earlier: Option<Self>, mut source: Source) -> Self {
         let kind = source.peek(LZ4_KIND_BYTES).first_chunk().copied().unwrap_or_default();
         source.ran_out = false;
@@ -206,7 +210,7 @@ impl Lz4 {
         !self.kind.starts_with(LZ4_LEGACY_MAGIC)
     }
 
-    /// The source, behind a frame that was read to its end.
+    /// The source, after a frame that was read to its end.
     fn end(&mut self) -> io::Result<Source> {
         let source = self.decoder.get_mut().0.take().ok_or(io::ErrorKind::UnexpectedEof)?;
         // The decoder takes the end of the data for the end of the frame.
@@ -224,7 +228,7 @@ impl State {
             Self::Gzip(_) => Some(Compression::Gzip),
             Self::Zstd(_) => Some(Compression::Zstd),
             Self::Lz4(_) => Some(Compression::Lz4),
-            Self::Envelope(_) | Self::Behind(_) | Self::Between(_) | Self::Done => None,
+            Self::Envelope(_) | Self::After(_) | Self::Between(_) | Self::Done => None,
         }
     }
 }
@@ -233,7 +237,7 @@ fn other_data() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "other data follows where the compressed data ends")
 }
 
-/// Accepts the zeros that tapes and block devices leave behind compressed data, and nothing else.
+/// Accepts the zeros that tapes and block devices leave after compressed data, and nothing else.
 fn skip_padding(mut source: Source) -> io::Result<()> {
     loop {
         let held = source.fill_buf()?;
@@ -256,7 +260,7 @@ impl Read for Decompress {
         loop {
             let outcome = match &mut self.state {
                 State::Envelope(_) | State::Between(_) => Ok(0),
-                State::Behind(source) => return source.read(out),
+                State::After(source) => return source.read(out),
                 State::Gzip(decoder) => decoder.read(out),
                 State::Zstd(decoder) => decoder.read(out),
                 State::Lz4(lz4) => lz4.decoder.read(out),
@@ -272,7 +276,7 @@ impl Read for Decompress {
                 Ok(n) => return Ok(n),
             }
             // One member has ended; what comes next?
-            let after = if self.format.enveloped().is_some() { State::Behind } else { State::Between };
+            let after = if self.format.enveloped().is_some() { State::After } else { State::Between };
             let next = match std::mem::replace(&mut self.state, State::Done) {
                 State::Envelope(source) => self.unwrap(source),
                 State::Between(source) => self.begin(source),
@@ -280,11 +284,12 @@ impl Read for Decompress {
                 State::Zstd(decoder) => Ok(after(decoder.finish())),
                 State::Lz4(mut lz4) => {
                     let source = lz4.end();
-                    // Nothing marks the end of a legacy frame, so its decoder may have begun on what follows.
+                    // Nothing marks the end of a legacy frame, so its decoder may have begun on
+                    // what follows.
                     self.lz4 = lz4.has_end_mark().then_some(lz4);
                     source.map(after)
                 }
-                State::Behind(_) | State::Done => Ok(State::Done),
+                State::After(_) | State::Done => Ok(State::Done),
             };
             self.state = next.map_err(|error| self.explain(&error))?;
         }
@@ -296,7 +301,7 @@ impl Decompress {
     fn explain(&self, error: &io::Error) -> io::Error {
         let name = self.format.name();
         let message = match error.kind() {
-            io::ErrorKind::UnexpectedEof => format!("the {name} data is cut off"),
+            io::ErrorKind::UnexpectedEof => format!("the {name} data is truncated"),
             // The library has no code for it that its errors carry.
             _ if error.to_string().contains("too much memory") => format!(
                 "the {name} data was compressed with a window of more than 128 MiB; decompress it with `zstd -dc --long=31` and give that to `bigkeys` on standard input"
@@ -412,8 +417,8 @@ pub(crate) mod tests {
             let early = (1..200.min(packed.len())).chain((200..packed.len()).step_by(997));
             for cut in early.chain(packed.len() - 30..packed.len()) {
                 let (out, outcome) = decompress(format, &packed[..cut]);
-                assert!(outcome.is_err(), "{format:?} cut at {cut} of {}", packed.len());
-                assert!(data.starts_with(&out), "{format:?} cut at {cut}");
+                assert!(outcome.is_err(), "{format:?} truncated at {cut} of {}", packed.len());
+                assert!(data.starts_with(&out), "{format:?} truncated at {cut}");
             }
         }
     }
@@ -421,7 +426,7 @@ pub(crate) mod tests {
     #[test]
     fn a_cut_between_lz4_blocks_is_an_error() {
         let packed = compress(Compression::Lz4, &sample(700_000));
-        // Behind the header of 7 bytes comes a block with its length.
+        // After the header of 7 bytes comes a block with its length.
         let length = u32::from_le_bytes(packed[7..11].try_into().expect("four bytes")) & 0x7fff_ffff;
         let cut = 11 + length as usize;
         let (out, outcome) = decompress(Compression::Lz4, &packed[..cut]);
@@ -435,9 +440,9 @@ pub(crate) mod tests {
             encoder.window_log(window_log).expect("a window");
             io::copy(&mut &sample(1000)[..], &mut encoder).expect("compressed");
             let (_, outcome) = decompress(Compression::Zstd, &encoder.finish().expect("compressed"));
-            let told = outcome.err().map(|error| error.to_string());
-            assert_eq!(told.is_none(), is_fine, "{told:?}");
-            assert!(told.is_none_or(|told| told.contains("more than 128 MiB")));
+            let message = outcome.err().map(|error| error.to_string());
+            assert_eq!(message.is_none(), is_fine, "{message:?}");
+            assert!(message.is_none_or(|message| message.contains("more than 128 MiB")));
         }
     }
 
@@ -464,7 +469,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn other_data_behind_the_last_member_is_an_error() {
+    fn other_data_after_the_last_member_is_an_error() {
         for format in MEMBERS {
             let mut packed = compress(format, b"REDIS0011");
             packed.extend(b"\0\0rest");

@@ -1,5 +1,5 @@
-//! Which inputs a name stands for: itself, the files of a directory, those that match a pattern, the
-//! base file of a multi-part append-only file.
+//! Which inputs a name stands for: itself, the files of a directory, those that match a pattern,
+//! the base file of a multi-part append-only file.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -12,19 +12,20 @@ use crate::error::OpenError;
 use crate::name::{STDIN, is_remote};
 use crate::sniff::{Content, Nature};
 
-/// File extensions treated as RDB when a directory is searched, whatever the file holds, so that a damaged
-/// file is reported and not skipped.
+/// File extensions treated as RDB when a directory is searched, whatever the file holds, so that a
+/// damaged file is reported and not skipped.
 const EXTENSIONS: [&str; 2] = ["rdb", "dfs"];
 const COMPRESSED_EXTENSIONS: [&str; 4] = ["gz", "zst", "zstd", "lz4"];
 
-/// File extensions of other data. An entry of a directory that cannot be read and has one of them is
-/// skipped: its name says that it is no RDB file.
+/// File extensions of other data. An entry of a directory that cannot be read and has one of them
+/// is skipped: its name says that it is no RDB file.
 const OTHER_EXTENSIONS: [&str; 22] = [
     "cfg", "conf", "crt", "csv", "html", "ini", "json", "key", "lock", "log", "md", "pem", "pid", "py", "sh",
     "so", "sock", "toml", "txt", "xml", "yaml", "yml",
 ];
 
-/// Default name of the directory of a multi-part append-only file (`appenddirname` of `redis.conf`).
+/// Default name of the directory of a multi-part append-only file (`appenddirname` of
+/// `redis.conf`).
 const APPEND_ONLY_DIRECTORY: &str = "appendonlydir";
 
 /// End of the name of a manifest, and its largest length that is read.
@@ -42,7 +43,7 @@ pub struct Found {
     pub increments: Option<Increments>,
 }
 
-/// Parts of an append-only file behind its base.
+/// Parts of an append-only file after its base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Increments {
@@ -58,25 +59,25 @@ pub struct Increments {
 pub struct Expansion {
     /// The inputs, in the order of their names.
     pub found: Vec<Found>,
-    /// Entries of directories that may hold RDB data and cannot be read: links whose target is missing, files
-    /// and directories without permission.
+    /// Entries of directories that may hold RDB data and cannot be read: links whose target is
+    /// missing, files and directories without permission.
     pub unreadable: Vec<OpenError>,
 }
 
 /// Lists the inputs that `input` stands for, in the order of their names.
 ///
-/// * A directory stands for the regular files in it that begin as an RDB file (also inside compression or a
-///   capture) or are named like one, and for the base files of multi-part append-only files in it or
-///   right below it; with `recursive`, for those of all directories below it, too. Links to directories
-///   are not followed.
+/// * A directory stands for the regular files in it that begin as an RDB file (also inside
+///   compression or a capture) or are named like one, and for the base files of multi-part
+///   append-only files in it or right below it; with `recursive`, for those of all directories
+///   below it, too. Links to directories are not followed.
 /// * The manifest of a multi-part append-only file stands for its base file.
 ///   Of an append-only file, the other parts are left out.
-/// * A name that does not exist and has one of `*?[` in it is a pattern. It stands for the regular files that
-///   it matches, and for those of the directories that it matches.
+/// * A name that does not exist and has one of `*?[` in it is a pattern. It stands for the regular
+///   files that it matches, and for those of the directories that it matches.
 /// * Anything else stands for itself, a FIFO or a device too.
 ///
-/// A link to a regular file is a regular file. FIFOs, sockets and devices in a directory, or that a pattern
-/// matches, are never opened.
+/// A link to a regular file is a regular file. FIFOs, sockets and devices in a directory, or that a
+/// pattern matches, are never opened.
 ///
 /// Stops waiting for the file system soon after `stop` is set.
 ///
@@ -132,7 +133,8 @@ impl Expansion {
     }
 }
 
-/// The error of an entry. A link whose target is missing is named as such: the entry itself is there.
+/// The error of an entry. A link whose target is missing is named as such: the entry itself is
+/// there.
 fn unreadable(path: PathBuf, error: io::Error) -> OpenError {
     match fs::read_link(&path) {
         Ok(target) if error.kind() == io::ErrorKind::NotFound => {
@@ -309,7 +311,8 @@ fn has_extension(path: &Path, list: &[&str]) -> bool {
 ///
 /// # Errors
 ///
-/// The file cannot be opened or read. A file with damaged compression is not RDB data, and no error.
+/// The file cannot be opened or read. A file with damaged compression is not RDB data, and no
+/// error.
 pub fn begins_like_rdb(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     match Nature::of(Box::new(file), |layer| Ok(Box::new(layer))) {
@@ -369,10 +372,11 @@ impl Manifest {
     }
 }
 
-/// Name and type of the file in a line of a manifest, such as `file appendonly.aof.1.base.rdb seq 1 type b`.
+/// Name and type of the file in a line of a manifest, such as `file appendonly.aof.1.base.rdb seq 1
+/// type b`.
 ///
-/// Source: `aofLoadManifestFromFile` in `aof.c` of Redis. The name may be in double quotes with escapes,
-/// which only names have that nobody gives; it may not lead out of the directory.
+/// Source: `aofLoadManifestFromFile` in `aof.c` of Redis. The name may be in double quotes with
+/// escapes, which only names have that nobody gives; it may not lead out of the directory.
 fn manifest_line(line: &[u8]) -> Option<(String, u8)> {
     let line = std::str::from_utf8(line).ok()?;
     let (name, rest) = match line.strip_prefix("file ")?.strip_prefix('"') {
@@ -403,7 +407,8 @@ mod tests {
         Ok(all.found)
     }
 
-    /// The messages about what cannot be read in `directory`, without its name, and the names of the inputs.
+    /// The messages about what cannot be read in `directory`, without its name, and the names of
+    /// the inputs.
     fn unreadable(directory: &Path, recursive: bool) -> (Vec<String>, Vec<String>) {
         let all = super::expand(directory, recursive, &Arc::default()).expect("something is there");
         let prefix = format!("{}/", directory.display());

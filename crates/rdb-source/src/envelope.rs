@@ -1,8 +1,9 @@
 //! The envelope in which Valkey 9.2 wraps a whole RDB file (`rdbcompression lz4`).
 //!
-//! Seven bytes (`VCS`, a version, a codec, a zero, and the kind of the content), then one compressed frame, behind
-//! which servers ignore whatever follows. Source: `compression_stream.h` and `.c` of Valkey's development branch,
-//! which know LZ4 only; zstd is the codec that a pending change adds. No file of a server was available.
+//! Seven bytes (`VCS`, a version, a codec, a zero, and the kind of the content), then one
+//! compressed frame, behind which servers ignore whatever follows. Source: `compression_stream.h`
+//! and `.c` of Valkey's development branch, which know LZ4 only; zstd is the codec that a pending
+//! change adds. No file of a server was available.
 
 use std::io;
 
@@ -23,7 +24,8 @@ pub(crate) enum Codec {
     Zstd,
 }
 
-/// The codec of the envelope that `bytes` begin with, or what is not known about it. `None` if there is no envelope.
+/// The codec of the envelope that `bytes` begin with, or what is not known about it. `None` if
+/// there is no envelope.
 pub(crate) fn codec(bytes: &[u8]) -> Option<Result<Codec, String>> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let unknown = |what: &str, number: u8| {
@@ -38,7 +40,7 @@ pub(crate) fn codec(bytes: &[u8]) -> Option<Result<Codec, String>> {
         [_, 1, _, _, ..] => Some(Ok(Codec::Lz4)),
         [_, 2, _, _, ..] => Some(Ok(Codec::Zstd)),
         [_, other, _, _, ..] => unknown("codec", other),
-        _ => Some(Err("the compressed envelope of Valkey, cut off".to_owned())),
+        _ => Some(Err("the compressed envelope of Valkey, truncated".to_owned())),
     }
 }
 
@@ -61,8 +63,8 @@ mod tests {
             (b"VCS\x01\x09\x00\x01", "codec that is not known (9)"),
             (b"VCS\x01\x01\x04\x01", "form that is not known (4)"),
             (b"VCS\x01\x01\x00\x02", "kind that is not known (2)"),
-            (b"VCS\x01\x01", "cut off"),
-            (b"VCS", "cut off"),
+            (b"VCS\x01\x01", "truncated"),
+            (b"VCS", "truncated"),
         ] {
             let refused = codec(bytes).and_then(Result::err).unwrap_or_default();
             assert!(refused.contains(says), "{bytes:?}: {refused}");

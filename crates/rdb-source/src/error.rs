@@ -37,7 +37,8 @@ pub enum OpenError {
         /// The other format.
         what: String,
     },
-    /// An input that cannot be mapped, although mapping was requested: it is compressed or not a regular file.
+    /// An input that cannot be mapped, although mapping was requested: it is compressed or not a
+    /// regular file.
     #[error("{}: only regular files that are not compressed can be mapped (use --io auto or read)", .0.display())]
     NotMappable(PathBuf),
     /// A URL of an object store, in a program without the feature `remote`.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// A buffered reader that shows its next bytes, as many as wanted, without consuming them.
+/// A buffered reader that shows any number of its next bytes without consuming them.
 pub(crate) struct Head<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -15,7 +15,7 @@ pub(crate) struct Head<R> {
     at_end: bool,
     /// What the reader failed with, due when all before it has been read.
     failure: Option<io::Error>,
-    /// Whether more was wanted than there was, or than could be read.
+    /// Whether fewer bytes were there, or could be read, than were asked for.
     pub(crate) ran_out: bool,
 }
 
@@ -24,8 +24,8 @@ impl<R: Read> Head<R> {
         Self { reader, buffer: Vec::new(), start: 0, end: 0, at_end: false, failure: None, ran_out: false }
     }
 
-    /// The next `n` bytes or more; fewer only at the end of the data, or before a failure, which is then
-    /// what reading on gives.
+    /// The next `n` bytes or more; fewer only at the end of the data, or before a failure, which is
+    /// then what reading on gives.
     pub(crate) fn peek(&mut self, n: usize) -> &[u8] {
         while self.end - self.start < n && !self.at_end && self.failure.is_none() {
             match self.read_more() {

@@ -2,8 +2,8 @@
 //!
 //! # Opening an input
 //!
-//! [`open()`] takes a path, [`STDIN`] or a URL, and returns the bytes as a [`Mapping`] or as a reader. Both are inputs of
-//! `rdb-parser`. [`expand`] lists the files of a directory or a pattern.
+//! [`open()`] takes a path, [`STDIN`] or a URL, and returns the bytes as a [`Mapping`] or as a
+//! reader. Both are inputs of `rdb-parser`. [`expand`] lists the files of a directory or a pattern.
 //!
 //! ```
 //! use std::path::Path;
@@ -24,24 +24,24 @@
 //!
 //! # Formats
 //!
-//! Formats are detected by magic bytes, never by file name. Gzip, zstd and LZ4 are decompressed. A [`Wrapper`] describes
-//! what surrounds the RDB data, such as the prefix of a replication stream.
+//! Formats are detected by magic bytes, never by file name. Gzip, zstd and LZ4 are decompressed. A
+//! [`Wrapper`] describes what surrounds the RDB data, such as the prefix of a replication stream.
 //!
 //! # Mapping and reading
 //!
-//! [`IoMode::Auto`] maps regular files and reads everything else in bounded memory. A mapped file that shrinks
-//! does not end the process: [`Mapping::alarm`] and [`Mapping::loss`] report lost bytes. `map.rs` has
-//! the only `unsafe` code of the workspace, and its reasons.
+//! [`IoMode::Auto`] maps regular files and reads everything else in bounded memory. A mapped file
+//! that shrinks does not end the process: [`Mapping::alarm`] and [`Mapping::loss`] report lost
+//! bytes. `map.rs` has the only `unsafe` code of the workspace, and its reasons.
 //!
 //! # Stopping
 //!
-//! Opening, reading pipes, decompressing and downloading end with an error soon after the `stop` flag is set,
-//! also where a system call blocks.
+//! Opening, reading pipes, decompressing and downloading end with an error soon after the `stop`
+//! flag is set, also where a system call blocks.
 //!
 //! # Features
 //!
-//! `remote` opens objects in S3, Google Cloud Storage, Azure and behind HTTP. Without it, such a URL is
-//! [`OpenError::NoRemote`].
+//! `remote` opens objects in S3, Google Cloud Storage, Azure and on HTTP servers. Without it, such
+//! a URL is [`OpenError::NoRemote`].
 
 mod blocking;
 mod decompress;

@@ -1,9 +1,9 @@
 //! Maps a file and survives its truncation.
 //!
-//! A byte of a mapping that its file no longer has, or that the disk does not give, costs a process a
-//! `SIGBUS`, and by default its life. Here a handler takes the signal, puts zeros in the place of the
-//! missing bytes, raises the [alarm](Mapping::alarm) of the mapping and lets the reader go on; whoever
-//! reads looks at the alarm before believing what was read. See `docs/adr/0004-mapped-files-that-shrink.md`.
+//! Reading a byte of a mapping that the file no longer has, or that the disk cannot read, raises
+//! `SIGBUS`, which ends the process by default. The handler of this module maps zeros over the missing
+//! bytes and raises the [alarm](Mapping::alarm) of the mapping, and the read goes on. A reader checks
+//! the alarm before it uses what it read. See `docs/adr/0004-mapped-files-that-shrink.md`.
 
 use std::fs::File;
 use std::io;
@@ -41,13 +41,13 @@ impl Mapping {
             Ok(metadata) if metadata.len() < mapped => Some(Loss {
                 offset: Some(metadata.len()),
                 reason: format!(
-                    "the file was cut from {mapped} to {} bytes while it was being read",
+                    "the file was truncated from {mapped} to {} bytes while it was being read",
                     metadata.len()
                 ),
             }),
             _ if self.alarm().load(std::sync::atomic::Ordering::Acquire) => Some(Loss {
                 offset: None,
-                reason: "a part of the file could not be read, or was cut off for a time".to_owned(),
+                reason: "a part of the file could not be read, or was missing for a time".to_owned(),
             }),
             _ => None,
         }
@@ -62,17 +62,16 @@ impl Deref for Mapping {
     }
 }
 
-/// Maps all of `file` for reading from front to back. `Ok(None)`: as many files are mapped as can be
-/// watched.
+/// Maps all of `file` for reading from front to back. `Ok(None)`: as many files are mapped as can
+/// be watched.
 pub(crate) fn map(file: File) -> io::Result<Option<Mapping>> {
-    // SAFETY: a shared mapping is sound only while nobody changes or shortens the file, which no
-    // program can guarantee. Shortening is survived, see above. Changing is accepted: a backup is a
-    // finished file, and the readers of the mapping treat every byte as hostile and never rely on
-    // reading the same byte twice as equal; whoever must read a file that others write to uses
-    // `--io read`.
+    // SAFETY: a shared mapping is sound only while nobody changes or truncates the file, which no
+    // program can guarantee. The handler above survives truncation. A change is accepted, because a
+    // backup is a finished file, and the readers of the mapping treat every byte as hostile and never
+    // rely on reading a byte twice with the same result. `--io read` reads a file that others write to.
     #[expect(unsafe_code, reason = "mapping is what makes reading large files cheap; see above")]
     let bytes = unsafe { memmap2::Mmap::map(&file)? };
-    // Only advice: read ahead far, drop behind early.
+    // Advice only: read far ahead, and drop pages early.
     #[cfg(unix)]
     let _ = bytes.advise(memmap2::Advice::Sequential);
     Ok(watch(&bytes)?.map(|watched| Mapping { watched, bytes, file }))
@@ -99,7 +98,7 @@ mod bus_error {
         taken: AtomicBool,
         /// First address; 0 while the rest is not valid.
         start: AtomicUsize,
-        /// Address behind the last.
+        /// Address after the last byte.
         end: AtomicUsize,
         alarm: AtomicBool,
     }
@@ -159,9 +158,9 @@ mod bus_error {
 
     fn install() -> Result<Installed, i32> {
         // SAFETY: plain calls of the system with valid pointers to values that live across them; an
-        // all-zero `sigaction` is a valid one. The handler does only what a signal handler may do, see
-        // there. It runs on the alternate stack where a thread has one, as the standard library's
-        // handler does.
+        // all-zero `sigaction` is a valid one. The handler does only what a signal handler may do,
+        // see there. It runs on the alternate stack where a thread has one, as the standard
+        // library's handler does.
         #[expect(unsafe_code, reason = "the standard library cannot install signal handlers")]
         let (outcome, page_bytes, before) = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
@@ -181,16 +180,17 @@ mod bus_error {
         }
     }
 
-    /// Puts zeros in the place of what a watched mapping misses, from the page that was touched to the
-    /// end of the mapping; leaves any other error to whoever was responsible before.
+    /// Puts zeros in the place of what a watched mapping misses, from the page that was touched to
+    /// the end of the mapping. Leaves any other error to the previous handler.
     ///
     /// Only atomics and calls that are safe in a signal handler: no allocation, no lock, no panic.
     extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-        // The handler can run before `INSTALLED` is set only for a fault that is none of ours: no range
-        // is watched yet. Returning repeats the access, and with it the signal, until it is set.
+        // The handler can run before `INSTALLED` is set only for a fault that is none of ours: no
+        // range is watched yet. Returning repeats the access, and with it the signal, until it is
+        // set.
         let Some(Ok(installed)) = INSTALLED.get() else { return };
-        // SAFETY: the system calls a handler with SA_SIGINFO with a valid `info`, whose address is set for
-        // SIGBUS.
+        // SAFETY: the system calls a handler with SA_SIGINFO with a valid `info`, whose address is
+        // set for SIGBUS.
         #[expect(unsafe_code, reason = "the address of the fault is in a union")]
         let address = unsafe { (*info).si_addr() }.addr();
         let page = address & !(installed.page_bytes - 1);
@@ -204,11 +204,11 @@ mod bus_error {
                 end = end.max(range_end);
             }
         }
-        // SAFETY: `page..end` lies in a mapping of this module, which is private to it, mapped for reading
-        // only, and alive: a thread has just read from it through a borrow of it. Replacing its pages by
-        // others that can be read changes bytes under that borrow exactly as a writer of the file would,
-        // which is accepted where the file is mapped. `mmap` is a bare system call; `sigaction` is
-        // listed as safe in handlers.
+        // SAFETY: `page..end` lies in a mapping of this module, which is private to it, mapped for
+        // reading only, and alive: a thread has just read from it through a borrow of it. Replacing
+        // its pages by others that can be read changes bytes under that borrow exactly as a writer
+        // of the file would, which is accepted where the file is mapped. `mmap` is a bare system
+        // call; `sigaction` is listed as safe in handlers.
         #[expect(unsafe_code, reason = "remapping and restoring the handler are system calls")]
         unsafe {
             if end != 0 {
@@ -224,8 +224,8 @@ mod bus_error {
                     return;
                 }
             }
-            // Not ours, or not to be helped: on return the access is repeated, and what was in force
-            // before is done.
+            // Not ours, or not to be helped: on return the access is repeated, and what was in
+            // force before is done.
             libc::sigaction(signal, &raw const installed.before, std::ptr::null_mut());
         }
     }
@@ -274,7 +274,7 @@ mod tests {
         let (_other_file, other) = mapped(1 << 20);
         assert_eq!(sum(&mapping), 7 << 20);
         assert_eq!(mapping.loss(), None);
-        file.set_len(100_000).expect("cut");
+        file.set_len(100_000).expect("truncated");
         assert_eq!(sum(&mapping), 700_000);
         assert!(mapping.alarm().load(Ordering::SeqCst));
         assert_eq!(mapping.loss().expect("noticed").offset, Some(100_000));
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn many_threads_may_meet_the_end_at_once() {
         let (file, mapping) = mapped(1 << 20);
-        file.set_len(4096).expect("cut");
+        file.set_len(4096).expect("truncated");
         std::thread::scope(|scope| {
             for part in mapping.chunks(1 << 17) {
                 scope.spawn(move || sum(part));
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_cut_inside_the_last_page_is_noticed_without_a_signal() {
         let (file, mapping) = mapped(4000);
-        file.set_len(10).expect("cut");
+        file.set_len(10).expect("truncated");
         assert_eq!(sum(&mapping), 70);
         assert_eq!(mapping.loss().expect("noticed").offset, Some(10));
     }

@@ -14,7 +14,8 @@ pub fn is_remote(path: &Path) -> bool {
         .is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
-/// `path` for messages and reports. A URL loses its query, because a signed URL has its signature there.
+/// `path` for messages and reports. A URL loses its query, because a signed URL has its signature
+/// there.
 pub fn display_name(path: &Path) -> Cow<'_, str> {
     let text = path.to_string_lossy();
     match text.find('?') {

@@ -40,7 +40,7 @@ pub struct Opened {
     pub data: Data,
     /// Time of the last modification in milliseconds since 1970, of a file or an object.
     pub modified_ms: Option<i64>,
-    /// The compressions that are undone, the outermost first.
+    /// The compression formats, the outermost first.
     pub compression: Vec<Compression>,
     /// What surrounds the RDB data after decompression.
     pub wrapper: Wrapper,
@@ -48,7 +48,7 @@ pub struct Opened {
 
 /// The bytes of an opened input.
 pub enum Data {
-    /// A whole mapped file. The RDB data begins behind the [wrapper](Opened::wrapper).
+    /// A whole mapped file. The RDB data begins after the [wrapper](Opened::wrapper).
     Mapped(Mapping),
     /// A stream that begins with the RDB data.
     Stream {
@@ -78,17 +78,19 @@ impl std::fmt::Debug for Data {
 pub struct OpenOptions {
     /// How to read files.
     pub mode: IoMode,
-    /// Settings of object stores, by the names of the environment variables that they override, in lower
-    /// case: `aws_endpoint`, `aws_access_key_id`, `azure_storage_account_name`, ...
+    /// Settings of object stores, by the names of the environment variables that they override, in
+    /// lower case: `aws_endpoint`, `aws_access_key_id`, `azure_storage_account_name`, ...
     pub store: Vec<(String, String)>,
 }
 
-/// Opens a file, standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`, `http:`, `https:`).
+/// Opens a file, standard input for [`STDIN`], or an object for a URL (`s3:`, `gs:`, `az:`,
+/// `http:`, `https:`).
 ///
-/// Opening, reading a pipe, decompressing and downloading run on other threads, and end with an error soon
-/// after `stop` is set. So an interrupted program does not wait for a FIFO without a writer or for a mount
-/// whose server is gone. A regular file of length 0 that has content, as in `/proc`, is read as a pipe.
-/// Truncated or damaged compressed data is an error of the reader at the damage.
+/// Opening, reading a pipe, decompressing and downloading run on other threads, and end with an
+/// error soon after `stop` is set. So an interrupted program does not wait for a FIFO without a
+/// writer or for a mount whose server is gone. A regular file of length 0 that has content, as in
+/// `/proc`, is read as a pipe. Truncated or damaged compressed data is an error of the reader at
+/// the damage.
 ///
 /// # Errors
 ///
@@ -127,8 +129,8 @@ fn open_local(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opene
         return open_stream(path, mode, stop, file, modified_ms);
     }
     if metadata.len() == 0 {
-        // The file is empty, or its content is made during the read, as in `/proc`. Such a read may block and cannot
-        // be repeated.
+        // The file is empty, or its content is made during the read, as in `/proc`. Such a read may
+        // block and cannot be repeated.
         return match open_stream(path, IoMode::Auto, stop, file, modified_ms) {
             Ok(_) if mode == IoMode::Mmap => Err(OpenError::NotMappable(path.to_owned())),
             opened => opened,
@@ -202,7 +204,7 @@ fn open_stream(
     if mode == IoMode::Mmap {
         return Err(OpenError::NotMappable(path.to_owned()));
     }
-    // The bytes that are ready behind the last layer.
+    // The bytes that are ready after the last layer.
     let ready_bytes = RefCell::new(Arc::default());
     let ahead = |layer: Reader| {
         let ready = Arc::default();
@@ -234,7 +236,8 @@ fn reopen(
     lazy(move || Ok(Box::new(File::open(path)?) as Reader), layers, wrapper, stop, length)
 }
 
-/// The content of `source` without its `layers` of compression and its wrapper. `source` is opened when it is read.
+/// The content of `source` without its `layers` of compression and its wrapper. `source` is opened
+/// when it is read.
 fn lazy(
     source: impl FnOnce() -> io::Result<Reader> + Send + 'static,
     layers: Vec<Compression>,

@@ -9,14 +9,15 @@ use std::time::Duration;
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Blocks read ahead. LZ4 gives 4 MiB at once and then nothing for as long as it takes to decompress as many;
-/// less would leave the reader idle in between. What is ready can be read on several threads at once.
+/// Blocks read ahead. LZ4 gives 4 MiB at once and then nothing for as long as it takes to
+/// decompress as many; less would leave the reader idle in between. What is ready can be read on
+/// several threads at once.
 const BLOCKS: usize = (5 << 20) / BLOCK_BYTES;
 
 /// Interval at which the stop flag is checked while the source sends nothing.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A reader whose source is read ahead by a thread, and that gives up when told to stop even while
+/// A reader whose source a thread reads ahead. It ends after `stop` is set, even while
 /// the source says nothing.
 pub(crate) struct Prefetch {
     filled: Receiver<io::Result<Block>>,
@@ -28,8 +29,8 @@ pub(crate) struct Prefetch {
     ready_bytes: Arc<AtomicU64>,
 }
 
-/// A buffer and the number of bytes in it. The buffer keeps its length, because to clear it for each of a million
-/// short reads takes longer than to read.
+/// A buffer and the number of bytes in it. The buffer keeps its length, because to clear it for
+/// each of a million short reads takes longer than to read.
 #[derive(Default)]
 struct Block {
     buffer: Vec<u8>,
@@ -67,7 +68,7 @@ impl Prefetch {
     }
 }
 
-/// Sends blocks until the source ends or nobody wants them any more.
+/// Sends blocks until the source ends or the receiver is dropped.
 fn read_ahead(
     mut source: impl Read,
     filled: &SyncSender<io::Result<Block>>,

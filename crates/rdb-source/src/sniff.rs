@@ -80,8 +80,8 @@ fn is_rdb(bytes: &[u8]) -> bool {
 }
 
 impl Nature {
-    /// Looks at the beginning of what `source` gives, and gives it back decompressed and unread. Each
-    /// decompressor is handed to `run`, which says where it works.
+    /// Looks at the beginning of what `source` gives, and gives it back decompressed and unread.
+    /// Each decompressor is handed to `run`, which says where it works.
     pub(crate) fn of(
         source: Reader,
         run: impl Fn(Decompress) -> io::Result<Reader>,

@@ -10,7 +10,7 @@ use crate::prefetch::Prefetch;
 /// A boxed reader that can move to another thread.
 pub(crate) type Reader = Box<dyn Read + Send>;
 
-/// Decompresses `layers`, outermost first, each on a thread of its own.
+/// Decompresses `layers`, outermost first, each on its own thread.
 ///
 /// `ready_bytes` counts the bytes that the innermost layer has ready.
 pub(crate) fn decompress(
@@ -32,8 +32,8 @@ pub(crate) fn skip(reader: &mut Reader, n: u64) -> io::Result<()> {
     io::copy(&mut reader.take(n), &mut io::sink()).map(|_| ())
 }
 
-/// A reader that is opened when it is first read and closed at its end, so that thousands of inputs do
-/// not take as many descriptors and threads.
+/// A reader that is opened when it is first read and closed at its end, so that thousands of inputs
+/// do not take as many descriptors and threads.
 pub(crate) enum Lazy {
     Closed(Box<dyn FnOnce() -> io::Result<Reader> + Send>),
     Open(Reader),

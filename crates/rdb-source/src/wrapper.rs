@@ -27,10 +27,10 @@ pub struct Wrapper {
 impl Wrapper {
     /// The wrapper at the start of `bytes`.
     ///
-    /// A capture of a replication stream has, in this order: status lines (`+FULLRESYNC ...`) if the capture
-    /// started early enough, line feeds that kept the connection alive while the server was saving,
-    /// and `$EOF:`, 40 bytes and a line end, or `$`, the decimal length and a line end. Source:
-    /// `readSyncBulkPayload` and `syncWithMaster` in `replication.c` of Redis.
+    /// A capture of a replication stream has, in this order: status lines (`+FULLRESYNC ...`) if
+    /// the capture started early enough, line feeds that kept the connection alive while the server
+    /// was saving, and `$EOF:`, 40 bytes and a line end, or `$`, the decimal length and a line end.
+    /// Source: `readSyncBulkPayload` and `syncWithMaster` in `replication.c` of Redis.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::try_of(bytes).unwrap_or_default()
     }

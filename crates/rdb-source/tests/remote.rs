@@ -1,5 +1,5 @@
-//! Reading from object stores: a server that speaks S3, and web servers with and without ranges, all on
-//! loopback.
+//! Reading from object stores: a server that speaks S3, and web servers with and without ranges,
+//! all on loopback.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -126,7 +126,8 @@ fn what_is_not_there_or_not_allowed_is_an_error_in_one_line() {
     assert!(matches!(s3.open("empty", "the-secret"), Err(OpenError::Empty(_))));
 }
 
-/// A web server that answers each request with `answer`, given the head of the request in lower case.
+/// A web server that answers each request with `answer`, given the head of the request in lower
+/// case.
 fn web_server(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
@@ -145,7 +146,7 @@ fn web_server(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> 
     address
 }
 
-/// The range that a request asks for, as offsets of the first byte and behind the last.
+/// The requested range, as offsets of the first byte and of the byte after the last.
 fn range(head: &str) -> Option<(usize, usize)> {
     let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="))?;
     let (first, last) = range.trim().split_once('-').expect("a range");

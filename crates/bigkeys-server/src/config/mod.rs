@@ -1,7 +1,8 @@
 //! The configuration of the service.
 //!
-//! The module `file` has the sections of the file as they are written. [`resolve`] makes a [`Config`] of
-//! them, in which every reference is resolved and every value is in range. An error names the line.
+//! The module `file` has the sections of the file as they are written. [`resolve`] makes a
+//! [`Config`] of them, in which every reference is resolved and every value is in range. An error
+//! names the line.
 
 mod defaults;
 mod error;

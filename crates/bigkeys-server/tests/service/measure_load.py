@@ -152,7 +152,7 @@ def main():
         requests += [request("POST", f"{instance(SLOW)}/bigkey-task")]
         creates = [request("POST", f"{instance(id)}/bigkey-task") for id in [SLOW, *ids]]
         for name, content in (("GET details (with creates)", requests), ("POST create", creates)):
-            # Whatever else is asked for waits behind this scan.
+            # Other requests wait for this scan.
             service.json("POST", f"{instance(SLOW)}/bigkey-task")
             while service.json("GET", f"{instance(SLOW)}/bigkey-tasks?limit=1")[1]["records"][0]["status"] != "running":
                 time.sleep(0.01)

@@ -171,7 +171,7 @@ class OperationsTest(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 2)
         self.assertEqual(self.failure(task_id), "it was cancelled")
         self.assertEqual(self.service.error("POST", f"/api/v1/tasks/{task_id}/cancel"), (400, "DCS.4957"))
-        # One that waits behind another instance's.
+        # A task that waits for another instance's.
         self.service.write("single-1.rdb", harness.rdb([(0, b"k", b"v")]))
         self.until_running(self.create(SLOW))
         waiting = self.create(SINGLE)

@@ -36,7 +36,7 @@ def program(name):
 
 
 class Postgres:
-    """A server in a directory of its own, on a Unix socket there."""
+    """A server in its own directory, on a Unix socket there."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -61,7 +61,7 @@ class Postgres:
         self.run("pg_ctl", "-D", f"{self.directory}/data", "-w", "-l", f"{self.directory}/log", "-o", options, "start")
 
     def kill(self):
-        """Ends it as a crash does: nothing is written that is not in the log, connections are cut."""
+        """Ends it like a crash: only the log is written, and connections break."""
         self.run("pg_ctl", "-D", f"{self.directory}/data", "-w", "-m", "immediate", "stop")
 
     def create(self, database):
@@ -325,7 +325,7 @@ class PostgresTest(unittest.TestCase):
         self.assertIn("ended 2 times", ended["failure"])
         self.assertEqual(worker.events(), [], "it was not begun a third time")
 
-    def test_a_schedule_starts_one_task_whoever_is_up(self):
+    def test_a_schedule_starts_one_task_on_any_number_of_nodes(self):
         setting = self.setting
         setting.configure(workers=0, attempts=2)
         nodes = [setting.node(self.database) for _ in range(3)]

@@ -1,4 +1,5 @@
-//! CSV with a header. Every cell of text is escaped so that neither a terminal nor a spreadsheet acts on it.
+//! CSV with a header. Every cell of text is escaped so that neither a terminal nor a spreadsheet
+//! acts on it.
 
 use std::fmt::Display;
 use std::io;

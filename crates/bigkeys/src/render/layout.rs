@@ -20,8 +20,8 @@ const UNLIMITED_LAST: usize = 80;
 pub(crate) struct Width(Option<usize>);
 
 impl Width {
-    /// The value of `COLUMNS`, or the width of the terminal that standard output is. Lines are not limited where
-    /// there is neither.
+    /// The value of `COLUMNS`, or the width of the terminal that standard output is. Lines are not
+    /// limited where there is neither.
     pub(crate) fn of_stdout() -> Self {
         let from_environment = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let of_terminal = || {
@@ -32,7 +32,7 @@ impl Width {
         Self(from_environment.or_else(of_terminal).filter(|&columns: &usize| columns > 0))
     }
 
-    /// Columns for the last cell of a row behind `taken` columns.
+    /// Columns for the last cell of a row, after `taken` columns.
     pub(super) fn left(self, taken: usize) -> usize {
         self.0.map_or(UNLIMITED_LAST, |columns| columns.saturating_sub(taken).max(1))
     }
@@ -94,7 +94,7 @@ impl<N> Table<N> {
         self.rows.push((cells, name));
     }
 
-    /// Writes the table. `shorten` gives a name in at most so many columns.
+    /// Writes the table. `shorten` shortens a name to a number of columns.
     pub(super) fn write(
         &self,
         out: &mut dyn Write,
@@ -169,7 +169,7 @@ pub(super) fn cell(value: Option<impl std::fmt::Display>) -> String {
     value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
 }
 
-/// A line of titles, cut to the width.
+/// A line of titles, shortened to the width.
 fn fit(line: &str, width: Width) -> &str {
     let line = line.trim_end();
     match width.0 {

@@ -1,4 +1,5 @@
-//! The memory model in tables: what it assumes, how far it may be off, and the account of the memory.
+//! The memory model in tables: what it assumes, how far it may be off, and the account of the
+//! memory.
 
 use std::io::{self, Write};
 
@@ -25,7 +26,8 @@ fn marked(bytes: Option<u64>, is_lower_bound: bool) -> Option<String> {
     bytes.map(|bytes| format!("{mark}{}", BinaryBytes(bytes)))
 }
 
-/// The account of the memory of each source with `per_file`, or else of all sources with the same model.
+/// The account of the memory of each source with `per_file`, or else of all sources with the same
+/// model.
 pub(super) fn accounts(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
     let memories = report.sources.iter().filter_map(|source| Some((source, source.memory.as_ref()?)));
     if style.per_file || report.sources.len() == 1 {

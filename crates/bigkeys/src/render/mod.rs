@@ -1,7 +1,7 @@
 //! Writes results: one file per format.
 //!
-//! A new format of keys is a file with a [`RowFormat`], a variant of [`KeysFormat`] and [`ScanFormat`], and an arm
-//! in their methods here.
+//! A new format of keys is a file with a [`RowFormat`], a variant of [`KeysFormat`] and
+//! [`ScanFormat`], and an arm in their methods here.
 
 pub(crate) mod csv;
 pub(crate) mod json;

@@ -16,7 +16,8 @@ use crate::messages::count;
 /// Sources that have a line each. Of more, only those that are not complete have one.
 const MAX_LISTED: usize = 8;
 
-/// Writes the verdict on all sources: a block for one, or for each with `per_file`, or else a line for each.
+/// Writes the verdict on all sources: a block for one, or for each with `per_file`, or else a line
+/// for each.
 pub(super) fn verdicts(out: &mut dyn Write, report: &Report, width: Width, per_file: bool) -> io::Result<()> {
     if per_file || report.sources.len() == 1 {
         return report.sources.iter().try_for_each(|source| block(out, source, width));

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 
-/// Standard output, buffered, without colours where they are not wanted.
+/// Standard output, buffered, with colours only where `choice` allows them.
 pub(crate) type Stdout = BufWriter<AutoStream<io::Stdout>>;
 
 pub(crate) fn stdout(color: ColorChoice) -> Stdout {

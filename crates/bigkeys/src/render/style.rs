@@ -16,7 +16,7 @@ pub(crate) const DAMAGE: Style = HEADING.fg_color(Some(Color::Ansi(AnsiColor::Re
 pub(crate) struct TableStyle {
     pub(crate) keys_as: KeysAs,
     pub(crate) width: Width,
-    /// Whether each of several files has a block of its own.
+    /// Whether each of several files has its own block.
     pub(crate) per_file: bool,
     /// Keys in the list over all types.
     pub(crate) top: usize,

@@ -1,4 +1,5 @@
-//! Every key of every fixture against what the server that wrote it answered after loading it again.
+//! Every key of every fixture against what the server that wrote it answered after loading it
+//! again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -108,8 +109,8 @@ fixtures! {
     valkey_9_1_2_libc_lfu: "valkey-9.1.2-libc-lfu",
 }
 
-/// The two identities of a complete file: every byte belongs to a key or to the container, and every
-/// grouping sums to the totals.
+/// The two identities of a complete file: every byte belongs to a key or to the container, and
+/// every grouping sums to the totals.
 fn check_sums(file: &Path) {
     let length = std::fs::metadata(file).expect("there").len();
     let report = json(&stdout(&["scan", "--format", "json", text(file)], 0));
@@ -148,8 +149,8 @@ fn a_deep_scan_finds_the_same_counts_and_knows_every_payload() {
         for (plain, deep) in plain.iter().zip(&deep) {
             assert_eq!(plain["elements"], deep["elements"], "{deep}");
             for name in ["value_bytes", "largest_element_bytes"] {
-                // Of types that only some servers have it depends on what is in them, and values that
-                // Dragonfly has cut into pieces are not walked.
+                // Of types that only some servers have it depends on what is in them, and values
+                // that chunked values of Dragonfly are not walked.
                 let every_server_has = ["string", "list", "set", "zset", "hash", "stream"];
                 let in_pieces = text(&file).contains("dragonfly");
                 if !in_pieces && every_server_has.contains(&deep["type"].as_str().expect("text")) {

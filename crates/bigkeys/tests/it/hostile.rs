@@ -1,4 +1,5 @@
-//! Files that are made to cost more than their length justifies: the program keeps to its bounds of memory and time.
+//! Files that are made to cost more than their length justifies: the program keeps to its bounds of
+//! memory and time.
 
 #[path = "../../../../benches/src/hostile_files.rs"]
 #[allow(unreachable_pub, reason = "also a part of the benches")]
@@ -15,7 +16,8 @@ use hostile_files::{ALL, Hostile};
 const BUDGET_MIB: u64 = 64;
 const BUDGET_PER_THREAD_MIB: u64 = 8;
 
-/// Address space that the program takes before it has read anything: its code, and libraries, in MiB.
+/// Address space that the program takes before it has read anything: its code, and libraries, in
+/// MiB.
 const PROGRAM_MIB: u64 = 64;
 
 /// Runs the program with limits of the shell, `-v` in KiB or `-n`.

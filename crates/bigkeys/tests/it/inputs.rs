@@ -114,7 +114,7 @@ fn a_cut_file_gives_what_is_before_the_cut_and_status_3() {
     for cut in [10, 500, 50_000, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1] {
         let (_dir, path) = written(&whole[..cut]);
         let keys = stdout(&["keys", text(&path)], 3);
-        assert!(all.starts_with(&keys), "the keys before the cut are intact");
+        assert!(all.starts_with(&keys), "the keys before the truncation are intact");
         let report = json(&stdout(&["scan", "--format", "json", text(&path)], 3));
         let coverage = &report["sources"][0]["coverage"];
         assert_eq!(coverage["complete"], false);
@@ -171,7 +171,8 @@ fn a_closed_pipe_ends_quietly() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Sends a whole file but its last byte and then nothing: the program has read all it can and waits.
+/// Sends a whole file but its last byte and then nothing: the program has read all it can and
+/// waits.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_prints_what_was_gathered_and_ends_with_130() {
@@ -231,8 +232,8 @@ fn a_file_that_is_no_regular_one_cannot_be_mapped_and_is_read_by_default() {
     assert_eq!(json_lines(&String::from_utf8(keys.stdout).expect("UTF-8")).len(), 568);
 }
 
-/// Runs the program, sends it `signal` after `until` is true of its process id, and returns what it gave. It has
-/// 3 seconds to end.
+/// Runs the program, sends it `signal` after `until` is true of its process id, and returns what it
+/// gave. It has 3 seconds to end.
 #[cfg(target_os = "linux")]
 fn signalled(args: &[&str], stdin: Stdio, signal: &str, until: impl Fn(u32) -> bool) -> std::process::Output {
     let mut child = StdCommand::new(assert_cmd::cargo::cargo_bin!("bigkeys"))

@@ -24,7 +24,8 @@ struct Truth {
     expires_at_ms: Option<i64>,
 }
 
-/// Strings of the kinds that encodings tell apart: integers, short and long text, bytes, repetitions.
+/// Strings of the kinds that encodings tell apart: integers, short and long text, bytes,
+/// repetitions.
 fn element(rng: &mut SmallRng) -> Vec<u8> {
     match rng.random_range(0..10) {
         0..3 => (rng.random::<i64>() >> rng.random_range(0..64)).to_string().into_bytes(),
@@ -184,7 +185,8 @@ fn every_key_of_a_random_dataset_is_what_the_server_says() {
     let mut connection = server.connect();
     fill(&mut connection, &mut SmallRng::seed_from_u64(SEED));
     send(&cmd("SAVE"), &mut connection);
-    // The program promises what the server answers after loading: shrunk and grown values convert then.
+    // The program promises what the server answers after loading: shrunk and grown values convert
+    // then.
     send(cmd("DEBUG").arg("RELOAD").arg("NOSAVE"), &mut connection);
     let truth = truth(&mut connection);
     let read = read(&server.dump());

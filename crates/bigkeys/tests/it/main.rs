@@ -1,7 +1,7 @@
 //! The tests of the program, in one binary: it links the program's crates once.
 //!
-//! The modules [`live`] and [`memory_live`] need a `redis-server`, so their tests are ignored unless
-//! `scripts/test` runs them.
+//! The modules [`live`] and [`memory_live`] need a `redis-server`, so their tests are ignored
+//! unless `scripts/test` runs them.
 
 mod common;
 mod fixtures;

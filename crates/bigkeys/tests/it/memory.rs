@@ -10,8 +10,8 @@ const MAX_MEDIAN: f64 = 0.4;
 const MAX_P99: f64 = 4.5;
 const MAX_SUM: f64 = 0.1;
 
-/// Root of the mean square of skiplists' deviations: 1 if chance is all there is. For the two dozen of a
-/// fixture, and for those of all fixtures.
+/// Root of the mean square of skiplists' deviations: 1 if chance is all there is. For the two dozen
+/// of a fixture, and for those of all fixtures.
 const MAX_DEVIATION: f64 = 1.6;
 const MAX_POOLED_DEVIATION: f64 = 1.2;
 
@@ -41,7 +41,7 @@ fn check(name: &str, server: Server) {
     let fixture = Fixture::named(name);
     let (_, compared) = fixture.compare();
     let mut failures = Vec::new();
-    for key in compared.iter().filter(|key| key.is_modelled && key.told != key.predicted) {
+    for key in compared.iter().filter(|key| key.is_modelled && key.answered != key.predicted) {
         failures.push(format!("predicted to be {}: {}", key.predicted, key.line()));
     }
     for (encoding, keys) in by_encoding(&compared) {
@@ -93,7 +93,7 @@ fn only_chance_is_not_modelled() {
         let (_, compared) = fixture.compare();
         let is_valkey = fixture.name.starts_with("valkey");
         for key in compared {
-            match key.told.as_str() {
+            match key.answered.as_str() {
                 "zset skiplist" => deviations.push(key.skiplist_deviation(fixture.allocator)),
                 "set hashtable" | "hash hashtable" if is_valkey => tables.push(key),
                 _ => {}

@@ -1,5 +1,5 @@
-//! The memory model against a server of today's: a seeded dataset with tables of up to 200 000 elements,
-//! compared after the server has loaded its dump.
+//! The memory model against a server of today's: a seeded dataset with tables of up to 200 000
+//! elements, compared after the server has loaded its dump.
 //!
 //! Needs a `redis-server`, see `scripts/test`.
 
@@ -24,7 +24,7 @@ fn the_model_says_what_the_server_says() {
     let is_bucketed = model.name.starts_with("Valkey 8.1") || model.name.starts_with("Valkey 9");
     let has_random_sets = is_bucketed || model.name.starts_with("Valkey 8.0");
     let mut failures = Vec::new();
-    for key in compared.iter().filter(|key| key.told != key.predicted) {
+    for key in compared.iter().filter(|key| key.answered != key.predicted) {
         failures.push(format!("predicted to be {}: {}", key.predicted, key.line()));
     }
     let groups = by_encoding(&compared);
@@ -42,8 +42,8 @@ fn the_model_says_what_the_server_says() {
         } else if live.allocator == Allocator::Glibc {
             accuracy.median_percent == 0.0 && accuracy.sum_percent.abs() <= MAX_SUM
         } else if encoding.ends_with("hashtable") {
-            // A rehash that may or may not have finished, of which the dataset has many on purpose: an
-            // array of 8 bytes a slot.
+            // A rehash that may or may not have finished, of which the dataset has many on purpose:
+            // an array of 8 bytes a slot.
             let is_array = |bytes: u64| bytes.is_multiple_of(8) && (bytes / 8).is_power_of_two();
             off.iter().all(|key| is_array(key.memory_usage.abs_diff(key.memory_bytes)))
                 && off.len() <= keys.len() / 10

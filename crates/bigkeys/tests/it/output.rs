@@ -7,7 +7,7 @@ use dcs_bigkeys::{KeyType, Status, Task, Unit};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A file whose keys try to get at a terminal, a spreadsheet, and whoever decodes them.
+/// A file whose keys attack a terminal, a spreadsheet, and the reader that decodes them.
 fn hostile_names() -> (TempDir, PathBuf) {
     let names: [&[u8]; 8] = [
         b"\x1b]0;owned\x07",
@@ -104,9 +104,9 @@ fn reports_and_keys_are_as_their_schemas_say() {
         }
     }
     let (_dir, path) = hostile_names();
-    let cut = path.with_extension("cut");
-    std::fs::write(&cut, &std::fs::read(&path).expect("there")[..30]).expect("written");
-    check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&cut)], 3)));
+    let truncated = path.with_extension("truncated");
+    std::fs::write(&truncated, &std::fs::read(&path).expect("there")[..30]).expect("written");
+    check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&truncated)], 3)));
     assert!(report_schema.validate(&json("{}")).is_err(), "the schema does refuse");
 }
 
@@ -117,7 +117,7 @@ fn the_json_array_of_keys_holds_the_lines() {
     assert_eq!(array.as_array(), Some(&json_lines(&stdout(&["keys", "--format", "jsonl", text(&file)], 0))));
 }
 
-/// The whole of `keys`, sorted and cut: what a top list must be.
+/// The `keys`, sorted and truncated: what a top list must be.
 fn expected_top(file: &Path, deep: bool, data_type: &str, measure: &str, n: usize) -> Vec<Value> {
     let mut args = vec!["keys", "--keys-as", "base64", text(file)];
     if deep {
@@ -304,7 +304,8 @@ fn a_path_in_a_message_is_escaped_once() {
     assert!(warnings.contains(r"a\x1bb\x5cx41.rdb: the result is partial"), "{warnings}");
 }
 
-/// A name of a module type as the file has it: nine characters of six bits each, and ten bits of version.
+/// A name of a module type as the file has it: nine characters of six bits each, and ten bits of
+/// version.
 fn module_id(name: &str) -> u64 {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let place = |c| ALPHABET.find(c).and_then(|at| u64::try_from(at).ok()).expect("of the alphabet");

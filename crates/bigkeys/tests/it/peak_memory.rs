@@ -1,4 +1,5 @@
-//! Anonymous memory of the whole program on a file with one huge value, plain and compressed to next to nothing.
+//! Anonymous memory of the whole program on a file with one huge value, plain and compressed to
+//! next to nothing.
 
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
@@ -24,7 +25,8 @@ fn write_huge(path: &Path, head: &[u8]) {
     file.write_all(b"\xff").expect("written");
 }
 
-/// Runs a scan to its end, looking at its anonymous memory all the while; the most that was seen, in KiB.
+/// Runs a scan to its end, looking at its anonymous memory all the while; the most that was seen,
+/// in KiB.
 fn peak_anonymous_kib(args: &[&str], stdin: Stdio) -> u64 {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("bigkeys"))
         .args(args)

@@ -128,7 +128,7 @@ fn cut_or_damaged_compressed_data_gives_a_partial_report_and_status_3() {
         for byte in &mut damaged[packed.len() * 2 / 3..][..40] {
             *byte ^= 0xa5;
         }
-        for (what, bytes) in [("cut", cut), ("damaged", &damaged)] {
+        for (what, bytes) in [("truncated", cut), ("damaged", &damaged)] {
             let dir = directory(&[("backup.rdb", bytes)]);
             let (report, status, said) = scan(&["backup.rdb"], &dir);
             assert_eq!(status, 3, "{i} {what}: {said}");
@@ -321,9 +321,9 @@ fn what_is_something_else_is_named_in_one_line() {
     }
 }
 
-/// Runs `bigkeys keys` on a file of `keys` keys, cuts the file to `cut` bytes while the program is
-/// stuck in the middle because nobody reads what it prints, and lets it go on.
-fn cut_while_read(keys: usize, cut: usize, io: &str) -> Output {
+/// Runs `bigkeys keys` on a file of `keys` keys, truncates the file to `cut` bytes while the
+/// program is stuck in the middle because nobody reads what it prints, and lets it go on.
+fn truncated_while_read(keys: usize, cut: usize, io: &str) -> Output {
     let dir = directory(&[("big.rdb", &rdb(keys))]);
     let path = dir.path().join("big.rdb");
     let mut child = bigkeys()
@@ -346,7 +346,7 @@ fn cut_while_read(keys: usize, cut: usize, io: &str) -> Output {
 }
 
 fn truncate(path: &Path, bytes: u64) {
-    fs::OpenOptions::new().write(true).open(path).expect("opens").set_len(bytes).expect("cut");
+    fs::OpenOptions::new().write(true).open(path).expect("opens").set_len(bytes).expect("truncated");
 }
 
 #[test]
@@ -356,15 +356,18 @@ fn a_mapped_file_that_is_cut_while_it_is_read_ends_in_an_error_and_not_in_a_sign
     let whole = PREAMBLE_BYTES + KEYS * KEY_BYTES + 1;
     for (io, cut) in [("mmap", 2 << 20), ("auto", (2 << 20) + 1234), ("mmap", whole - 500), ("read", 2 << 20)]
     {
-        let output = cut_while_read(KEYS, cut, io);
+        let output = truncated_while_read(KEYS, cut, io);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{io} {cut}: {:?} {said}", output.status);
         if io != "read" {
-            assert!(said.contains(&format!("was cut from {whole} to {cut} bytes")), "{io} {cut}: {said}");
+            assert!(
+                said.contains(&format!("was truncated from {whole} to {cut} bytes")),
+                "{io} {cut}: {said}"
+            );
         }
         let lines: Vec<_> =
             output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
-        // Every key in front of the cut, at most the one under it, and none made of zeros.
+        // Every key before the new end, at most the one across it, and none made of zeros.
         let before = (cut - PREAMBLE_BYTES) / KEY_BYTES;
         assert!((before..=before + 1).contains(&lines.len()), "{io} {cut}: {} lines, {before}", lines.len());
         for (i, line) in lines.iter().enumerate().take(before) {

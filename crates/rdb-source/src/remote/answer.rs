@@ -1,8 +1,8 @@
 //! An HTTP client that checks every answer of a store before `object_store` reads it.
 //!
-//! `object_store` neither compares the answers to several requests with each other nor accepts an answer
-//! without `Content-Length`, and it retries connections that are refused. A client of our own in
-//! between compares answers, accepts an unknown length, and marks which errors to retry.
+//! `object_store` neither compares the answers to several requests with each other nor accepts an
+//! answer without `Content-Length`, and it retries connections that are refused. A client of our
+//! own in between compares answers, accepts an unknown length, and marks which errors to retry.
 
 use std::io;
 use std::ops::Range;
@@ -25,8 +25,8 @@ const ERROR_BODY_BYTES: usize = 16 << 10;
 /// How long the body of an error is waited for.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a server may be silent while an object is read by one request. The timeout of the client does
-/// not apply to such a request, because it includes the time that the reader takes.
+/// How long a server may be silent while an object is read by one request. The timeout of the
+/// client does not apply to such a request, because it includes the time that the reader takes.
 pub(super) const MAX_SILENCE: Duration = Duration::from_secs(30);
 
 /// Marks the requests for one object, so that their answers are compared with each other.
@@ -60,8 +60,8 @@ impl Tracked {
         self.first.get()
     }
 
-    /// Remembers the version of the first answer and refuses another one later. `offset` is the first byte
-    /// that was requested.
+    /// Remembers the version of the first answer and refuses another one later. `offset` is the
+    /// first byte that was requested.
     fn compare(&self, version: &Version, offset: u64) -> Result<(), Cause> {
         let first = self.first.get_or_init(|| version.clone());
         match first.difference(version) {
@@ -97,8 +97,8 @@ impl Tracked {
         }
     }
 
-    /// The cause of an answer with an error status. After the first answer, 412 and 416 mean that the object
-    /// was replaced.
+    /// The cause of an answer with an error status. After the first answer, 412 and 416 mean that
+    /// the object was replaced.
     fn refusal(
         &self,
         head: &Head,
@@ -275,7 +275,8 @@ impl Client {
         let body_bytes = tracked.check(&head, asked.as_ref()).map_err(failed)?;
         let (mut parts, body) = answer.into_parts();
         if head.content_length.is_none() {
-            // `object_store` requires a length. Of a whole object it is read nowhere: the version has it.
+            // `object_store` requires a length. Of a whole object it is read nowhere: the version
+            // has it.
             parts.headers.insert("content-length", body_bytes.unwrap_or(u64::MAX).into());
         }
         Ok(HttpResponse::from_parts(parts, body))

@@ -47,7 +47,7 @@ pub(super) enum Cause {
     #[error("the store's answer is wrong: bytes {}-{} requested, {got} received", start, end.saturating_sub(1))]
     WrongRange {
         start: u64,
-        /// Offset behind the last byte.
+        /// Offset of the byte after the last.
         end: u64,
         got: String,
     },
@@ -60,8 +60,8 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// Finds the cause of a failure to send a request or to receive its answer. `waited` is the time
-    /// since the request began.
+    /// Finds the cause of a failure to send a request or to receive its answer. `waited` is the
+    /// time since the request began.
     pub(super) fn of(error: &(dyn Error + 'static), waited: Duration) -> Option<Self> {
         chain(error).find_map(|link| {
             if let Some(error) = link.downcast_ref::<rustls::Error>() {
@@ -149,8 +149,8 @@ pub(super) fn cause_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Cause
     chain(error).find_map(|link| link.downcast_ref::<Fault>()).map(|fault| &fault.cause)
 }
 
-/// Describes a failed request in one line. `offset` is the offset of the first byte that is missing, or of
-/// the chunk that is; `waited` is the time since the request began.
+/// Describes a failed request in one line. `offset` is the offset of the first byte that is
+/// missing, or of the chunk that is; `waited` is the time since the request began.
 pub(super) fn explain(error: &(dyn Error + 'static), offset: u64, waited: Duration) -> String {
     if let Some(fault) = chain(error).find_map(|link| link.downcast_ref::<Fault>()) {
         return fault.to_string();
@@ -197,8 +197,8 @@ fn describe_status(code: u16, message: Option<&str>, is_signed: bool) -> String 
     format!("{what} ({code}){message}{advice}")
 }
 
-/// The `Code` and `Message` of an error in XML, as S3 and Azure send it. Anything else, such as a page of
-/// HTML, gives nothing.
+/// The `Code` and `Message` of an error in XML, as S3 and Azure send it. Anything else, such as a
+/// page of HTML, gives nothing.
 pub(super) fn xml_message(body: &str) -> Option<String> {
     let element = |name: &str| {
         let (_, rest) = body.split_once(&format!("<{name}>"))?;
@@ -212,8 +212,8 @@ pub(super) fn xml_message(body: &str) -> Option<String> {
     }))
 }
 
-/// `text` in one line of at most [`MAX_MESSAGE_CHARS`], with its control characters, and characters that
-/// reorder or hide text, replaced by `?`.
+/// `text` in one line of at most [`MAX_MESSAGE_CHARS`], with its control characters, and characters
+/// that reorder or hide text, replaced by `?`.
 pub(super) fn one_line(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_unprintable = |c: char| {

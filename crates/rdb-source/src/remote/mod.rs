@@ -1,10 +1,10 @@
 //! Reads objects from S3-compatible stores, Google Cloud Storage, Azure and web servers.
 //!
-//! An object is read from front to back by range requests, a few at a time in flight, so that memory is
-//! bounded and one slow answer does not hold up the others. Every answer must be of the same version of
-//! the object as the first one (`answer.rs`). Endpoints and credentials come from the
-//! environment, by the names the stores' own tools use (`AWS_*`, `GOOGLE_*`, `AZURE_*`). A service that
-//! speaks S3 (Huawei OBS, MinIO, Ceph) is named by `AWS_ENDPOINT`, and by
+//! An object is read from front to back by range requests, a few at a time in flight, so that
+//! memory is bounded and one slow answer does not hold up the others. Every answer must be of the
+//! same version of the object as the first one (`answer.rs`). Endpoints and credentials come from
+//! the environment, by the names the stores' own tools use (`AWS_*`, `GOOGLE_*`, `AZURE_*`). A
+//! service that speaks S3 (Huawei OBS, MinIO, Ceph) is named by `AWS_ENDPOINT`, and by
 //! `AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true` if it requires the bucket in the host name.
 
 mod answer;
@@ -30,8 +30,8 @@ use crate::stream::Reader;
 use answer::{MAX_SILENCE, Tracked};
 use error::Cause;
 
-/// Bytes asked for at a time, and requests under way at a time. With one chunk waiting and one being
-/// read, an object takes 48 MiB at most.
+/// Bytes asked for at a time, and requests under way at a time. With one chunk waiting and one
+/// being read, an object takes 48 MiB at most.
 const CHUNK_BYTES: u64 = 8 << 20;
 const IN_FLIGHT: usize = 4;
 
@@ -113,8 +113,8 @@ async fn find(source: Source, stop: Arc<AtomicBool>) -> io::Result<Object> {
 }
 
 impl Source {
-    /// Requests the bytes from the first offset up to the second, or all bytes, of the version of the
-    /// object that the first answer was of.
+    /// Requests the bytes from the first offset up to the second, or all bytes, of the version of
+    /// the object that the first answer was of.
     async fn request(&self, range: Option<(u64, u64)>) -> object_store::Result<GetResult> {
         let e_tag = self.tracked.version().and_then(|version| version.e_tag.clone());
         let mut options = GetOptions {
@@ -128,7 +128,8 @@ impl Source {
         self.store.get_opts(&self.path, options).await
     }
 
-    /// Reads at most `n` bytes of `answer`; all bytes up to `end`, if it is known where the answer ends.
+    /// Reads at most `n` bytes of `answer`; all bytes up to `end`, if it is known where the answer
+    /// ends.
     async fn read_head(&self, answer: GetResult, n: u64, end: Option<u64>) -> io::Result<Vec<u8>> {
         let started = Instant::now();
         let mut head = Vec::new();
@@ -172,8 +173,8 @@ impl Source {
         }
     }
 
-    /// Whether to request a chunk again because its body broke off. `object_store` does so, and continues
-    /// in the middle, if the object has an `ETag`.
+    /// Whether to request a chunk again because its body broke off. `object_store` does so, and
+    /// continues in the middle, if the object has an `ETag`.
     fn may_repeat(&self, error: &object_store::Error) -> bool {
         let has_e_tag = self.tracked.version().is_some_and(|version| version.e_tag.is_some());
         !has_e_tag && error::cause_in(error).is_none() && Cause::of(error, Duration::ZERO).is_some()
@@ -213,7 +214,8 @@ impl Source {
     }
 }
 
-/// The body of an answer, or so much of it that it is seen to have more than `bytes`: a server may send without end.
+/// The body of an answer, or so much of it that it is seen to have more than `bytes`: a server may
+/// send without end.
 async fn bounded_body(answer: GetResult, bytes: u64) -> object_store::Result<Vec<u8>> {
     let mut held = Vec::new();
     let mut body = answer.into_stream();
@@ -273,7 +275,7 @@ async fn download(object: Object, filled: mpsc::Sender<io::Result<Vec<u8>>>) {
             let step = usize::try_from(CHUNK_BYTES).unwrap_or(usize::MAX);
             let requests = (0..length).step_by(step).map(move |start| {
                 let end = (start + CHUNK_BYTES).min(length);
-                // A task of its own goes on while the reader of the chunks before is busy: a request
+                // Its own task continues while the reader of the earlier chunks is busy: a request
                 // that nobody polls times out.
                 Task(tokio::spawn(source.clone().chunk(start, end))).join()
             });
@@ -360,8 +362,8 @@ fn wait<T>(stop: &AtomicBool, work: impl Future<Output = io::Result<T>>) -> io::
     })
 }
 
-/// The query of `url`, in which a signed one has its signature, and the values in it, as they stand and
-/// decoded.
+/// The query of `url`, in which a signed one has its signature, and the values in it, as they stand
+/// and decoded.
 fn secrets(url: &Url) -> Vec<String> {
     /// A shorter value is no signature, and may be anywhere in a message.
     const MIN_CHARS: usize = 6;

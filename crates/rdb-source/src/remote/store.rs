@@ -13,15 +13,16 @@ use url::{Position, Url};
 
 use super::answer::Connector;
 
-/// Timeouts: of a request for a chunk (8 MiB in 130 s are 0.52 Mbit/s), of a server that sends nothing, and of
-/// connecting. Settings override them.
+/// Timeouts: of a request for a chunk (8 MiB in 130 s are 0.52 Mbit/s), of a server that sends
+/// nothing, and of connecting. Settings override them.
 const DEFAULTS: [(&str, &str); 3] =
     [("timeout", "130 seconds"), ("read_timeout", "30 seconds"), ("connect_timeout", "10 seconds")];
 
 /// Beginnings of the names of variables that are passed on.
 const VARIABLES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
-/// How often a request is sent again after an error that may pass, and how long after the first try.
+/// How often a request is sent again after an error that may pass, and how long after the first
+/// try.
 const MAX_RETRIES: usize = 3;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -48,7 +49,8 @@ pub(super) fn store(
     let is_web = matches!(url.scheme(), "http" | "https");
     let connector = Connector { is_web, is_signed: url.query().is_some() };
     if is_web {
-        // Not by way of `ObjectStoreScheme`: it takes some host names for a store that needs credentials.
+        // Not by way of `ObjectStoreScheme`: it takes some host names for a store that needs
+        // credentials.
         let path = Path::from_url_path(url.path())?;
         let mut base = url[..Position::BeforePath].to_owned();
         if let Some(query) = url.query() {

@@ -168,7 +168,7 @@ async fn a_shard_ends_once_and_the_last_one_is_reported() {
     assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Nothing)), "another is open");
     assert!(store.begin_join(&task.id, at(12)).await.expect("stored").is_none());
     assert!(store.end_shard(&b, &ending("second")).await.expect("stored"));
-    // As after the end of the worker that was told.
+    // As after the end of the worker that received it.
     assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Join(_))));
     let shards = store.begin_join(&task.id, at(12)).await.expect("stored").expect("to be joined");
     let results: Vec<_> = shards.iter().filter_map(|shard| shard.result.as_deref()).collect();
@@ -285,9 +285,9 @@ async fn a_due_time_is_handled_once_by_several_processes() {
 }
 
 /// Passes ids on.
-struct Told(tokio::sync::mpsc::UnboundedSender<ShardId>);
+struct Delivered(tokio::sync::mpsc::UnboundedSender<ShardId>);
 
-impl super::super::Work for Told {
+impl super::super::Work for Delivered {
     fn work(&self, shard: ShardId) -> BoxFuture<'static, ()> {
         let _ = self.0.send(shard);
         Box::pin(async {})
@@ -300,13 +300,13 @@ async fn workers_are_woken_for_new_tasks_at_once_and_for_old_ones_at_the_start()
     let old = create(&open(&dir).await, 1).await;
     let store = open(&dir).await;
     let (end, shutdown) = tokio::sync::watch::channel(false);
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let work = tokio::spawn(store.work(1, Handler(Arc::new(Told(tell))), shutdown));
+    let (tell, mut delivered) = tokio::sync::mpsc::unbounded_channel();
+    let work = tokio::spawn(store.work(1, Handler(Arc::new(Delivered(tell))), shutdown));
     let mut numbers = Vec::new();
     for _ in 0..2 {
-        let told = told.recv().await.expect("a shard");
-        assert_eq!(told.task, old.id);
-        numbers.push(told.number);
+        let shard = delivered.recv().await.expect("a shard");
+        assert_eq!(shard.task, old.id);
+        numbers.push(shard.number);
     }
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1], "in any order");
@@ -315,7 +315,7 @@ async fn workers_are_woken_for_new_tasks_at_once_and_for_old_ones_at_the_start()
     let other = NewTask { instance: "another".to_owned(), nodes, ..new_task() };
     let Ok(Submitted::Created(new)) = store.submit(other, at(2)).await else { panic!("not stored") };
     for _ in 0..10 {
-        assert_eq!(told.recv().await.expect("a shard").task, new.id);
+        assert_eq!(delivered.recv().await.expect("a shard").task, new.id);
     }
     assert!(began.elapsed() < Duration::from_secs(5), "no second for each");
     end.send(true).expect("they listen");

@@ -1,8 +1,8 @@
 //! A dataset for the memory model, in a server that has loaded it from its dump.
 //!
-//! Keys of every type in every encoding, of sizes around each limit and far beyond, and what makes a
-//! server's memory differ from that of a fresh one: collections that shrank, hashes with one long value,
-//! streams with deleted entries, groups and pending entries, keys with expiry.
+//! Keys of every type in every encoding, of sizes around each limit and far beyond, and what makes
+//! a server's memory differ from that of a fresh one: collections that shrank, hashes with one long
+//! value, streams with deleted entries, groups and pending entries, keys with expiry.
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};

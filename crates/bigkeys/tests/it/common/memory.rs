@@ -39,8 +39,8 @@ impl Truth {
 #[derive(Clone, Debug)]
 pub(crate) struct Compared {
     pub(crate) key: Vec<u8>,
-    /// Type and encoding, as the server told them.
-    pub(crate) told: String,
+    /// Type and encoding, as the server answers them.
+    pub(crate) answered: String,
     /// The same, as predicted.
     pub(crate) predicted: String,
     pub(crate) memory_usage: u64,
@@ -52,9 +52,9 @@ pub(crate) struct Compared {
 impl Compared {
     /// One line for a failed test.
     pub(crate) fn line(&self) -> String {
-        let Self { told, memory_usage, memory_bytes, elements, .. } = self;
+        let Self { answered, memory_usage, memory_bytes, elements, .. } = self;
         let key = self.key.get(..self.key.len().min(40)).unwrap_or_default().escape_ascii();
-        format!("  {told} of {elements}: {memory_usage} told, {memory_bytes} modelled: {key}")
+        format!("  {answered} of {elements}: {memory_usage} answered, {memory_bytes} modelled: {key}")
     }
 
     /// The error of a skiplist in standard deviations of its random part: the heights of its nodes.
@@ -121,7 +121,7 @@ pub(crate) fn compare(file: &[u8], allocator: Allocator, truths: &[Truth]) -> (S
         if let Some(truth) = by_key.remove(&(key.measure.db, name.clone())) {
             compared.push(Compared {
                 key: name,
-                told: format!("{} {}", truth.data_type, truth.encoding),
+                answered: format!("{} {}", truth.data_type, truth.encoding),
                 predicted: format!("{} {}", key.measure.data_type, key.measure.encoding),
                 memory_usage: truth.memory_usage,
                 memory_bytes: key.measure.memory_bytes.expect("the model is on"),
@@ -141,7 +141,7 @@ pub(crate) fn compare(file: &[u8], allocator: Allocator, truths: &[Truth]) -> (S
 pub(crate) fn by_encoding(compared: &[Compared]) -> BTreeMap<String, Vec<&Compared>> {
     let mut groups = BTreeMap::<String, Vec<&Compared>>::new();
     for key in compared.iter().filter(|key| key.is_modelled) {
-        groups.entry(key.told.clone()).or_default().push(key);
+        groups.entry(key.answered.clone()).or_default().push(key);
     }
     groups
 }
@@ -153,7 +153,8 @@ const SUFFIX: &str = ".truth.jsonl";
 fn allocator_of(name: &str) -> Allocator {
     match name {
         name if name.contains("-libc") => Allocator::Glibc,
-        // The package of Debian is linked to the system's jemalloc, which was loaded before the others.
+        // The package of Debian is linked to the system's jemalloc, which was loaded before the
+        // others.
         "redis-7.0.15" | "valkey-8.1.8" | "valkey-9.1.2" => Allocator::JemallocQ16,
         _ => Allocator::JemallocQ8,
     }

@@ -1,4 +1,5 @@
-//! A redis-server of a test's own: on loopback, on a free port, in its own directory, stopped at the end.
+//! A redis-server of a test's own: on loopback, on a free port, in its own directory, stopped at
+//! the end.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,8 @@ impl Server {
     /// Starts a server that loads the dump in `dir` if there is one.
     fn start_in(dir: TempDir) -> Self {
         let program = std::env::var_os("BIGKEYS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
-        // Between our letting the port go and the server's taking it somebody else might: then it says so.
+        // Between our letting the port go and the server's taking it somebody else might: then it
+        // says so.
         let port = TcpListener::bind(("127.0.0.1", 0))
             .and_then(|socket| socket.local_addr())
             .expect("a port")
