@@ -75,7 +75,11 @@ impl<'i, I: Input> LzfReader<'i, I> {
                 return Err(if ends_early {
                     Error::truncated("a compressed blob", self.input.data_end())
                 } else {
-                    self.bad(if within == 0 { "shorter than its header says" } else { "a token is truncated" })
+                    self.bad(if within == 0 {
+                        "shorter than its header says"
+                    } else {
+                        "a token is truncated"
+                    })
                 });
             };
             let expanded =
