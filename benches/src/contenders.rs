@@ -1,4 +1,4 @@
-//! What takes part.
+//! The contenders.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -16,7 +16,7 @@ pub(crate) struct Contender {
     pub(crate) way: Way,
 }
 
-/// How it does that.
+/// How a contender reads a file.
 pub(crate) enum Way {
     /// With a function, which returns the number of keys if it counts them.
     Ours(fn(&Path) -> anyhow::Result<Option<u64>>),
@@ -31,8 +31,8 @@ const fn ours(name: &'static str, run: fn(&Path) -> anyhow::Result<Option<u64>>)
 /// The floor, which the others are compared with.
 pub(crate) const FLOOR: &str = "floor: map, walk the length prefixes, CRC-64";
 
-/// Those whose instructions are counted. The checksum is left out: how many its sum takes depends
-/// on the processor.
+/// The contenders whose instructions are counted, without the checksum, because its instructions
+/// depend on the processor.
 pub(crate) const COUNTED: [&str; 2] = [LEAN_SCAN, UNSUMMED_SCAN];
 
 pub(crate) const ON_ONE_THREAD: &str = "scan, 1 thread";
@@ -57,7 +57,7 @@ pub(crate) const ALL: [Contender; 11] = [
     Contender { name: "redis-check-rdb", way: Way::Program("redis-check-rdb") },
 ];
 
-/// What no reader of the mapped file can do without.
+/// The loop that every reader of a mapped file must at least run.
 fn touch(path: &Path, threads: usize) -> anyhow::Result<Option<u64>> {
     const CACHE_LINE: usize = 64;
     let opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
@@ -73,7 +73,7 @@ fn touch(path: &Path, threads: usize) -> anyhow::Result<Option<u64>> {
     Ok(None)
 }
 
-/// The whole of `bigkeys scan` but the printing.
+/// `bigkeys scan` without printing.
 fn scan(
     path: &Path,
     threads: Option<usize>,

@@ -1,6 +1,6 @@
-//! The least that any reader must do: touch every length prefix, and sum every byte.
+//! The floor: skips every length prefix, and sums every byte.
 //!
-//! Understands only what the benchmark files hold, checks nothing, measures nothing.
+//! Reads only the records of the benchmark files, and checks and measures nothing.
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
-//! What files cost that are made to cost much: seconds of CPU time for each byte, on one thread and
-//! on all cores.
+//! The cost of hostile files: CPU time for each byte, on one thread and on all cores.
 
 use std::path::Path;
 

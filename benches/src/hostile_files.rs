@@ -1,5 +1,4 @@
-//! Files that are made to cost a reader more than their length justifies, in time or in memory.
-//! Each once did.
+//! Hostile files, each of which once cost more time or memory than its length justifies.
 //!
 //! Also used by the tests of `bigkeys`.
 
@@ -36,7 +35,7 @@ pub const ALL: [Hostile; 14] = [
 const HEADER: &[u8] = b"REDIS0011";
 const END: &[u8] = b"\xff\0\0\0\0\0\0\0\0";
 
-/// A file whose records `write` adds one group after the other, until it is as long as it is to be.
+/// A file to which `write` adds groups of records until it has its length.
 fn file(bytes: usize, mut write: impl FnMut(&mut Vec<u8>, u32)) -> Vec<u8> {
     let mut file = HEADER.to_vec();
     let mut i = 0;

@@ -9,7 +9,7 @@ use rdb_parser::{Parser, RdbString, Role, Visitor};
 /// Compressed bytes that are taken from a file.
 const MAX_TAKEN_BYTES: usize = 64 << 20;
 
-/// Least output that is timed: the strings are gone through as often as that takes.
+/// Least output that is timed. The strings are decompressed as often as that takes.
 const MIN_DECODED_BYTES: u64 = 256 << 20;
 
 /// A compressed string and its length once decoded.
@@ -95,7 +95,7 @@ fn time(
     Ok(start.elapsed())
 }
 
-/// LZF as its description reads: a byte at a time.
+/// LZF by its description: byte by byte.
 fn byte_loop(compressed: &[u8], decoded_len: u64, out: &mut Vec<u8>) -> Option<()> {
     out.clear();
     out.reserve(usize::try_from(decoded_len).ok()?);

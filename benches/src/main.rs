@@ -1,10 +1,9 @@
 //! The scan beside other readers of the same files: `cargo run --release -p benches -- table`.
 //!
-//! The rule for a cell, the same for every contender: each reads the file once per round in a
-//! process of its own, all take turns in every round, the first round fills the page cache and does
-//! not count, and the cell is the median of the others with the lowest and the highest. CPU time is
-//! that of the process, user and system, all threads: starting, opening, mapping and page faults
-//! are in it.
+//! One rule holds for every contender: it reads the file once per round in its own process, and all
+//! contenders take turns in every round. The first round fills the page cache and does not count. A
+//! cell is the median of the other rounds, with the lowest and the highest. CPU time is that of the
+//! whole process, user and system, with its start, the map and page faults.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing tables is what this program is for")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded to three digits")]
@@ -48,7 +47,7 @@ enum Command {
     },
     /// Counts the instructions of the scan with callgrind, which are the same on every run.
     Instructions {
-        /// Fail if a count is more than 5 % above this file's, which `--save` wrote.
+        /// Fail if a count is more than 3 % above that of this file, which `--save` wrote.
         #[arg(long, conflicts_with = "save")]
         check: Option<PathBuf>,
 
@@ -56,7 +55,7 @@ enum Command {
         #[arg(long)]
         save: Option<PathBuf>,
     },
-    /// Times files that are made to cost much, and prints what a byte of each costs.
+    /// Times hostile files, and prints the cost of a byte of each.
     Hostile {
         /// Fail if a byte costs more nanoseconds of CPU time than this.
         #[arg(long, value_name = "NS")]
@@ -77,10 +76,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Inputs {
-    /// RDB files. None: those that this program writes itself.
+    /// RDB files. None: those that this program writes.
     files: Vec<PathBuf>,
 
-    /// How large the files are that it writes, as a multiple of 200 MB.
+    /// Length of the files that it writes, as a multiple of 200 MB.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
 }

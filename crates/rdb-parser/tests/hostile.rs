@@ -1,5 +1,5 @@
-//! Files that an attacker, a broken disk or a broken writer may hand over. The numbers are those of
-//! the table of cases in `docs/format-notes.md`; 42 and 43 are in `dragonfly.rs`.
+//! Files that an attacker, a broken disk or a broken writer may produce. The numbers are those of
+//! the table in `docs/format-notes.md`. Cases 42 and 43 are in `dragonfly.rs`.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::{
     lzf_string, stream, stream_node, string, trace, ziplist,
 };
 
-/// A key that is always right.
+/// A sound key.
 fn good(name: &str) -> Vec<u8> {
     key(0, name, string("v"))
 }
@@ -24,7 +24,7 @@ fn error_of(magic: &str, record: impl AsRef<[u8]>) -> rdb_parser::Error {
     content.errors.remove(0)
 }
 
-/// As [`error_of`], of damage that must not keep the key behind it from being read.
+/// As [`error_of`], for damage after which the next key must be read.
 #[track_caller]
 fn damage(magic: &str, record: impl AsRef<[u8]>) -> rdb_parser::Error {
     let bytes = file(magic, [&good("before"), record.as_ref(), &good("after")].concat());
@@ -38,7 +38,7 @@ fn damage(magic: &str, record: impl AsRef<[u8]>) -> rdb_parser::Error {
     error
 }
 
-/// Damage that is found without looking at each entry of a packed value, too.
+/// Damage that is also found without a walk of a packed value.
 #[track_caller]
 fn shallow_damage(magic: &str, record: impl AsRef<[u8]>) {
     damage(magic, &record);

@@ -150,7 +150,7 @@ impl<F: FnMut(&Finding)> Check<'_, F> {
         ControlFlow::Continue(())
     }
 
-    /// Looks at what follows the end of the RDB data.
+    /// Reads the bytes after the end of the RDB data.
     fn read_trailing(&mut self, parser: &mut Parser<impl Input>, origin: &Origin<'_>) {
         let end = parser.position();
         let mut trailing = Trailing::default();

@@ -8,7 +8,7 @@ use rdb_parser::{RdbString, Role, ValueType, Visitor};
 /// Members or fields of a key that are compared with each other.
 const MAX_COMPARED: usize = 1 << 16;
 
-/// Asks the parser to walk every encoding and to expand every string, and looks for duplicates.
+/// Has the parser walk every encoding and decompress every string, and finds duplicates.
 #[derive(Default)]
 pub(super) struct Walk {
     hasher: RandomState,

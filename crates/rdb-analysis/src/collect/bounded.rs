@@ -68,7 +68,7 @@ impl<K: Copy + Ord, V: Add, const MAX: usize> Bounded<K, V, MAX> {
         kept.chain(self.rest.map(|rest| (None, rest)))
     }
 
-    /// As [`iter`](Self::iter), to be changed.
+    /// As [`iter`](Self::iter), by mutable reference.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.kept.values_mut().chain(&mut self.rest)
     }

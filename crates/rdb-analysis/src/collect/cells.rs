@@ -8,8 +8,8 @@ use super::bounded::{Add, Bounded};
 use super::group::Group;
 use crate::measure::{DataType, Encoding, Measure};
 
-/// Types, besides those that every server has, with sums and lists of their own: the first in their
-/// order. All others are reported as one type, [`OTHER_MODULES`].
+/// Number of types, besides those that every server has, with their own sums and lists: the first
+/// in their order. All others are reported as one type, [`OTHER_MODULES`].
 pub(super) const MAX_OTHER_TYPES: usize = 64;
 
 const BUILT_IN: usize = DataType::BUILT_IN.len();
@@ -48,7 +48,7 @@ impl CellId {
     }
 }
 
-/// Stands for the module types without sums of their own: all bits set but the version.
+/// The type of all modules without their own sums: all bits set but the version.
 pub(super) const OTHER_MODULES: DataType = DataType::Module(ModuleId(!1023));
 
 /// Cells of one type.
@@ -114,7 +114,7 @@ impl Cells {
         built_in.chain(others).filter(|(_, group)| group.keys > 0)
     }
 
-    /// Takes all sums out, giving each to `take`.
+    /// Removes all sums, and gives each to `take`.
     pub(super) fn drain(&mut self, mut take: impl FnMut(CellId, &Group)) {
         if let Some(cells) = &mut self.built_in {
             for index in self.touched.drain(..) {

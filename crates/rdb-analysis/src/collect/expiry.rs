@@ -17,7 +17,7 @@ const MILLISECONDS: [(ExpiryBucket, i64); 5] = [
 pub enum ExpiryBucket {
     /// The key has no expiry.
     Never,
-    /// It had expired, and not been deleted.
+    /// The key had expired and was not deleted.
     Expired,
     /// Up to an hour.
     WithinHour,

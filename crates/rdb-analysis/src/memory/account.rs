@@ -1,5 +1,4 @@
-//! The account of a source: what its keys take, what belongs to no key, and what its server had in
-//! use.
+//! The account of a source: the memory of its keys, of what belongs to no key, and of its server.
 
 use serde::Serialize;
 
@@ -12,28 +11,29 @@ use crate::server::AssumedServer;
 use crate::server::MemoryModel;
 use crate::server::{KeyCharge, Tables};
 
-/// Entry of a key in a dictionary, and one without a value.
+/// Bytes of an entry in a dictionary, and of an entry without a value.
 const ENTRY_BYTES: u64 = 24;
 const CHAINED_ENTRY_BYTES: u64 = 16;
 
 /// Bytes of a slot of a dictionary.
 const SLOT_BYTES: u64 = 8;
 
-/// What the keys of a source take in memory, and what the server had in use when it wrote the file.
+/// The memory of a source's keys, and the memory that the server used when it wrote the file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SourceMemory {
-    /// Whose memory it is.
+    /// The modelled server.
     pub model: MemoryModel,
-    /// Keys with their values: the sum of what `MEMORY USAGE` would answer.
+    /// Keys with their values: the sum of the answers to `MEMORY USAGE`.
     pub keys_bytes: u64,
     /// Keys in that sum that are not modelled, and counted with their bytes in the file.
     pub keys_not_modelled: u64,
     /// The arrays of the databases' dictionaries, which `MEMORY USAGE` leaves out.
     pub key_tables_bytes: u64,
-    /// The dictionaries of expiries, which it leaves out, too.
+    /// The dictionaries of expiries, which `MEMORY USAGE` leaves out, too.
     pub expiry_tables_bytes: u64,
-    /// What the server's allocator had given out when the file was written, if the file says so.
+    /// Bytes that the server's allocator had given out when the file was written, if the file says
+    /// so.
     pub used_memory_bytes: Option<u64>,
     /// The expectation for each type and encoding that occurs.
     pub expected_error: Vec<ExpectedError>,
@@ -78,14 +78,14 @@ impl SourceMemory {
         }
     }
 
-    /// What is accounted for.
+    /// The sum of the modelled parts.
     pub fn accounted_bytes(&self) -> u64 {
         self.keys_bytes.saturating_add(self.key_tables_bytes).saturating_add(self.expiry_tables_bytes)
     }
 
-    /// What the server had in use besides: buffers, fragmentation inside its allocations, slack of
-    /// values that had been changed, its own start. Negative if more is accounted for than was in
-    /// use: radix trees are charged more than they take, and assumptions may be wrong.
+    /// Other memory of the server: buffers, fragmentation inside allocations, slack of changed
+    /// values, and the server itself. Negative if the modelled parts are more than the server used,
+    /// because `MEMORY USAGE` counts more than radix trees take, or because an assumption is wrong.
     pub fn not_in_keys_bytes(&self) -> Option<i64> {
         let used = i128::from(self.used_memory_bytes?);
         i64::try_from(used - i128::from(self.accounted_bytes())).ok()
@@ -112,7 +112,7 @@ fn slots(keys: u64) -> u64 {
     if keys == 0 { 0 } else { SLOT_BYTES.saturating_mul(slots_for(keys)) }
 }
 
-/// A dictionary of objects that are in its slots themselves where they are alone in them.
+/// A dictionary whose slots hold an object itself if it is alone in the slot.
 fn chained_table(keys: u64) -> u64 {
     if keys == 0 {
         return 0;

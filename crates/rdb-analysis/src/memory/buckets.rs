@@ -1,7 +1,7 @@
 //! `hashtable`, the hash table of Valkey since 8.1: buckets of a cache line with seven entries.
 //!
-//! A bucket that overflows gives its last place to a link to another one. How many do depends on
-//! the server's hash seed; what is computed here is the expectation.
+//! A bucket that overflows uses its last place for a link to another bucket. The number of such
+//! buckets depends on the server's hash seed, so this module computes the expectation.
 
 use super::float::{double, rounded, truncated};
 use super::memo::Memo;
@@ -9,11 +9,11 @@ use super::memo::Memo;
 /// Bytes of a bucket.
 const BUCKET_BYTES: f64 = 64.0;
 
-/// Entries of a bucket, and of one that links to another.
+/// Entries of a bucket, and of a bucket with a link.
 const ENTRIES: u64 = 7;
 const ENTRIES_WITH_LINK: u64 = 6;
 
-/// Most entries in a bucket that are considered; more are beyond all likelihood.
+/// Most entries in a bucket that are considered. More never happen in practice.
 const MAX_ENTRIES: u64 = 64;
 
 /// From this number of elements on, the Poisson distribution is close enough to the binomial.
@@ -29,7 +29,7 @@ pub(crate) fn buckets_for(elements: u64) -> u64 {
     buckets.checked_next_power_of_two().unwrap_or(1 << 62)
 }
 
-/// Knows what the buckets of tables come to.
+/// Computes the bytes of the buckets of hash tables.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BucketTables {
     sized: Memo<u64>,
@@ -46,7 +46,7 @@ impl BucketTables {
     }
 
     /// Bytes of the buckets of a hash of `count` pairs that was packed until the pair with index
-    /// `at`: sized for those before, then announced the rest.
+    /// `at`: it was sized for the pairs before, and then the rest was announced.
     pub(crate) fn bytes_converted(&mut self, at: u64, count: u64) -> u64 {
         if at >= count || count > MANY {
             return self.bytes(count);
@@ -63,13 +63,13 @@ impl BucketTables {
     }
 }
 
-/// A table that grows, of which only numbers are known.
+/// A growing hash table, by its numbers only.
 #[derive(Debug, Default)]
 struct Growing {
-    /// Top-level buckets of the table, and of the one that it is moved to.
+    /// Top-level buckets of the table, and of the table to which it is moved.
     buckets: [u64; 2],
     used: u64,
-    /// While moving: entries when it began, and buckets moved.
+    /// During a move: entries at its start, and moved buckets.
     moving: Option<(u64, u64)>,
 }
 
@@ -88,7 +88,7 @@ impl Growing {
         }
     }
 
-    /// Insertions. Each moves one bucket while moving.
+    /// Insertions. During a move, each moves one bucket.
     fn add(&mut self, count: u64) {
         for _ in 0..count {
             if self.moving.is_none() && self.used + 1 > ENTRIES * self.buckets[0] {
@@ -119,12 +119,12 @@ impl Growing {
     }
 }
 
-/// Buckets that can be expected to be linked from `buckets` with `elements` in them.
+/// Expected number of buckets that are linked from `buckets` buckets with `elements` elements.
 fn chained(buckets: u64, elements: f64) -> f64 {
     if buckets <= 1 {
         return double(links(truncated(elements)));
     }
-    // From the probability that a bucket has no entry on, each from the one before.
+    // Starts with the probability of an empty bucket, and computes each from the one before.
     let many = elements >= double(MANY);
     let share = 1.0 / double(buckets);
     let odds = share / (1.0 - share);

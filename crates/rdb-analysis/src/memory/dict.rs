@@ -1,9 +1,9 @@
 //! The bucket arrays of `dict`, the hash table of Redis and of Valkey until 8.0.
 //!
-//! A table that is sized for its final number of elements has one array. A value that starts packed
-//! and converts half-way through loading may end with two: growing starts an incremental rehash,
-//! which only insertions move on, and both arrays are charged. How many insertions it takes depends
-//! on how many buckets are empty, so the insertions are played through.
+//! A hash table that is sized for its final number of elements has one array. A value that starts
+//! packed and converts during loading may end with two: growth starts an incremental rehash, which
+//! only insertions continue, and both arrays count. The number of insertions depends on the number
+//! of empty buckets, so this module simulates the insertions.
 
 use super::memo::Memo;
 use crate::server::Conversion;
@@ -14,11 +14,11 @@ const MIN_SLOTS: u64 = 4;
 /// Empty buckets that a step of rehashing skips before it gives up.
 const MAX_EMPTY_VISITS: u32 = 10;
 
-/// The largest number of elements that is played through; conversions of larger tables happen only
-/// with unusual limits, and are taken as finished.
+/// The largest number of elements that is simulated. Larger tables convert only with unusual
+/// limits, and count as rehashed.
 const MAX_PLAYED: u64 = 4096;
 
-/// Part of the buckets of a full table that are not empty: 1 - 1/e.
+/// Part of the buckets of a full table that is not empty: 1 - 1/e.
 const OCCUPIED_PERMILLE: u64 = 632;
 
 /// Slots of the array of a hash table with `elements` elements: a power of two.
@@ -34,13 +34,13 @@ pub(crate) fn slots_grown(elements: u64) -> u64 {
     if slots == MIN_SLOTS {
         return slots;
     }
-    // The insertion that found the old array full moved nothing; each since then moved a bucket.
+    // The insertion that found the old array full moved nothing. Each later one moved a bucket.
     let moved = elements - before - 1;
     let finished = moved >= before.saturating_mul(OCCUPIED_PERMILLE) / 1000;
     if finished { slots } else { slots + before }
 }
 
-/// What happens to a table in turn.
+/// A step of a conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Expand(u64),
@@ -48,10 +48,10 @@ enum Step {
 }
 
 impl Conversion {
-    /// The steps for `count` elements, the conversion being at that with index `at`.
+    /// The steps for `count` elements, with the conversion at the element with index `at`.
     fn steps(self, at: u64, count: u64) -> [Step; 4] {
         let left = count.saturating_sub(at + 1);
-        // The rest is announced if it is more than the smallest array takes.
+        // The server announces the rest if it is more than the smallest array holds.
         let announce = if left > MIN_SLOTS { Step::Expand(left) } else { Step::Add(0) };
         match self {
             Self::Hash6_2 => [Step::Add(at + 1), announce, Step::Add(left), Step::Add(0)],
@@ -62,7 +62,7 @@ impl Conversion {
     }
 }
 
-/// Plays conversions through, and remembers them.
+/// Simulates conversions, and caches the results.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DictSimulator {
     known: [Memo<u64>; 4],
@@ -89,12 +89,12 @@ impl DictSimulator {
 
 const EMPTY: u16 = u16::MAX;
 
-/// A table with two arrays, as `dict.c` has it; elements are numbered as they come.
+/// A hash table with two arrays, like that of `dict.c`. Elements have the numbers of their order.
 #[derive(Clone, Debug, Default)]
 struct Table {
     /// The first element in each bucket.
     arrays: [Vec<u16>; 2],
-    /// The element after each in its bucket.
+    /// The next element in the bucket of each.
     next: Vec<u16>,
     used: [u64; 2],
     /// The bucket of the first array that is moved next, while rehashing.
@@ -184,7 +184,8 @@ impl Table {
     }
 }
 
-/// Stands for the server's seeded hash: any that spreads well gives the same sizes almost always.
+/// A hash in place of the server's seeded hash. Any hash that spreads well almost always gives the
+/// same sizes.
 fn hash(seed: u64, element: usize) -> usize {
     let mut mixed = (seed << 32 | element as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

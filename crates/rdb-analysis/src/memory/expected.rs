@@ -1,6 +1,6 @@
-//! How far the model is off, encoding by encoding.
+//! The expected error of the model, by encoding.
 //!
-//! `docs/memory-model.md` has the comparisons with servers that this rests on.
+//! The figures come from the comparisons with servers in `docs/benchmarks.md`.
 
 use serde::Serialize;
 
@@ -9,24 +9,24 @@ use crate::measure::Encoding;
 use crate::server::Allocator;
 use crate::server::Family;
 
-/// How far the memory of a key may be off.
+/// The expected error of a key's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "accuracy", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Expected {
-    /// Not by a byte.
+    /// Exact to the byte.
     Exact,
     /// Exact to the byte, except for one key in a number of keys.
     Almost {
         /// One of this number of keys is off.
         one_in: u32,
-        /// How far that is off at most, in percent of its memory.
+        /// The largest error of that key, in percent of its memory.
         max_percent: f64,
     },
     /// A part depends on chance in the server, and the model gives the expectation.
     Random {
-        /// The standard error of a value of 100 elements, in percent of its memory; of one with a
-        /// hundred times as many it is a tenth.
+        /// The standard error for a value of 100 elements, in percent of its memory. For a hundred
+        /// times as many elements it is a tenth.
         percent_at_100_elements: f64,
     },
     /// The allocator may leave a remainder with an allocation.
@@ -36,7 +36,7 @@ pub enum Expected {
         /// Bytes of a remainder.
         bytes: u32,
     },
-    /// Not known: the value is not modelled, and counted with its bytes in the file.
+    /// Unknown, because the value is not modelled and counts with its bytes in the file.
     NotModelled,
 }
 

@@ -1,22 +1,22 @@
-//! The index of expiring fields that a hash of Valkey 9 has (`vset.c`).
+//! The index of expiring fields in a hash of Valkey 9 (`vset.c`).
 //!
-//! The sizes were fitted to answers of servers, not derived: within 3 % of the key.
+//! Its bytes were fitted to answers of servers, and not derived. They are within 3 % of the key.
 
 use super::buckets::BucketTables;
 use super::rax::Rax;
 use super::sizes::Sizes;
 use crate::server::Allocator;
 
-/// Fields in a vector; with more there are windows of time.
+/// Most fields in a vector. An index of more fields has windows of time.
 const MAX_VECTOR: u64 = 127;
 
 /// Milliseconds of a window: 2^13.
 const WINDOW_BITS: u32 = 13;
 
-/// Struct of the hash table that a crowded window has.
+/// Bytes of the hash table's struct in a window with many fields.
 const TABLE_BYTES: u64 = 80;
 
-/// Expiries that are looked at; a larger hash is taken to go on like its beginning.
+/// Most expiries that are examined. The rest of a larger hash counts like its beginning.
 const MAX_KEPT: usize = 16 << 10;
 
 /// Collects the expiries of a hash.
@@ -65,7 +65,7 @@ impl ExpiryIndex {
     }
 }
 
-/// One field needs no index; two are less than the rule for more would give.
+/// One field needs no index, and two need less than the rule for more gives.
 fn vector(allocator: Allocator, fields: u64) -> u64 {
     match fields {
         0 | 1 => 0,

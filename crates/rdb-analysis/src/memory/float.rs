@@ -21,8 +21,8 @@ pub(crate) fn truncated(bytes: f64) -> u64 {
     bytes as u64
 }
 
-/// `base` and what `count` things of `sum` bytes in total come to, computed as the servers do: from
-/// the average of an element, in doubles, rounded down. It may be a byte less than `base + sum`.
+/// The bytes of `base` and of `count` elements of `sum` bytes in total, computed like the servers:
+/// from the average of an element, in doubles, rounded down. May be a byte less than `base + sum`.
 #[inline]
 pub(crate) fn averaged(base: u64, sum: u64, count: u64) -> u64 {
     if count == 0 {

@@ -1,4 +1,4 @@
-//! What keys cost besides their values.
+//! Bytes of keys besides their values.
 
 use super::sizes;
 use crate::server::{Allocator, Key, KeyCharge, OBJECT, Profile};
@@ -9,7 +9,7 @@ const LONG_NAME_BYTES: u64 = 128;
 /// Names of a length below this are looked up.
 const TABLED: usize = 256;
 
-/// What keys cost besides their values, by the lengths of their names.
+/// Bytes of keys besides their values, by the lengths of their names.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyCosts {
     lasting: [u16; TABLED],
@@ -29,7 +29,7 @@ impl KeyCosts {
         Self { lasting: tabled(false), expiring: tabled(true) }
     }
 
-    /// What a key costs besides its value.
+    /// Bytes of a key besides its value.
     #[inline]
     pub(crate) fn bytes(&self, profile: &Profile, allocator: Allocator, key: Key) -> u64 {
         let table = if key.expires { &self.expiring } else { &self.lasting };
@@ -40,7 +40,7 @@ impl KeyCosts {
     }
 }
 
-/// What a key costs besides its value.
+/// Bytes of a key besides its value.
 fn key_bytes(profile: &Profile, usable: impl Fn(u64) -> u64, key: Key) -> u64 {
     let embedded = profile.headers.embedded_bytes(key.bytes);
     match profile.key {

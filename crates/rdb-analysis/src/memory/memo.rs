@@ -1,9 +1,9 @@
-//! Remembers answers that cost something to find.
+//! A cache of results that take long to compute.
 
-/// Answers kept.
+/// Number of cached results.
 const PLACES: usize = 1024;
 
-/// A table from two numbers to an answer, each place of which holds one answer only.
+/// A cache from two numbers to a result. Each slot holds one result.
 #[derive(Clone, Debug)]
 pub(crate) struct Memo<T> {
     places: Vec<Option<((u64, u64), T)>>,
@@ -16,7 +16,7 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Copy> Memo<T> {
-    /// The answer for `key`, found with `find` if it is not known.
+    /// The result for `key`, computed by `find` if it is not cached.
     pub(crate) fn get(&mut self, key: (u64, u64), find: impl FnOnce() -> T) -> T {
         if self.places.is_empty() {
             self.places.resize(PLACES, None);

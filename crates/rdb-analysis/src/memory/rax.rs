@@ -1,12 +1,13 @@
 //! Radix trees over keys of a fixed length that come in ascending order.
 //!
-//! A tree has a leaf for each key, a node for each place where keys part, and one for each run of
-//! bytes between those; the lengths that neighbours have in common tell all of them (`rax.c`).
+//! A tree has a leaf for each key, a node for each place where keys branch, and a node for each run
+//! of bytes between them. The lengths of the common prefixes of neighbours give all nodes
+//! (`rax.c`).
 
 use super::sizes::Sizes;
 
-/// Charged for each key and each node by the servers that estimate (`streamRadixTreeMemoryUsage`
-/// until Valkey 8.0: `30 * sizeof(void*)` and a header a node).
+/// Bytes per key and per node in servers that estimate (`streamRadixTreeMemoryUsage` until Valkey
+/// 8.0: `30 * sizeof(void*)` and a header per node).
 const ESTIMATED_KEY: u64 = 16;
 const ESTIMATED_NODE: u64 = 244;
 
@@ -14,15 +15,15 @@ const ESTIMATED_NODE: u64 = 244;
 const TREE: u64 = 32;
 const NODE_HEADER: u64 = 4;
 
-/// A tree over keys of `LEN` bytes, as it grows.
+/// A growing tree over keys of `LEN` bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rax<const LEN: usize> {
     keys: u64,
     nodes: u64,
-    /// Bytes of the nodes closed so far, where they are measured.
+    /// Bytes of the closed nodes, if the server measures them.
     bytes: u64,
     last: [u8; LEN],
-    /// Nodes where keys part on the way to the last key: their depth and their children so far.
+    /// Nodes where keys branch on the way to the last key: their depth and their children so far.
     /// Depths ascend, so there are no more than `LEN`.
     open: [(usize, u64); LEN],
     open_len: usize,
@@ -35,8 +36,8 @@ impl<const LEN: usize> Default for Rax<LEN> {
 }
 
 impl<const LEN: usize> Rax<LEN> {
-    /// Adds a key that is greater than all before. One that equals the last is not added; what an
-    /// unsorted file gives is some number.
+    /// Adds a key that is greater than all before. A key that equals the last is not added. The
+    /// result for an unsorted file is some number.
     #[inline]
     pub(crate) fn push(&mut self, key: &[u8; LEN], sizes: &Sizes) {
         if self.keys > 0 {
@@ -50,7 +51,8 @@ impl<const LEN: usize> Rax<LEN> {
         self.keys += 1;
     }
 
-    /// Closes what hangs below `depth` on the way to the last key, and adds it to the node there.
+    /// Closes the nodes below `depth` on the way to the last key, and adds a child to the node
+    /// there.
     fn part_at(&mut self, depth: usize, sizes: &Sizes) {
         let (mut child, mut children) = (LEN, 0);
         while let Some((top, count)) = self.top().filter(|&(top, _)| top > depth) {
@@ -90,8 +92,7 @@ impl<const LEN: usize> Rax<LEN> {
         }
     }
 
-    /// What the tree is charged: by its nodes, or by an estimate from their number. Begins a new
-    /// one.
+    /// The bytes of the tree: of its nodes, or by an estimate from their number. Begins a new tree.
     pub(crate) fn finish(&mut self, measured: bool, sizes: &Sizes) -> u64 {
         if self.keys == 0 {
             return if measured { sizes.usable(TREE) + sizes.usable(NODE_HEADER) } else { ESTIMATED_NODE };

@@ -1,7 +1,7 @@
 //! Skiplists: the order of sorted sets.
 //!
-//! Every node has a random number of levels, a quarter of those of one level having the next. It is
-//! drawn anew with every load, so that the expectation is the best that can be said.
+//! Every node has a random number of levels, and a quarter of the nodes of a level have the next.
+//! The server draws the levels anew with every load, so the expectation is the best estimate.
 
 use super::float::double;
 use super::sizes::Sizes;
@@ -14,7 +14,7 @@ const MAX_LEVELS: u64 = 32;
 /// Lengths of embedded members whose nodes are looked up.
 const TABLED: u64 = 512;
 
-/// Parts of a byte in which expectations are summed.
+/// Parts of a byte, the unit in which expectations are summed.
 pub(crate) const PARTS: u64 = 1 << 16;
 
 /// Expected bytes of nodes.
@@ -23,7 +23,8 @@ pub(crate) struct Nodes {
     allocator: Allocator,
     /// A node that points to its member.
     pub(crate) pointing_parts: u64,
-    /// A node that embeds its member, by the unrounded bytes of that. Empty where no node does.
+    /// A node that embeds its member, by the unrounded bytes of the member. Empty if nodes do not
+    /// embed.
     embedding_parts: Vec<u64>,
 }
 

@@ -37,7 +37,7 @@ pub struct SourceReport {
     pub path: String,
     /// The node that wrote the source, if the user says so.
     pub shard: Option<String>,
-    /// What the pass learned.
+    /// What the scan learned.
     pub facts: SourceFacts,
     /// The account of the server's memory. `None`: memory was not modelled.
     pub memory: Option<SourceMemory>,

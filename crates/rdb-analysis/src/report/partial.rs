@@ -1,4 +1,4 @@
-//! The analysis of one source, to be joined with others: here, or on another machine.
+//! The analysis of one source, which is joined with others here or on another machine.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,4 +1,4 @@
-//! What an allocator really gives for a request.
+//! The size classes of allocators.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +9,10 @@ use serde::{Serialize, Serializer};
 /// where it starts.
 const GLIBC_MMAP_BYTES: u64 = 128 << 10;
 
-/// No request is larger; keeps the arithmetic below from overflowing, whatever a file says.
+/// The largest request. It keeps the arithmetic below from overflowing, whatever a file says.
 const MAX_REQUEST_BYTES: u64 = 1 << 60;
 
-/// The allocator of the server. A file does not tell it.
+/// The allocator of the server, which a file does not name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Allocator {
     /// jemalloc with a quantum of 8 bytes, as Redis and Valkey bundle it: official images, source
@@ -41,8 +41,8 @@ impl Allocator {
     /// Bytes usable of an allocation of `request` bytes: `zmalloc_size` of it.
     ///
     /// jemalloc 5 has four classes to a doubling, never closer than its quantum. glibc adds eight
-    /// bytes and rounds to 16; about one chunk in a hundred keeps a remainder of 16 more, which
-    /// nothing tells.
+    /// bytes and rounds to 16. About one chunk in a hundred keeps a remainder of 16 more bytes,
+    /// which no file shows.
     pub(crate) fn usable(self, request: u64) -> u64 {
         let request = request.clamp(1, MAX_REQUEST_BYTES);
         match self {

@@ -1,4 +1,4 @@
-//! What a file does not tell and a user may: the server, its allocator, its configuration.
+//! What is assumed of the server because a file does not say it: version, allocator, configuration.
 
 use rdb_parser::{Flavour, Header};
 
@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::profile::Profile;
 use super::version::{ServerVersion, note, numbers};
 
-/// What is assumed of the server where the file does not tell.
+/// Assumptions about the server, for what the file does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Assumptions {
@@ -20,15 +20,15 @@ pub struct Assumptions {
     pub limits: Limits,
 }
 
-/// Whose memory is modelled.
+/// The server whose memory is modelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryModel {
-    /// The servers it is made for.
+    /// The family of servers.
     pub name: &'static str,
-    /// The allocator assumed.
+    /// The assumed allocator.
     pub allocator: Allocator,
-    /// How well it stands for the server that wrote the file, if that is another one.
+    /// How the family differs from the server that wrote the file, if it has no model of its own.
     pub note: Option<&'static str>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct AssumedServer {
     pub(crate) profile: &'static Profile,
     pub(crate) allocator: Allocator,
     pub(crate) limits: Limits,
-    /// How well the family stands for the server, if it is not one of it.
+    /// How the family differs from the server, if the server belongs to no family.
     note: Option<&'static str>,
 }
 
@@ -84,12 +84,12 @@ impl AssumedServer {
         }
     }
 
-    /// What a report says of them.
+    /// The model for a report.
     pub(crate) fn model(&self) -> MemoryModel {
         MemoryModel { name: self.profile.name, allocator: self.allocator, note: self.note }
     }
 
-    /// The same for the family that the memory model stands for.
+    /// This server with the family of the memory model.
     pub(crate) fn modelled(&self) -> Self {
         Self { family: self.profile.family, ..*self }
     }

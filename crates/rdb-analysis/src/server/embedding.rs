@@ -2,7 +2,7 @@
 
 use super::profile::{Embedding, Profile};
 
-/// Longest value that is embedded, but for those of Valkey 9.
+/// Longest embedded value, except in Valkey 9.
 const MAX_EMBEDDED_BYTES: u64 = 44;
 
 /// Object header without a pointer to the value, and with it.
@@ -12,7 +12,7 @@ pub(crate) const OBJECT: u64 = 16;
 /// Header and terminator of an embedded value.
 const VALUE_OVERHEAD: u64 = 4;
 
-/// The key of a value, as far as it matters.
+/// The facts about a key that decide its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     /// Length of its name.
@@ -22,7 +22,7 @@ pub(crate) struct Key {
 }
 
 /// The object of a string value of `len` bytes that is embedded in it, with the key if the server
-/// embeds that, too. `None`: the value is not embedded. The caller knows that it is no integer.
+/// embeds that, too. `None`: the value is not embedded. The value is not an integer.
 #[inline(always)]
 pub(crate) fn embedded_bytes(
     profile: &Profile,

@@ -1,4 +1,4 @@
-//! Which server wrote a file, as far as it matters for how that server holds a value.
+//! Families of servers that hold values in the same way.
 
 use rdb_parser::{Dialect, Flavour, Header};
 
