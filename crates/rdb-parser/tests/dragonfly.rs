@@ -323,7 +323,7 @@ fn sliced() -> Vec<(u8, Vec<Vec<u8>>, Option<u64>)> {
 }
 
 #[test]
-fn a_value_in_pieces_is_one_key() {
+fn a_chunked_value_is_one_key() {
     let between = key(0, "between", string("v"));
     for (byte, parts, elements) in sliced() {
         let whole = Content::of(&dragonfly(key(byte, "k", parts.concat())), false);
@@ -361,7 +361,7 @@ fn a_value_in_pieces_is_one_key() {
 }
 
 #[test]
-fn what_is_odd_about_a_value_in_one_piece_is_told() {
+fn an_irregular_value_in_one_chunk_has_its_warning() {
     let hash = chunk(1, key(16, "k", string(listpack(&["a", "1", "b"]))));
     let content = Content::of(&dragonfly(hash), true);
     assert!(content.key().warnings.contains(Warning::OddEntryCount), "{:?}", content.key().warnings);
@@ -400,7 +400,7 @@ fn a_piece_longer_than_the_file_ends_where_the_file_ends() {
 }
 
 #[test]
-fn case_43_pieces() {
+fn case_43_damaged_chunks() {
     let begin = [&[2][..], &string("k"), &[2], &string("m1")].concat();
     let member = string("m2");
     for (what, body) in [

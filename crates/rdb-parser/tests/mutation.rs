@@ -155,7 +155,7 @@ fn long_files_cut_anywhere() {
 }
 
 #[test]
-fn flipped_bytes_hurt_nobody() {
+fn flipped_bytes_cause_no_panic() {
     let mut rng = SmallRng::seed_from_u64(3);
     for File { name, bytes } in parts(&mut rng) {
         for round in 0..FLIPS {

@@ -329,7 +329,7 @@ fn streams_of_three_generations() {
 }
 
 #[test]
-fn modules_are_passed_over_and_named() {
+fn modules_are_skipped_and_named() {
     let mut bytes = vec![0x81];
     bytes.extend(0x45e2_5238_df91_2c03u64.to_be_bytes());
     bytes.extend(b"\x01\x07\x02\x40\xff\x03abcd\x04abcdefgh\x05\x03str\x00");
@@ -407,7 +407,7 @@ fn the_slot_of_valkey_comes_from_an_aux_field_and_ends_with_the_database() {
 }
 
 #[test]
-fn flavours_are_told_by_magic_and_aux_fields() {
+fn magic_and_aux_fields_show_the_kind_of_server() {
     for (aux, flavour) in [
         (&b"\xfa\x0avalkey-ver\x058.0.1"[..], Flavour::Valkey),
         (b"\xfa\x06df-ver\x01v", Flavour::Dragonfly),
@@ -512,7 +512,7 @@ impl Visitor for Weary {
 }
 
 #[test]
-fn a_visitor_may_want_the_strings_of_the_first_elements_only() {
+fn a_visitor_may_need_the_strings_of_the_first_elements_only() {
     fn read<I: rdb_parser::Input>(input: I, visitor: &mut Weary) -> Option<u64> {
         let mut parser = Parser::new(input, rdb_parser::Options::default()).expect("valid");
         match parser.next_event_with(visitor) {

@@ -1,6 +1,8 @@
 //! Writes RDB data byte by byte, and reads it in all ways there are.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod hostile;
+
 use std::io::Read;
 use std::ops::Range;
 
