@@ -1,11 +1,11 @@
-//! Types of keys.
+//! Data types of keys.
 
 use std::fmt;
 
 use rdb_parser::{Layout, ModuleId, ValueType};
 use serde::{Serialize, Serializer};
 
-/// The type of a key, as `TYPE` answers.
+/// The data type of a key, as `TYPE` returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DataType {
@@ -23,7 +23,7 @@ pub enum DataType {
     Stream,
     /// `array`: a sparse array of Redis 8.8
     Array,
-    /// `json`: of Dragonfly; the JSON of Redis is a module's
+    /// `json`: JSON of Dragonfly; JSON of Redis is a module type
     Json,
     /// `bloom`: a Bloom filter of Dragonfly
     Bloom,
@@ -31,7 +31,7 @@ pub enum DataType {
     Cuckoo,
     /// `cms`: a count-min sketch of Dragonfly
     CountMin,
-    /// `topk`: the most frequent items, of Dragonfly
+    /// `topk`: a top-k sketch of Dragonfly
     TopK,
     /// `gcra`: a rate limiter of Redis
     Gcra,
@@ -44,11 +44,11 @@ pub enum DataType {
 }
 
 impl DataType {
-    /// The types every server has, in the order of reports.
+    /// The types that every server has, in report order.
     pub const BUILT_IN: [Self; 6] =
         [Self::String, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream];
 
-    /// Its place in [`BUILT_IN`](Self::BUILT_IN). `None` for one that only some servers have.
+    /// Index in [`BUILT_IN`](Self::BUILT_IN). `None` for a type that only some servers have.
     #[inline(always)]
     pub(crate) fn built_in_index(self) -> Option<usize> {
         Some(match self {

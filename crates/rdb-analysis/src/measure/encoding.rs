@@ -1,4 +1,8 @@
-//! How the server that wrote a file holds a value after loading it again.
+//! Encoding of a value after the server has loaded the file again.
+//!
+//! The file determines most encodings. The server converts some values while loading, depending on
+//! limits in its configuration. RDB files do not state the configuration, so the default limits are
+//! assumed unless the user gives others.
 //!
 //! The file fixes most of it; the rest are the conversions a loader makes, decided by limits in the
 //! server's configuration. The file does not tell them: the defaults are assumed unless the user
@@ -13,13 +17,14 @@ use serde::{Serialize, Serializer};
 use super::data_type::DataType;
 use crate::server::{AssumedServer, Family, Key, embedded_bytes};
 
-/// `list-max-ziplist-entries` and `list-max-ziplist-value`, until 3.0.
+/// `list-max-ziplist-entries` and `list-max-ziplist-value`, up to Redis 3.0.
 const MAX_LIST_ZIPLIST_ENTRIES: u64 = 512;
 const MAX_LIST_ZIPLIST_VALUE: u64 = 64;
-/// `REDIS_ENCODING_EMBSTR_SIZE_LIMIT` of 3.0. Later servers: see the memory model.
+/// `REDIS_ENCODING_EMBSTR_SIZE_LIMIT` of Redis 3.0. `server/embedding.rs` has the limits of later
+/// servers.
 const MAX_EMBEDDED_STRING_BYTES_3_0: u64 = 39;
 
-/// An answer of `OBJECT ENCODING`.
+/// The encoding of a value, as `OBJECT ENCODING` returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -27,7 +32,7 @@ pub enum Encoding {
     Int,
     /// `embstr`
     Embstr,
-    /// `raw`; also the answer for modules.
+    /// `raw`; also returned for module values
     Raw,
     /// `linkedlist`
     Linkedlist,
@@ -49,12 +54,12 @@ pub enum Encoding {
     Skiplist,
     /// `stream`
     Stream,
-    /// Not known: the server's name for it has not been seen.
+    /// The server's name for the encoding is not known.
     Unknown,
 }
 
 impl Encoding {
-    /// All of them, in the order of their numbers.
+    /// All encodings, in the order of their discriminants.
     pub(crate) const ALL: [Self; 14] = [
         Self::Int,
         Self::Embstr,
@@ -72,7 +77,7 @@ impl Encoding {
         Self::Unknown,
     ];
 
-    /// The name that the server answers.
+    /// The name that `OBJECT ENCODING` returns.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int => "int",
@@ -92,7 +97,7 @@ impl Encoding {
         }
     }
 
-    /// The encoding in the assumed server.
+    /// The encoding after the assumed server has loaded the value.
     #[inline(always)]
     pub(crate) fn after_loading(server: &AssumedServer, facts: ValueFacts) -> Self {
         match facts.data_type {
@@ -121,7 +126,8 @@ pub(crate) struct ValueFacts {
     pub(crate) data_type: DataType,
     pub(crate) value_type: ValueType,
     pub(crate) outline: Outline,
-    /// For strings and small sets: whether the value is, or all members are, canonical integers.
+    /// Whether a string, or every member of a small set, is a canonical integer. Other values:
+    /// `false`.
     pub(crate) all_integers: bool,
     /// Length of the key's name.
     pub(crate) key_bytes: u64,
@@ -196,8 +202,9 @@ fn set(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
         Layout::Blob { packed: Packed::Listpack, .. } if elements <= limits.set_max_listpack_entries => {
             Encoding::Listpack
         }
-        // Loaded member by member: an intset until the first that is no integer, then a listpack
-        // while number and length allow it.
+        // The server loads member by member: into an intset until the first member that is not an
+        // integer, then into a listpack while the number and length of members are within the
+        // limits.
         Layout::Elements { .. } if facts.all_integers => Encoding::Intset,
         Layout::Elements { longest_string_bytes }
             if server.family.has_small_lists_and_sets()
@@ -245,7 +252,7 @@ fn hash(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
     }
 }
 
-/// Whether a hash refers to a template. What the server calls that has not been seen.
+/// Whether a hash refers to a template. The server's name for that encoding is not known.
 fn is_templated(value_type: ValueType) -> bool {
     matches!(
         value_type,

@@ -1,55 +1,55 @@
-//! A key and its measures.
+//! Measurements of one key.
 
 use rdb_parser::RdbString;
 
 use super::data_type::DataType;
 use super::encoding::Encoding;
 
-/// Everything measured of one key but its name.
+/// Measurements of one key, without its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Measure {
-    /// Logical database.
+    /// Number of the logical database.
     pub db: u64,
-    /// Type.
+    /// Data type.
     pub data_type: DataType,
-    /// What `OBJECT ENCODING` would answer after loading into the server that wrote the file.
+    /// The answer of `OBJECT ENCODING` after the assumed server has loaded the file.
     pub encoding: Encoding,
     /// Items, members, field-value pairs, stream entries; 1 for a string. `None` for a module's
     /// value.
     pub elements: Option<u64>,
-    /// Bytes of payload: a string's length, the sum over a collection's elements. `None` where the
-    /// scan did not see the elements.
+    /// Payload bytes: the length of a string, or the sum over the elements of a collection. `None`
+    /// if the scan did not read the elements.
     pub value_bytes: Option<u64>,
-    /// Bytes that the key takes in the file: prefix opcodes, type, name and value.
+    /// Bytes of the key in the file: prefix opcodes, type, name and value.
     pub rdb_bytes: u64,
     /// What `MEMORY USAGE key SAMPLES 0` would answer after loading. For a module's value, whose
     /// memory nobody outside the module knows, its bytes in the file. `None`: the scan does not
     /// model memory.
     pub memory_bytes: Option<u64>,
-    /// Whether `memory_bytes` is from the memory model, and not just the bytes in the file.
+    /// Whether `memory_bytes` is from the memory model. If not, it is the bytes in the file.
     pub memory_is_modelled: bool,
-    /// Bytes of payload of the largest element. `None` where the scan did not see them.
+    /// Payload bytes of the largest element. `None` if the scan did not read the elements.
     pub largest_element_bytes: Option<u64>,
     /// When the key expires, in milliseconds since 1970.
     pub expires_at_ms: Option<i64>,
-    /// Seconds since its last use, as of the time the file was written.
+    /// Seconds between the last access to the key and the writing of the file.
     pub idle_seconds: Option<u64>,
-    /// Its logarithmic access counter.
+    /// Logarithmic access counter (LFU).
     pub freq: Option<u8>,
-    /// Its cluster slot, where the file states it.
+    /// Cluster slot, if the file states it.
     pub slot: Option<u16>,
-    /// Absolute offset of its record in the file.
+    /// Absolute offset of the key's record in the file.
     pub offset: u64,
 }
 
-/// A key as the scan passes by: borrowed until the next one.
+/// A key during a scan, borrowed until the scan reads the next key.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct KeyView<'a> {
-    /// Its name.
+    /// The key's name.
     pub key: RdbString<'a>,
-    /// Its measures.
+    /// The key's measurements.
     pub measure: Measure,
     /// The time by which keys count as expired, in milliseconds since 1970: when the file was
     /// written, or [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).

@@ -1,4 +1,4 @@
-//! Measures keys as the parser skips their values.
+//! Measures keys while the parser skips their values.
 
 use rdb_parser::visitor::{Score, StreamId};
 use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
@@ -57,7 +57,7 @@ impl<M: Estimator> Measurer<M> {
         Self { server, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
     }
 
-    /// A measurer of another range of the source, for the same server.
+    /// A measurer for another range of the source, with the same server.
     pub(crate) fn for_part(&self) -> Self {
         Self { server: self.server, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
     }

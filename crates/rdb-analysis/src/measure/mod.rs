@@ -1,4 +1,4 @@
-//! What one key costs.
+//! Measurements of one key: data type, encoding, sizes and expiry.
 
 mod data_type;
 mod encoding;

@@ -19,17 +19,17 @@ pub enum Allocator {
     /// builds.
     #[default]
     JemallocQ8,
-    /// jemalloc with a quantum of 16 bytes, as distributions build it.
+    /// jemalloc with a quantum of 16 bytes, which Linux distributions ship.
     JemallocQ16,
-    /// The C library's.
+    /// `malloc` of the GNU C library.
     Glibc,
 }
 
 impl Allocator {
-    /// All of them.
+    /// All allocators.
     pub const ALL: [Self; 3] = [Self::JemallocQ8, Self::JemallocQ16, Self::Glibc];
 
-    /// Its name in options and reports.
+    /// Name in options and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::JemallocQ8 => "jemalloc-q8",
@@ -38,7 +38,7 @@ impl Allocator {
         }
     }
 
-    /// Bytes usable of an allocation of `request` bytes: `zmalloc_size` of it.
+    /// Usable bytes of an allocation of `request` bytes, as `zmalloc_size` returns them.
     ///
     /// jemalloc 5 has four classes to a doubling, never closer than its quantum. glibc adds eight
     /// bytes and rounds to 16. About one chunk in a hundred keeps a remainder of 16 more bytes,
@@ -54,7 +54,7 @@ impl Allocator {
     }
 }
 
-/// Size classes: source `sz.h` of jemalloc 5 (`sz_s2u_compute`).
+/// Rounds a request up to its size class. Source: `sz_s2u_compute` in `sz.h` of jemalloc 5.
 fn jemalloc(request: u64, quantum: u64) -> u64 {
     if request <= 8 {
         return 8;
@@ -64,7 +64,7 @@ fn jemalloc(request: u64, quantum: u64) -> u64 {
     round_up(request, step)
 }
 
-/// To a multiple of a power of two.
+/// Rounds up to a multiple of `step`, a power of two.
 fn round_up(bytes: u64, step: u64) -> u64 {
     (bytes + (step - 1)) & !(step - 1)
 }
@@ -96,7 +96,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn classes_of_jemalloc() {
+    fn jemalloc_rounds_up_to_size_classes() {
         let q8 =
             [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640];
         for pair in q8.windows(2) {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_of_glibc() {
+    fn glibc_rounds_up_to_chunks() {
         for (request, usable) in [(1, 24), (24, 24), (25, 40), (40, 40), (41, 56), (131_072, 135_152)] {
             assert_eq!(Allocator::Glibc.usable(request), usable, "{request}");
         }
@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_less_than_asked_for_and_never_twice_as_much(request in 64u64..1 << 40) {
+        fn an_allocation_is_at_least_the_request_and_less_than_twice_the_request(request in 64u64..1 << 40) {
             for allocator in Allocator::ALL {
                 let usable = allocator.usable(request);
                 prop_assert!(usable >= request && usable < 2 * request);

@@ -12,11 +12,11 @@ use super::version::{ServerVersion, note, numbers};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Assumptions {
-    /// The server, instead of the one the file names.
+    /// The server to assume instead of the one that the file names.
     pub server: Option<ServerVersion>,
-    /// Its allocator.
+    /// The server's allocator.
     pub allocator: Allocator,
-    /// Its configuration.
+    /// The server's configuration.
     pub limits: Limits,
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_names_its_model_unless_the_user_does() {
+    fn the_users_server_takes_precedence_over_the_files() {
         assert_eq!(model(None, Flavour::Redis, Some("7.0.15")).name, "Redis 7.0");
         assert_eq!(model(None, Flavour::Redis, None).name, "Redis 7.2");
         assert!(model(None, Flavour::Redis, None).note.is_some());
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_stands_for_another_server_says_so() {
+    fn a_model_made_for_another_server_has_a_note() {
         for (flavour, version) in [
             (Flavour::KeyDb, "6.3.4"),
             (Flavour::Dragonfly, "6.2.11"),

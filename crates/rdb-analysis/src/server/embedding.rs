@@ -1,11 +1,11 @@
-//! Which string values are held in one allocation with their object.
+//! Embedded strings: string values that share one allocation with their object.
 
 use super::profile::{Embedding, Profile};
 
 /// Longest embedded value, except in Valkey 9.
 const MAX_EMBEDDED_BYTES: u64 = 44;
 
-/// Object header without a pointer to the value, and with it.
+/// Object header without and with a pointer to the value.
 const BARE_OBJECT: u64 = 8;
 pub(crate) const OBJECT: u64 = 16;
 
@@ -15,9 +15,9 @@ const VALUE_OVERHEAD: u64 = 4;
 /// The facts about a key that decide its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
-    /// Length of its name.
+    /// Length of the key's name.
     pub(crate) bytes: u64,
-    /// Whether it has an expiry.
+    /// Whether the key has an expiry.
     pub(crate) expires: bool,
 }
 

@@ -2,10 +2,9 @@
 
 use rdb_parser::{Dialect, Flavour, Header};
 
-/// Servers that hold values alike. Ordered within each vendor, oldest first.
+/// A family of servers that store values the same way. Ordered within each vendor, oldest first.
 ///
-/// The boundaries are those at which `OBJECT ENCODING` or `MEMORY USAGE` began to answer
-/// differently.
+/// A new family starts where the answers of `OBJECT ENCODING` or `MEMORY USAGE` changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -34,8 +33,10 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family that the header alone suggests: the oldest server that writes the version, but
-    /// for versions that one generation of servers shared the newest of it.
+    /// The family that the file's header suggests.
+    ///
+    /// This is the oldest server that writes the RDB version. Where one generation of servers
+    /// shares an RDB version, it is the newest server of that generation.
     pub fn from_header(header: Header) -> Self {
         match (header.dialect, header.version) {
             (Dialect::Valkey, _) => Self::Valkey9,
@@ -50,8 +51,7 @@ impl Family {
         }
     }
 
-    /// The family of the version in the AUX field `redis-ver` or `valkey-ver`. `None` if it is no
-    /// version number.
+    /// The family of the version in the AUX field `redis-ver` or `valkey-ver`.
     ///
     /// KeyDB and Dragonfly hold values in their own ways; the nearest is the Redis they started
     /// from.
@@ -76,12 +76,12 @@ impl Family {
         })
     }
 
-    /// Whether this server replaced ziplists by listpacks.
+    /// Whether the server uses listpacks instead of ziplists.
     pub(crate) fn has_listpacks(self) -> bool {
         self >= Self::Redis7_0
     }
 
-    /// Whether small lists and sets may be single listpacks (7.2 and what came from it).
+    /// Whether small lists and sets may be single listpacks (Redis 7.2, its successors and forks).
     pub(crate) fn has_small_lists_and_sets(self) -> bool {
         self >= Self::Redis7_2
     }

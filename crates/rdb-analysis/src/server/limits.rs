@@ -1,9 +1,11 @@
-//! Limits of a server's configuration.
+//! Configuration limits that decide how a server stores a value.
 
 /// Limits of a server's configuration that decide how it holds a value after loading. Each is named
 /// after its directive in `redis.conf`; the defaults are the servers' own.
 ///
-/// Until 6.2 the directives for hashes and sorted sets had `ziplist` in their names.
+/// Each field is named after its directive in `redis.conf` and defaults to the servers' default.
+///
+/// Up to Redis 6.2, the directives for hashes and sorted sets had `ziplist` in their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
@@ -21,7 +23,7 @@ pub struct Limits {
     pub zset_max_listpack_entries: u64,
     /// `zset-max-listpack-value`, in bytes
     pub zset_max_listpack_value: u64,
-    /// `list-max-listpack-size`: items in a node, or from -1 to -5 for nodes of 4 KiB to 64 KiB
+    /// `list-max-listpack-size`: items per node, or -1 to -5 for nodes of 4 KiB to 64 KiB
     pub list_max_listpack_size: i64,
 }
 
@@ -46,7 +48,7 @@ impl Limits {
     /// Source: `quicklistNodeExceedsLimit` in `quicklist.c`.
     pub(crate) fn list_node_fits(&self, bytes: u64, items: u64) -> bool {
         match u64::try_from(self.list_max_listpack_size) {
-            // 0 means 1.
+            // The servers treat 0 as 1.
             Ok(max_items) => items <= max_items.max(1) && bytes <= 8 << 10,
             Err(_) => bytes <= 2 << (10 + self.list_max_listpack_size.unsigned_abs().min(5)),
         }
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_of_a_lists_node_has_two_forms() {
+    fn the_size_of_a_list_node_is_limited_by_items_or_by_bytes() {
         let limits = |list_max_listpack_size| Limits { list_max_listpack_size, ..Limits::default() };
         assert!(limits(-2).list_node_fits(8192, 1 << 20));
         assert!(!limits(-2).list_node_fits(8193, 1));

@@ -1,4 +1,4 @@
-//! What is assumed of the server that wrote a file: its family, limits, allocator and constants.
+//! The assumed server of a file: its family, limits, allocator and size constants.
 
 mod allocator;
 mod assumed;

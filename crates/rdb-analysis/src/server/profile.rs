@@ -7,53 +7,56 @@
 
 use super::family::Family;
 
-/// The constants of a family of servers.
+/// Size constants of one family of servers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Profile {
     pub(crate) family: Family,
-    /// Name in reports.
+    /// Name of the model in reports.
     pub(crate) name: &'static str,
-    /// Charged for the object header with each value; 0 where the key's charge includes it.
+    /// Bytes of each value's object header; 0 where the key's bytes include the header.
     pub(crate) object: u64,
     pub(crate) key: KeyCharge,
     pub(crate) embedding: Embedding,
     pub(crate) headers: StringHeaders,
-    /// Whether packed values and nodes of lists are charged as allocated, or by their length alone.
+    /// Whether `MEMORY USAGE` counts packed values and list nodes by their allocated size. If not,
+    /// it counts their length.
     pub(crate) rounds_packed: bool,
-    /// The struct beside a listpack with field expiry.
+    /// The struct that points to a listpack with field expiry.
     pub(crate) listpackex: u64,
     pub(crate) tables: Tables,
     pub(crate) fields: Fields,
-    /// Struct of a list, and of a node of it.
+    /// Structs of a list and of a list node.
     pub(crate) list: u64,
     pub(crate) list_node: u64,
-    /// Whether the average of a list's nodes is taken per element. It shows in the last byte only.
+    /// Whether the server averages list nodes per element and not per node. The result differs by
+    /// at most one byte.
     pub(crate) averages_list_elements: bool,
     pub(crate) skiplist: Skiplist,
     pub(crate) stream: StreamCosts,
-    /// Whether scores are stored as the shortest text that reads back, or with 17 digits.
+    /// Whether a score is stored as the shortest text that reads back as the same number. If not,
+    /// it is stored with 17 digits.
     pub(crate) shortest_scores: bool,
 }
 
-/// How a key's name and its place in the database are charged.
+/// How `MEMORY USAGE` counts a key's name and its entry in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyCharge {
-    /// A dictionary entry of 24 and a string.
+    /// A dictionary entry of 24 bytes and a string.
     Separate,
-    /// A dictionary entry of 16 that embeds the name.
+    /// A dictionary entry of 16 bytes that embeds the name.
     InEntry,
-    /// The value's object embeds the name; no entry is charged.
+    /// The value's object embeds the name; the entry is not counted.
     InObject,
 }
 
-/// Which string values are held in one allocation with their object.
+/// The rule for string values that share one allocation with their object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Embedding {
-    /// Up to 44 bytes; charged unrounded.
+    /// Values of up to 44 bytes. The requested size is counted.
     Unrounded,
-    /// Up to 44 bytes.
+    /// Values of up to 44 bytes. The allocated size is counted.
     Rounded,
-    /// Up to 44 bytes, if object, name, expiry and value are no more than 64.
+    /// Values of up to 44 bytes, if object, name, expiry and value have at most 64 bytes together.
     WithKey,
     /// The same, but an expiry is added to the finished object, and may find room in what the
     /// allocator gave beyond the request.
@@ -63,7 +66,7 @@ pub(crate) enum Embedding {
     InPlaceThenExpiry,
 }
 
-/// Longest strings with a header of 3 and of 5 bytes.
+/// Longest strings with a header of 3 and 5 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StringHeaders {
     pub(crate) max_with_3: u64,
@@ -71,12 +74,13 @@ pub(crate) struct StringHeaders {
 }
 
 impl StringHeaders {
-    /// The header of a string that is an allocation of its own. An empty one is given room to grow.
+    /// The header of a string in an allocation of its own. An empty string gets a larger header,
+    /// because the servers expect it to grow.
     pub(crate) fn separate(self, len: u64) -> u64 {
         if len == 0 { 3 } else { self.embedded(len) }
     }
 
-    /// The header of a string inside something else.
+    /// The header of a string inside another allocation.
     pub(crate) fn embedded(self, len: u64) -> u64 {
         match len {
             0..32 => 1,
@@ -87,81 +91,83 @@ impl StringHeaders {
         }
     }
 
-    /// A string inside something else: header, bytes and terminator.
+    /// A string inside another allocation: header, bytes and terminator.
     pub(crate) fn embedded_bytes(self, len: u64) -> u64 {
         self.embedded(len).saturating_add(len).saturating_add(1)
     }
 }
 
-/// How sets, sorted sets and hashes are held once they are not packed.
+/// The hash table of sets, sorted sets and hashes that are not packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tables {
     /// `dict`: chains of entries.
     Dict {
-        /// Its struct.
+        /// The table's struct.
         dict: u64,
-        /// Entry of a sorted set's member.
+        /// Entry of a member of a sorted set.
         zset_entry: u64,
-        /// Whether a set's member that is first in its bucket needs no entry.
+        /// Whether the first member in a bucket of a set needs no entry.
         first_member_is_free: bool,
-        /// How a hash that starts packed becomes a table.
+        /// How a hash that starts packed converts to a table.
         hash_conversion: Conversion,
-        /// Whether hashes with field expiry grow with their fields instead of being sized before.
+        /// Whether the table of a hash with field expiry grows field by field. If not, it is sized
+        /// beforehand.
         grows_with_expiry: bool,
     },
     /// `hashtable`: buckets of seven entries.
     Buckets {
-        /// Its struct.
+        /// The table's struct.
         table: u64,
-        /// Charged with a hash besides.
+        /// Additional bytes of a hash.
         hash: u64,
     },
 }
 
-/// How a collection that converts while it is loaded becomes a table.
+/// How a packed collection converts to a table while the server loads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Conversion {
-    /// A hash, at its first long pair, into a table that grows: Redis 6.2.
+    /// A hash, at its first long pair, to a table that grows: Redis 6.2.
     Hash6_2,
-    /// A hash, at its first long pair, into a table sized for what was packed: since 7.0.
+    /// A hash, at its first long pair, to a table sized for the packed pairs: since Redis 7.0.
     Hash,
     /// A hash with field expiry, before its first long pair.
     HashExpiry,
-    /// A set, before its first member that is no integer, until 7.0.
+    /// A set, before its first member that is not an integer: up to Redis 7.0.
     Set,
 }
 
-/// How a hash that is not packed holds its fields.
+/// How a hash that is not packed stores its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fields {
     /// Strings.
     Strings,
     /// Strings with room for an expiry (`mstr`).
     WithMetadata,
-    /// In one entry with the value if that is short.
+    /// In one entry with the value, if the value is short.
     InEntry,
 }
 
-/// How sorted sets hold their order.
+/// The skiplist of a sorted set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skiplist {
-    /// Header of 32 levels and nodes that point to members.
+    /// A header of 32 levels, and nodes that point to members.
     Separate,
     /// Nodes embed members.
     InNode,
 }
 
-/// What the parts of a stream are charged.
+/// Bytes of the parts of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamCosts {
     pub(crate) stream: u64,
-    /// Whether nodes are charged as allocated.
+    /// Whether `MEMORY USAGE` counts nodes by their allocated size.
     pub(crate) rounds_nodes: bool,
     pub(crate) group: u64,
-    /// A consumer, besides its name.
+    /// A consumer without its name.
     pub(crate) consumer: u64,
     pub(crate) pending: u64,
-    /// Whether radix trees are charged by their nodes' sizes, or by an estimate from their number.
+    /// Whether `MEMORY USAGE` counts radix trees by the sizes of their nodes. If not, it estimates
+    /// from the number of nodes.
     pub(crate) measures_trees: bool,
 }
 
@@ -186,7 +192,8 @@ impl Profile {
     }
 }
 
-/// 6.2.9 does not round yet and 6.2.14 does; between them nobody looked.
+/// First patch version of Redis 6.2 that is assumed to round stream nodes. 6.2.9 does not round and
+/// 6.2.14 does; the versions between them were not measured.
 const FIRST_6_2_THAT_ROUNDS_STREAMS: u32 = 10;
 
 const REDIS_6_2: Profile = Profile {
@@ -323,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_without_constants_of_their_own_get_the_nearest() {
+    fn servers_without_constants_get_those_of_the_nearest_family() {
         assert_eq!(Profile::of(Family::Redis2_6, None).name, "Redis 6.2");
         assert!(!Profile::of(Family::Redis6_2, Some(9)).stream.rounds_nodes);
         assert!(Profile::of(Family::Redis6_2, Some(14)).stream.rounds_nodes);

@@ -1,4 +1,4 @@
-//! A server and its version, as a user states them.
+//! A server version in the form that a user enters.
 
 use std::str::FromStr;
 
@@ -6,10 +6,10 @@ use rdb_parser::Flavour;
 
 use super::family::Family;
 
-/// A server and its version, as a user names it: `7.2.6`, `redis-7.2`, `valkey-8.1.3`.
+/// A server version in the form that a user enters: `7.2.6`, `redis-7.2`, `valkey-8.1.3`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerVersion {
-    /// `None`: that of the file.
+    /// `None` means the flavour that the file states.
     pub(super) flavour: Option<Flavour>,
     pub(super) version: String,
 }
@@ -40,7 +40,7 @@ pub(super) fn numbers(version: &str) -> [Option<u32>; 3] {
     std::array::from_fn(|_| numbers.next().flatten())
 }
 
-/// Where a model stands for a server that it was not made for.
+/// The note for a server that the memory model is not made for.
 pub(super) fn note(flavour: Flavour, [major, minor, _]: [Option<u32>; 3]) -> Option<&'static str> {
     let (major, minor) = (major.unwrap_or(0), minor.unwrap_or(0));
     match (flavour, major, minor) {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_a_name_and_numbers() {
+    fn a_version_without_a_known_name_and_numbers_is_rejected() {
         for wrong in ["", "seven", "redis", "redis-", "memcached-1.6", "valkey-x"] {
             assert!(wrong.parse::<ServerVersion>().is_err(), "{wrong}");
         }
