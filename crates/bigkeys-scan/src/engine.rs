@@ -105,6 +105,10 @@ struct Unopened<'a> {
 impl OpenSource for Unopened<'_> {
     type Error = ScanError;
 
+    fn length(&self) -> Option<u64> {
+        self.input.length()
+    }
+
     fn open<T>(self, scan: impl FnOnce(Source<'_>) -> T) -> Result<T, ScanError> {
         let Engine { monitor, stop, .. } = self.engine;
         let listed = self.input.length;

@@ -1,5 +1,6 @@
 //! One pass over many sources into one result.
 
+use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use rdb_parser::ErrorKind;
 use crate::collect::{Collecting, Collector, EndOfSource, RangeStart};
 use crate::measure::KeyView;
 use crate::parallel::{RangePlan, scan_in_order, scan_in_ranges};
-use crate::scan::{EachKey, OpenSource, Progress, ScanOptions, Source, SourceError, SourceFacts};
+use crate::scan::{EachKey, OpenSource, Progress, ScanOptions, Sharing, Source, SourceError, SourceFacts};
 use crate::threads::{Threads, ThreadsError};
 
 /// What [`analyze()`] gives: the output of a collector. `E` says why a source cannot be opened.
@@ -47,11 +48,16 @@ pub fn analyze<S: OpenSource, C: Collector>(
 ) -> Result<Outcome<C::Output, S::Error>, ThreadsError> {
     let threads = Threads::start(options.threads)?;
     let concurrent_sources = threads.count().min(sources.len());
-    let queue = Mutex::new(sources.into_iter().enumerate());
+    let sharing = Sharing::new(threads.count(), sources.len());
+    let mut sources: Vec<_> = sources.into_iter().enumerate().collect();
+    // The long ones first, so that the threads end at the same time.
+    sources.sort_by_key(|(_, source)| Reverse(source.length()));
+    let queue = Mutex::new(sources.into_iter());
     let scan = |index, source: Source<'_>| {
-        threads.run(|| collect_source(source, index, &collector, concurrent_sources, options, progress, stop))
+        let work = Work { options, concurrent_sources, sharing: Some(&sharing), progress, stop };
+        threads.run(|| collect_source(source, index, &collector, work))
     };
-    let work = || Collected::from_queue(&queue, &collector, stop, scan);
+    let work = || Collected::from_queue(&queue, &collector, &sharing, stop, scan);
     let collected = std::thread::scope(|scope| {
         // This thread is one of those that open sources and wait for their scans. Without the
         // others it opens all sources.
@@ -83,6 +89,7 @@ impl<C: Collector, E> Collected<C, E> {
     fn from_queue<S: OpenSource<Error = E>>(
         queue: &Mutex<impl Iterator<Item = (usize, S)>>,
         collector: &C,
+        sharing: &Sharing,
         stop: &AtomicBool,
         scan: impl Fn(usize, Source<'_>) -> Result<(SourceFacts, C::Child), SourceError>,
     ) -> Self {
@@ -97,7 +104,9 @@ impl<C: Collector, E> Collected<C, E> {
             is_first = false;
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, source)) = next else { return collected };
-            match source.open(|source| scan(index, source)) {
+            let outcome = source.open(|source| scan(index, source));
+            sharing.end_source();
+            match outcome {
                 Ok(Ok((facts, child))) => {
                     collected.damaged_sources += usize::from(!facts.is_clean());
                     collected.add(collector, child);
@@ -152,12 +161,24 @@ pub fn analyze_source<C: Collector>(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<(SourceFacts, C::Output), SourceError> {
-    let (facts, child) = collect_source(source, 0, &collector, 1, options, progress, stop)?;
+    let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
+    let (facts, child) = collect_source(source, 0, &collector, work)?;
     Ok((facts, collector.finish(child)))
 }
 
-/// Scans one source on the current threads, one of `concurrent_sources` that are scanned at the
-/// same time.
+/// How sources are scanned.
+#[derive(Clone, Copy)]
+pub(crate) struct Work<'a> {
+    pub(crate) options: &'a ScanOptions,
+    /// Sources that are scanned at the same time.
+    pub(crate) concurrent_sources: usize,
+    /// The threads that they share.
+    pub(crate) sharing: Option<&'a Sharing>,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// Scans one source on the current threads.
 ///
 /// # Errors
 ///
@@ -166,15 +187,13 @@ pub(crate) fn collect_source<C: Collector>(
     source: Source<'_>,
     index: usize,
     collector: &C,
-    concurrent_sources: usize,
-    options: &ScanOptions,
-    progress: &dyn Progress,
-    stop: &AtomicBool,
+    work: Work<'_>,
 ) -> Result<(SourceFacts, C::Child), SourceError> {
+    let Work { options, concurrent_sources, sharing, progress, stop } = work;
     let (path, shard) = (source.path.clone(), source.shard.clone());
     let plan = RangePlan::for_source(&source.data, options.range_bytes, concurrent_sources);
     let mut collecting = Collecting::new(collector, index);
-    match scan_in_ranges(source, options, plan, progress, stop, &mut collecting) {
+    match scan_in_ranges(source, options, plan, sharing, progress, stop, &mut collecting) {
         Ok(facts) => {
             let mut child = collecting.into_child();
             let end = EndOfSource { index, path: &path, shard: shard.as_deref(), facts: &facts };

@@ -45,7 +45,7 @@ pub fn render_keys(
     let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
     let threads = rayon::current_num_threads();
     let plan = RangePlan::buffered(options.range_bytes, RANGE_BYTES, threads);
-    let facts = scan_in_ranges(source, options, plan, progress, stop, &mut rendering);
+    let facts = scan_in_ranges(source, options, plan, None, progress, stop, &mut rendering);
     let facts = facts.map_err(|error| SourceError { path, error })?;
     // This is the last block, so it does not matter whether `emit` breaks.
     let _ = rendering.flush();

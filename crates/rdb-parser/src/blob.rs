@@ -119,7 +119,7 @@ impl Blob {
     pub(crate) fn keys<S: KeySink>(&mut self, sink: &mut S) -> Result<Option<BlobRun<S::Break>>> {
         while !self.is_at_end()? {
             match self.records.run_keys(self.content_bytes, &mut PushShare(sink))? {
-                Run::Bound | Run::Other(Other::Pending) => {}
+                Run::Bound | Run::Inside | Run::Other(Other::Pending) => {}
                 Run::Broken(reason) => return Ok(Some(BlobRun::Broken(reason))),
                 Run::Other(Other::Record(record)) => return Ok(Some(BlobRun::Record(record))),
                 Run::Other(Other::Blob(blob)) => return Err(nested(blob)),

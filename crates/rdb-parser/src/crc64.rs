@@ -46,6 +46,13 @@ impl Crc64 {
         self.bytes += other.bytes;
     }
 
+    /// The checksum of the bytes without the first, of which `prefix` is the checksum.
+    pub(crate) fn without_prefix(&self, prefix: &Self) -> Self {
+        let bytes = self.bytes.saturating_sub(prefix.bytes);
+        let moved = multiply(prefix.value(), power_of_x_of_bytes(bytes));
+        Self { digest: Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, self.value() ^ moved), bytes }
+    }
+
     /// The checksum of all bytes so far.
     pub fn value(&self) -> u64 {
         self.digest.finalize()

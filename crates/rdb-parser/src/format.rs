@@ -377,6 +377,21 @@ impl ValueType {
         })
     }
 
+    /// Whether a server is expected to write this type in a file of Redis of this version. Files may
+    /// still have it.
+    pub fn is_expected_in(self, version: u32) -> bool {
+        let first = match self {
+            Self::HashListpack | Self::ZsetListpack | Self::ListQuicklist2 | Self::Stream2 => 10,
+            Self::SetListpack | Self::Stream3 => 11,
+            Self::HashExpiryPreRelease
+            | Self::HashListpackExpiryPreRelease
+            | Self::HashExpiry
+            | Self::HashListpackExpiry => 12,
+            _ => 0,
+        };
+        version >= first
+    }
+
     /// Whether the value is a stream.
     pub fn is_stream(self) -> bool {
         matches!(self, Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5)

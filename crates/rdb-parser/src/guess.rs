@@ -6,6 +6,8 @@ use crate::format::{
     Dialect, FirstByte, RareRecord, ValueType, may_be_blob_opcode, may_begin_record, opcode,
 };
 use crate::read::{StringForm, StringHeader, decode_length, decode_string_header};
+use crate::state::ParserState;
+use crate::value::{ElementParts, NAN_DOUBLE};
 
 /// Longest name, in bytes as stored, that [`guess_key`] accepts.
 const MAX_KEY_BYTES: usize = 1024;
@@ -78,6 +80,31 @@ fn after_prefix(bytes: &[u8]) -> Option<&[u8]> {
         };
     }
     Some(rest)
+}
+
+/// Where the elements of the record at the start of `bytes` begin: the type of its value, the bytes
+/// before the first element, and the number of elements, or of nodes of a list or stream. `None` if
+/// the record has no counted elements.
+pub fn elements_of(bytes: &[u8], state: &ParserState) -> Option<(ValueType, u64, u64)> {
+    let mut rest = after_prefix(bytes)?;
+    let value_type = state.value_type(*rest.first()?)?;
+    ElementParts::of(value_type)?;
+    rest = rest.get(1..)?;
+    let name = string(rest)?;
+    rest = rest.get(name.header_len.checked_add(payload_len(name)?)?..)?;
+    if value_type == ValueType::HashExpiry {
+        // The first expiry of all.
+        rest = rest.get(8..)?;
+    }
+    let (count, len) = decode_length(rest).ok()??;
+    rest = rest.get(len..)?;
+    Some((value_type, (bytes.len() - rest.len()) as u64, count))
+}
+
+/// Bytes of the double as text at the start of `bytes`.
+pub(crate) fn text_double_bytes(bytes: &[u8]) -> Option<usize> {
+    let &len = bytes.first()?;
+    Some(if len < NAN_DOUBLE { 1 + usize::from(len) } else { 1 })
 }
 
 /// The name between a value type and a value at the start of `bytes`.

@@ -1,7 +1,7 @@
 //! Inputs: where the parser's bytes come from. This file has the traits and [`SliceInput`].
 
-use crate::crc64::Crc64;
 use crate::error::{Error, Result};
+use crate::running_sum::{KnownSum, RunningSum};
 
 /// A forward cursor over RDB data.
 ///
@@ -78,12 +78,15 @@ pub trait Ahead: Input {
     /// in memory shows all bytes that follow.
     fn ahead(&mut self, n: usize) -> &[u8];
 
-    /// Moves the cursor to `position`, which [`ahead`](Self::ahead) has shown. `sum` is the
-    /// checksum of all bytes before `position`.
-    fn jump(&mut self, position: u64, sum: Option<Crc64>);
+    /// The bytes that are held, before and after the cursor.
+    fn held(&self) -> FileSlice<'_>;
 
-    /// The checksum of all consumed bytes. `None` if checksums are not compared.
-    fn running_checksum(&mut self) -> Option<Crc64>;
+    /// Moves the cursor to `position`, which [`ahead`](Self::ahead) has shown.
+    fn jump(&mut self, position: u64);
+
+    /// Takes the checksum of a part of the bytes ahead, so that it is not computed again. Parts come
+    /// in file order.
+    fn know_sum(&mut self, part: KnownSum);
 }
 
 /// Bytes of a file and their offset in the file.
@@ -119,10 +122,6 @@ impl<'a> FileSlice<'a> {
     }
 }
 
-/// Bytes consumed before they are added to the checksum. The wide loop of the checksum needs many
-/// bytes, and this many are still in the second-level cache.
-pub(crate) const CHECKSUM_STEP_BYTES: usize = 128 << 10;
-
 /// An [`Input`] over bytes in memory, such as those of a mapped file. Copies nothing.
 #[derive(Debug)]
 pub struct SliceInput<'a> {
@@ -131,14 +130,15 @@ pub struct SliceInput<'a> {
     base: u64,
     position: usize,
     pinned: &'a [u8],
-    checksum: Option<Crc64>,
-    summed: usize,
+    sum: RunningSum,
+    /// Position at which bytes are added to the checksum.
+    sum_due: usize,
 }
 
 impl<'a> SliceInput<'a> {
     /// A cursor at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, base: 0, position: 0, pinned: &[], checksum: None, summed: 0 }
+        Self { bytes, base: 0, position: 0, pinned: &[], sum: RunningSum::default(), sum_due: usize::MAX }
     }
 
     /// A cursor at offset `start` of `bytes`, where the RDB data begins. Offsets count from the
@@ -150,8 +150,15 @@ impl<'a> SliceInput<'a> {
     /// A cursor at `offset` of the file that `slice` is a part of.
     pub(crate) fn in_file(slice: FileSlice<'a>, offset: u64) -> Self {
         let FileSlice { bytes, offset: base } = slice;
-        let position = slice.index(offset).map_or(bytes.len(), |index| index.min(bytes.len()));
-        Self { base, position, summed: position, ..Self::new(bytes) }
+        let mut input = Self { base, ..Self::new(bytes) };
+        input.position = input.place_of(offset);
+        input
+    }
+
+    /// The place of an offset of the file, or the end.
+    fn place_of(&self, offset: u64) -> usize {
+        let place = offset.checked_sub(self.base).and_then(|place| usize::try_from(place).ok());
+        place.map_or(self.bytes.len(), |place| place.min(self.bytes.len()))
     }
 
     #[inline]
@@ -167,12 +174,17 @@ impl<'a> SliceInput<'a> {
         Ok(taken)
     }
 
+    /// Adds consumed bytes to the checksum: all if `now`, otherwise those that are due.
     #[inline(never)]
-    fn sum(&mut self) {
-        if let (Some(sum), Some(bytes)) = (&mut self.checksum, self.bytes.get(self.summed..self.position)) {
-            sum.update(bytes);
-            self.summed = self.position;
-        }
+    fn add_to_sum(&mut self, now: bool) {
+        let slice = FileSlice { bytes: self.bytes, offset: self.base };
+        self.sum.add(self.position(), slice, now);
+        self.set_sum_due();
+    }
+
+    fn set_sum_due(&mut self) {
+        let due = self.sum.due().saturating_sub(self.base);
+        self.sum_due = usize::try_from(due).unwrap_or(usize::MAX);
     }
 }
 
@@ -219,19 +231,19 @@ impl Input for SliceInput<'_> {
     }
 
     fn start_checksum(&mut self) {
-        self.checksum = Some(Crc64::new());
-        self.summed = self.position;
+        self.sum.start(self.position());
+        self.set_sum_due();
     }
 
     fn checksum(&mut self) -> Option<u64> {
-        self.sum();
-        self.checksum.as_ref().map(Crc64::value)
+        self.add_to_sum(true);
+        self.sum.value()
     }
 
     #[inline]
     fn checkpoint(&mut self) {
-        if self.position - self.summed >= CHECKSUM_STEP_BYTES && self.checksum.is_some() {
-            self.sum();
+        if self.position >= self.sum_due {
+            self.add_to_sum(false);
         }
     }
 }
@@ -241,14 +253,17 @@ impl Ahead for SliceInput<'_> {
         self.rest()
     }
 
-    fn jump(&mut self, position: u64, sum: Option<Crc64>) {
-        let slice = FileSlice { bytes: self.bytes, offset: self.base };
-        *self = Self { checksum: sum, ..Self::in_file(slice, position) };
+    fn held(&self) -> FileSlice<'_> {
+        FileSlice { bytes: self.bytes, offset: self.base }
     }
 
-    fn running_checksum(&mut self) -> Option<Crc64> {
-        self.sum();
-        self.checksum.clone()
+    fn jump(&mut self, position: u64) {
+        self.position = self.place_of(position);
+    }
+
+    fn know_sum(&mut self, part: KnownSum) {
+        self.sum.know(part);
+        self.set_sum_due();
     }
 }
 

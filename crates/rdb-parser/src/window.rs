@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 
-use crate::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Ahead, CHECKSUM_STEP_BYTES, Input};
+use crate::input::{Ahead, FileSlice, Input};
+use crate::running_sum::{KnownSum, RunningSum};
 
 /// Bytes held at the start, and read at a time. Only a [`peek`](Input::peek) of more bytes makes
 /// the buffer longer, and only as far as data has arrived.
@@ -30,9 +30,9 @@ pub struct Window<R> {
     /// The error of the reader, returned after all bytes before it are consumed.
     failure: Option<Error>,
     pinned: Vec<u8>,
-    checksum: Option<Crc64>,
-    /// `buffer[..summed]` is in the checksum.
-    summed: usize,
+    sum: RunningSum,
+    /// Offset at which bytes are added to the checksum.
+    sum_due: u64,
 }
 
 impl<R: Read> Window<R> {
@@ -64,8 +64,8 @@ impl<R: Read> Window<R> {
             at_end: false,
             failure: None,
             pinned: Vec::new(),
-            checksum: None,
-            summed: 0,
+            sum: RunningSum::default(),
+            sum_due: u64::MAX,
         }
     }
 
@@ -74,12 +74,11 @@ impl<R: Read> Window<R> {
         (self.buffer, self.reader)
     }
 
-    /// Adds consumed bytes to the checksum.
-    fn sum(&mut self) {
-        if let (Some(sum), Some(bytes)) = (&mut self.checksum, self.buffer.get(self.summed..self.start)) {
-            sum.update(bytes);
-        }
-        self.summed = self.start;
+    /// Adds consumed bytes to the checksum: all if `now`, otherwise those that are due.
+    fn add_to_sum(&mut self, now: bool) {
+        let slice = FileSlice { bytes: &self.buffer, offset: self.base };
+        self.sum.add(self.base + self.start as u64, slice, now);
+        self.sum_due = self.sum.due();
     }
 
     /// Makes room at the end of the buffer and reads once. False at the end of the data.
@@ -117,12 +116,11 @@ impl<R: Read> Window<R> {
 
     /// Moves the held bytes to the front of the buffer.
     fn slide(&mut self) {
-        self.sum();
+        self.add_to_sum(true);
         self.buffer.copy_within(self.start..self.end, 0);
         self.base += self.start as u64;
         self.end -= self.start;
         self.start = 0;
-        self.summed = 0;
     }
 
     #[cold]
@@ -208,19 +206,19 @@ impl<R: Read> Input for Window<R> {
     }
 
     fn start_checksum(&mut self) {
-        self.checksum = Some(Crc64::new());
-        self.summed = self.start;
+        self.sum.start(self.position());
+        self.sum_due = self.sum.due();
     }
 
     fn checksum(&mut self) -> Option<u64> {
-        self.sum();
-        self.checksum.as_ref().map(Crc64::value)
+        self.add_to_sum(true);
+        self.sum.value()
     }
 
     #[inline]
     fn checkpoint(&mut self) {
-        if self.start - self.summed >= CHECKSUM_STEP_BYTES && self.checksum.is_some() {
-            self.sum();
+        if self.position() >= self.sum_due {
+            self.add_to_sum(false);
         }
     }
 }
@@ -241,16 +239,18 @@ impl<R: Read> Ahead for Window<R> {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    fn jump(&mut self, position: u64, sum: Option<Crc64>) {
-        let passed = usize::try_from(position.saturating_sub(self.position())).unwrap_or(usize::MAX);
-        self.start = self.start.saturating_add(passed).min(self.end);
-        self.summed = self.start;
-        self.checksum = sum;
+    fn held(&self) -> FileSlice<'_> {
+        FileSlice { bytes: self.buffer.get(..self.end).unwrap_or_default(), offset: self.base }
     }
 
-    fn running_checksum(&mut self) -> Option<Crc64> {
-        self.sum();
-        self.checksum.clone()
+    fn jump(&mut self, position: u64) {
+        let passed = usize::try_from(position.saturating_sub(self.position())).unwrap_or(usize::MAX);
+        self.start = self.start.saturating_add(passed).min(self.end);
+    }
+
+    fn know_sum(&mut self, part: KnownSum) {
+        self.sum.know(part);
+        self.sum_due = self.sum.due();
     }
 }
 

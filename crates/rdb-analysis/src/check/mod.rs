@@ -39,7 +39,8 @@ pub fn check(
 ) -> Result<Checked, SourceError> {
     let Source { path, data, origin, .. } = source;
     let start = origin.prefix_bytes;
-    let context = Context { options, progress, stop, guard: origin.guard.as_deref(), ready_bytes: None };
+    let context =
+        Context { options, progress, stop, guard: origin.guard.as_deref(), ready_bytes: None, sharing: None };
     let checked = match data {
         SourceData::Bytes(bytes) => {
             check_input(SliceInput::starting_at(bytes, start), &origin, &context, report)

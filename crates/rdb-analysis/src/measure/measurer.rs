@@ -1,5 +1,7 @@
 //! Measures keys while the parser skips their values.
 
+use std::fmt::Debug;
+
 use rdb_parser::visitor::{Score, StreamId};
 use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
 
@@ -21,6 +23,21 @@ pub(crate) trait Estimator: Visitor + Clone + Sync {
 
     /// The visitor does not see the value of the next key.
     fn forget(&mut self) {}
+
+    /// What adds up over the elements of a value.
+    type Part: Debug + Send;
+
+    /// The visitor sees elements in the middle of a value of this type.
+    fn begin_part(&mut self, value_type: ValueType);
+
+    /// Takes what was seen since the part began or the last call. `None` if it does not add up.
+    fn take_part(&mut self) -> Option<Self::Part>;
+
+    /// Whether [`add_part`](Self::add_part) gives what seeing the elements would give.
+    fn adds_up(&self, part: &Self::Part) -> bool;
+
+    /// Adds elements that follow in the current value, instead of seeing them.
+    fn add_part(&mut self, part: &Self::Part);
 }
 
 /// No memory model.
@@ -32,6 +49,20 @@ impl Estimator for () {
     fn memory_bytes(&mut self, _: Encoding, _: ValueFacts) -> Option<u64> {
         None
     }
+
+    type Part = ();
+
+    fn begin_part(&mut self, _: ValueType) {}
+
+    fn take_part(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn adds_up(&self, (): &()) -> bool {
+        true
+    }
+
+    fn add_part(&mut self, (): &()) {}
 }
 
 /// Sees values while the parser skips them, and measures keys. `M` is the memory model, or `()` for
@@ -87,6 +118,19 @@ impl<M: Estimator> Measurer<M> {
     pub(crate) fn forget(&mut self) {
         self.memory.forget();
         self.all_integers = false;
+    }
+
+    /// The visitor sees elements in the middle of a value of this type. Returns whether their lengths
+    /// are enough.
+    pub(crate) fn begin_part(&mut self, value_type: ValueType) -> bool {
+        self.begin(value_type, None);
+        self.memory.begin_part(value_type);
+        !self.needs_strings()
+    }
+
+    /// The memory model.
+    pub(crate) fn memory(&mut self) -> &mut M {
+        &mut self.memory
     }
 
     /// The measure of the entry whose value was just skipped.
@@ -152,7 +196,7 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.watch_integers || self.memory.needs_strings()
     }
 
-    #[inline]
+    #[inline(always)]
     fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         self.memory.lengths(roles, lengths);
     }

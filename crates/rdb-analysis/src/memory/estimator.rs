@@ -38,6 +38,9 @@ const MAX_EMBEDDED_PAIR: u64 = 128;
 /// Header and terminator of the value in it.
 const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
 
+/// IDs that the parts of values in one range keep: 1 MiB.
+const MAX_PART_IDS: usize = 64 << 10;
+
 /// Bytes that a ziplist's header takes more than that of a listpack.
 const ZIPLIST_EXCESS: u64 = 4;
 
@@ -55,9 +58,24 @@ pub(crate) struct MemoryEstimator {
     tables: BucketTables,
     expiries: ExpiryIndex,
     ids: Rax<16>,
+    /// IDs of a stream's nodes, if a part of a value is seen, and how many more may be kept.
+    part_ids: Option<Vec<StreamId>>,
+    left_ids: usize,
     /// Whether the value of the next key was shown. A chunked value (Dragonfly) is not.
     is_shown: bool,
     value: Value,
+}
+
+/// What adds up over the elements of a value.
+#[derive(Debug)]
+pub(crate) struct ElementsPart {
+    sum: u64,
+    parts: u64,
+    nodes: u64,
+    /// Fields that expire.
+    expiries: u64,
+    /// IDs of a stream's nodes. The tree over them does not add up.
+    ids: Vec<StreamId>,
 }
 
 impl Estimator for MemoryEstimator {
@@ -75,6 +93,8 @@ impl Estimator for MemoryEstimator {
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
             ids: Rax::default(),
+            part_ids: None,
+            left_ids: MAX_PART_IDS,
             is_shown: false,
             value: Value::new(Watched::Nothing, false, false),
             server,
@@ -100,6 +120,40 @@ impl Estimator for MemoryEstimator {
 
     fn forget(&mut self) {
         self.is_shown = false;
+    }
+
+    type Part = ElementsPart;
+
+    fn begin_part(&mut self, _: ValueType) {
+        self.part_ids = Some(Vec::new());
+    }
+
+    fn take_part(&mut self) -> Option<ElementsPart> {
+        let ids = self.part_ids.replace(Vec::new())?;
+        self.left_ids = self.left_ids.checked_sub(ids.len())?;
+        let value = &mut self.value;
+        Some(ElementsPart {
+            sum: std::mem::take(&mut value.sum),
+            parts: std::mem::take(&mut value.parts),
+            nodes: std::mem::take(&mut value.nodes),
+            expiries: self.expiries.take_count(),
+            ids,
+        })
+    }
+
+    fn adds_up(&self, part: &ElementsPart) -> bool {
+        part.expiries == 0 || self.expiries.only_counts()
+    }
+
+    fn add_part(&mut self, part: &ElementsPart) {
+        let value = &mut self.value;
+        value.sum = value.sum.saturating_add(part.sum);
+        value.parts = value.parts.saturating_add(part.parts);
+        value.nodes += part.nodes;
+        self.expiries.add_count(part.expiries);
+        for id in &part.ids {
+            self.ids.push(id, &self.sizes);
+        }
     }
 }
 
@@ -221,7 +275,7 @@ impl Visitor for MemoryEstimator {
         self.value.in_detail
     }
 
-    #[inline]
+    #[inline(always)]
     fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
         let value = &mut self.value;
         // A third length is an expiry.
@@ -272,7 +326,12 @@ impl Visitor for MemoryEstimator {
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
         let rounds = self.server.profile.stream.rounds_nodes;
         self.value.add(if rounds { self.sizes.usable(listpack_bytes) } else { listpack_bytes });
-        self.ids.push(id, &self.sizes);
+        match &mut self.part_ids {
+            None => self.ids.push(id, &self.sizes),
+            // One more than may be kept shows that some are missing.
+            Some(ids) if ids.len() <= self.left_ids => ids.push(*id),
+            Some(_) => {}
+        }
     }
 
     fn stream_group(&mut self, _: u64) {

@@ -41,6 +41,23 @@ impl ExpiryIndex {
         }
     }
 
+    /// The number of fields. Forgets them.
+    pub(crate) fn take_count(&mut self) -> u64 {
+        let count = self.count;
+        self.clear();
+        count
+    }
+
+    /// Whether only the number of further fields matters.
+    pub(crate) fn only_counts(&self) -> bool {
+        self.windows.len() == MAX_KEPT
+    }
+
+    /// Adds fields of which only the number matters.
+    pub(crate) fn add_count(&mut self, count: u64) {
+        self.count += count;
+    }
+
     /// Bytes of the index.
     pub(crate) fn bytes(&mut self, sizes: &Sizes, tables: &mut BucketTables) -> u64 {
         if self.count <= MAX_VECTOR {

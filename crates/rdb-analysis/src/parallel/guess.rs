@@ -8,12 +8,17 @@ use rdb_parser::keys::{KeyRun, KeySink};
 use rdb_parser::resume::{guess_blob, guess_key, may_end_with_prefix};
 use rdb_parser::{Dialect, Entry, Event, Parser, RdbString};
 
-use super::range_scan::{Broken, RangeContext, RangeScan, SEARCH_BYTES, is_followed};
+use super::range::{RangeContext, RangeSum};
+use super::range_scan::{Broken, RangeScan, SEARCH_BYTES, is_followed};
 use super::sink::RangePart;
 use crate::measure::Estimator;
 
 /// Keys that must follow each other without damage before a start is believed.
-const CHAIN_KEYS: usize = 8;
+pub(super) const CHAIN_KEYS: usize = 8;
+
+/// The part of a range in which its start is looked for, and the bytes at least.
+const SEARCHED_PART: u64 = 8;
+const MIN_SEARCH_BYTES: u64 = 64 << 10;
 
 /// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time.
 /// Each attempt makes a parser, and for a compressed blob a decompressor, which fills its window.
@@ -28,14 +33,16 @@ impl<M: Estimator> RangeContext<'_, M> {
     /// Finds a start at or behind `from`, and scans from there to the first record boundary at or
     /// behind `to`.
     ///
-    /// The search costs at most what scanning the range costs.
+    /// The search costs at most what scanning as many bytes costs.
     pub(super) fn find_and_scan<P: RangePart>(
         &self,
         from: u64,
         to: u64,
-        mut part: P,
-    ) -> Option<RangeScan<P>> {
-        let limit = to.min(from.saturating_add(SEARCH_BYTES));
+        part: &mut P,
+        sum: &mut RangeSum<'_>,
+    ) -> Option<RangeScan<()>> {
+        let search_bytes = ((to - from) / SEARCHED_PART).clamp(MIN_SEARCH_BYTES, SEARCH_BYTES);
+        let limit = to.min(from.saturating_add(search_bytes));
         let budget = limit - from;
         let mut spent = 0;
         for at in from..limit {
@@ -43,8 +50,8 @@ impl<M: Estimator> RangeContext<'_, M> {
                 continue;
             }
             if let Some(start) = self.start_of_chain(at, to, &mut spent) {
-                match self.scan_from(start, to, &mut part) {
-                    Ok(scan) => return Some(scan.of(part)),
+                match self.scan_from(start, to, part, sum) {
+                    Ok(scan) => return Some(scan),
                     Err(Broken { bytes }) => spent += SCAN_BYTES + bytes,
                 }
                 part.clear();
@@ -58,7 +65,7 @@ impl<M: Estimator> RangeContext<'_, M> {
 
     /// Whether a record seems to begin at `at`.
     #[inline(always)]
-    fn may_begin_at(&self, at: u64) -> bool {
+    pub(super) fn may_begin_at(&self, at: u64) -> bool {
         let Some(rest) = self.slice.from(at) else { return false };
         let header = self.carried.parser.header;
         // Most bytes of a Dragonfly file are in blobs, and only blobs can be recognised.
@@ -73,7 +80,7 @@ impl<M: Estimator> RangeContext<'_, M> {
     ///
     /// Reads the records with a parser only, and adds the cost of the attempt to `spent`.
     #[cold]
-    fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
+    pub(super) fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
         let mut parser = Parser::resume(self.slice, at, self.carried.parser);
         let mut chain =
             Chain { keys: 0, names: [0; CHAIN_KEYS], repeats_name: false, first_end: None, visitor: () };

@@ -31,8 +31,12 @@
 //! is discarded. Each range that waits for the stitch holds bounded memory
 //! ([`RangePart::has_refused`]).
 
+mod elements;
 mod guess;
+mod hints;
 mod name_shape;
+mod pipeline;
+mod range;
 mod range_plan;
 mod range_scan;
 mod run;

@@ -10,12 +10,18 @@ pub(super) const PRELUDE_BYTES: u64 = 64 << 10;
 const PRELUDE_PART: u64 = 64;
 const MAX_PRELUDE_BYTES: u64 = 64 << 20;
 
-/// Length of the shortest range of a whole file that is worth the search for its start.
-const MIN_RANGE_BYTES: u64 = 8 << 20;
+/// Bytes of a value that are read before it is left, in a whole file and at least.
+const GRAIN_BYTES: u64 = 256 << 10;
+const MIN_GRAIN_BYTES: u64 = 16;
+
+/// Lengths of the shortest range of a whole file that is worth the search for its start, and of the
+/// longest.
+const MIN_RANGE_BYTES: u64 = 4 << 20;
+const MAX_RANGE_BYTES: u64 = 32 << 20;
 
 /// Ranges of a whole file that are scanned before they are merged, for each thread. Each takes
 /// memory until then.
-const RANGES_PER_THREAD: u64 = 6;
+const RANGES_PER_THREAD: usize = 6;
 
 /// Length of the ranges of a stream. A buffer holds several at a time.
 const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
@@ -24,7 +30,7 @@ const BUFFERED_RANGE_BYTES: u64 = 512 << 10;
 const BUFFERED_RANGES_PER_THREAD: usize = 4;
 
 /// Fewer ranges of a stream are read in order.
-const WORTHWHILE_RANGES: usize = 4;
+const WORTHWHILE_RANGES: u64 = 4;
 
 /// Average number of keys from which on a range of a stream is worth the search for its start.
 const KEYS_IN_A_RANGE: u64 = 16;
@@ -41,7 +47,7 @@ const MAX_PAUSE: u64 = 16;
 /// How a file is split into ranges.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RangePlan {
-    /// The whole file, into large ranges first and smaller ones later, for this number of threads.
+    /// The whole file, into long ranges first and shorter ones later, for this number of threads.
     ForThreads(u64),
     /// Ranges of the same length, some at a time.
     Evenly {
@@ -100,6 +106,15 @@ impl RangePlan {
         }
     }
 
+    /// Bytes of a value that are read before it is left. A value is left if it is expected to end four
+    /// times as many bytes behind its range.
+    pub(super) fn grain_bytes(self) -> u64 {
+        match self {
+            Self::ForThreads(_) => GRAIN_BYTES,
+            Self::Evenly { range_bytes, .. } => (range_bytes / 8).clamp(MIN_GRAIN_BYTES, GRAIN_BYTES),
+        }
+    }
+
     /// Bytes that are split together.
     pub(super) fn ahead_bytes(self) -> usize {
         match self {
@@ -111,39 +126,74 @@ impl RangePlan {
         }
     }
 
+    /// Bytes of the ranges that are read before they are merged.
+    pub(super) fn bytes_at_a_time(self) -> u64 {
+        match self {
+            Self::ForThreads(_) => u64::MAX,
+            Self::Evenly { range_bytes, at_a_time, .. } => range_bytes.saturating_mul(at_a_time as u64),
+        }
+    }
+
     /// Bytes that are read in order where splitting is not worth it.
     pub(super) fn step_bytes(self) -> u64 {
         match self {
-            Self::ForThreads(_) => u64::MAX,
+            Self::ForThreads(_) => MAX_RANGE_BYTES,
             Self::Evenly { range_bytes, .. } => range_bytes,
         }
     }
 
-    /// The ranges between two offsets, as pairs of offsets. `None` if there are too few to be worth
-    /// it.
-    pub(super) fn ranges(self, from: u64, to: u64) -> Option<Vec<(u64, u64)>> {
-        let mut ranges = Vec::new();
-        let mut at = from;
-        while at < to {
-            let len = match self {
-                // The first ranges hold 95 % of the file, so threads seldom wait for each other.
-                Self::ForThreads(threads) if ranges.len() as u64 >= RANGES_PER_THREAD * threads => break,
-                Self::ForThreads(threads) => ((to - at) / (2 * threads)).max(MIN_RANGE_BYTES),
-                Self::Evenly { at_a_time, .. } if ranges.len() >= at_a_time => break,
-                Self::Evenly { range_bytes, .. } => range_bytes,
-            };
-            let end = at.saturating_add(len).min(to);
-            ranges.push((at, end));
-            at = end;
+    /// Ranges that are read before they are merged.
+    pub(super) fn at_a_time(self) -> usize {
+        match self {
+            Self::ForThreads(threads) => {
+                usize::try_from(threads).unwrap_or(1).saturating_mul(RANGES_PER_THREAD)
+            }
+            Self::Evenly { at_a_time, .. } => at_a_time,
         }
-        let worthwhile = if self.is_adaptive() { WORTHWHILE_RANGES } else { 2 };
-        (ranges.len() >= worthwhile).then_some(ranges)
+    }
+
+    /// Whether the bytes between two offsets are enough to be split.
+    pub(super) fn is_enough(self, from: u64, to: u64) -> bool {
+        let least = match self {
+            Self::ForThreads(_) => 2 * MIN_RANGE_BYTES,
+            Self::Evenly { range_bytes, is_forced: true, .. } => range_bytes.saturating_add(1),
+            Self::Evenly { range_bytes, .. } => range_bytes.saturating_mul(WORTHWHILE_RANGES),
+        };
+        to.saturating_sub(from) >= least
+    }
+
+    /// The first range between two offsets. Ranges become shorter towards the end, so that all
+    /// threads end at the same time.
+    pub(super) fn first_range(self, from: u64, to: u64) -> (u64, u64) {
+        let bytes = match self {
+            Self::ForThreads(threads) => {
+                ((to - from) / (4 * threads)).clamp(MIN_RANGE_BYTES, MAX_RANGE_BYTES)
+            }
+            Self::Evenly { range_bytes, .. } => range_bytes,
+        };
+        (from, to.min(from.saturating_add(bytes)))
+    }
+
+    /// The ranges between two offsets that are read at a time.
+    pub(super) fn ranges(self, from: u64, to: u64) -> Vec<(u64, u64)> {
+        let mut at = from;
+        let next = || {
+            let range = (at < to).then(|| self.first_range(at, to))?;
+            at = range.1;
+            Some(range)
+        };
+        std::iter::from_fn(next).take(self.at_a_time()).collect()
     }
 
     /// Whether the values so far are so long that most ranges would begin inside a value.
     pub(super) fn is_too_fine(self, counts: &Counts) -> bool {
         let key_bytes = counts.key_bytes.checked_div(counts.keys).unwrap_or(0);
         self.is_adaptive() && self.step_bytes() < key_bytes.saturating_mul(KEYS_IN_A_RANGE)
+    }
+
+    /// Whether to split even where it takes longer.
+    pub(super) fn is_forced(self) -> bool {
+        matches!(self, Self::Evenly { is_forced: true, .. })
     }
 
     fn is_adaptive(self) -> bool {
@@ -173,14 +223,14 @@ mod tests {
     #[test]
     fn ranges_follow_each_other_to_the_end_or_as_many_as_fit() {
         for plan in [RangePlan::ForThreads(2), RangePlan::forced(20 << 20, 9)] {
-            let ranges = plan.ranges(5, 100 << 20).expect("worth it");
-            assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 100 << 20));
+            let ranges = plan.ranges(5, 30 << 20);
+            assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (5, 30 << 20));
             assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
         }
         let buffered = RangePlan::buffered(None, BUFFERED_RANGE_BYTES, 2).expect("of two threads");
-        let ranges = buffered.ranges(0, 1 << 40).expect("worth it");
+        let ranges = buffered.ranges(0, 1 << 40);
         assert_eq!(ranges[ranges.len() - 1].1, buffered.ahead_bytes() as u64);
-        assert!(buffered.ranges(0, BUFFERED_RANGE_BYTES * 3).is_none());
+        assert!(!buffered.is_enough(0, BUFFERED_RANGE_BYTES * 3));
         assert!(RangePlan::buffered(None, BUFFERED_RANGE_BYTES, 1).is_none());
     }
 

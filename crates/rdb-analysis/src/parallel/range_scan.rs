@@ -3,20 +3,17 @@
 use std::ops::ControlFlow;
 
 use rdb_parser::keys::KeyRun;
-use rdb_parser::resume::{Crc64, FileSlice, ParserState};
-use rdb_parser::{Event, Input, Parser, SliceInput};
+use rdb_parser::resume::ParserState;
+use rdb_parser::{Event, Input, Parser, SliceInput, ValueType};
 
-use super::name_shape::NameShape;
+use super::range::{RangeContext, RangeSum};
 use super::sink::{INHERITED_SLOT, RangePart};
 use crate::measure::Estimator;
-use crate::scan::{Carried, Context, Counts, Halt, Pass, ProgressMark};
+use crate::scan::{Counts, Halt, LongValues, Pass, ProgressMark};
 
 /// Bytes behind the end of a range in which its last value must end. Also the bytes in which the
 /// start of a range is looked for. A longer value is read by the range in which it begins.
 pub(super) const SEARCH_BYTES: u64 = 8 << 20;
-
-/// Bytes scanned before they are summed, while they are still in the cache.
-const CHECKSUM_STEP_BYTES: u64 = 128 << 10;
 
 /// A range that was scanned. Its start may be wrong.
 pub(super) struct RangeScan<P> {
@@ -31,7 +28,10 @@ pub(super) struct RangeScan<P> {
     /// Whether a record of the range named a database.
     pub(super) names_db: bool,
     pub(super) counts: Counts,
-    pub(super) checksum: Option<Crc64>,
+    pub(super) long_values: LongValues,
+    /// The type of the value behind the end, in which the scan stopped, where in it, and the elements
+    /// that are left there.
+    pub(super) inside: Option<(ValueType, u64, u64)>,
     /// Whether the scan was stopped.
     pub(super) stopped: bool,
     /// The progress that was reported.
@@ -41,21 +41,10 @@ pub(super) struct RangeScan<P> {
 impl RangeScan<()> {
     /// Adds the part that took the keys.
     pub(super) fn of<P>(self, part: P) -> RangeScan<P> {
-        let Self { start, end, db, slot, names_db, counts, checksum, stopped, reported, part: () } = self;
-        RangeScan { part, start, end, db, slot, names_db, counts, checksum, stopped, reported }
+        let Self { start, end, db, slot, names_db, counts, long_values, inside, stopped, reported, part: () } =
+            self;
+        RangeScan { part, start, end, db, slot, names_db, counts, long_values, inside, stopped, reported }
     }
-}
-
-/// What all ranges of one stitch have in common.
-pub(super) struct RangeContext<'a, M> {
-    /// The bytes that are split, from the place of the stitch on.
-    pub(super) slice: FileSlice<'a>,
-    /// What is carried at that place. A range ends where a record changes more than the database
-    /// and the slot.
-    pub(super) carried: &'a Carried,
-    pub(super) pass: &'a Pass<M>,
-    pub(super) context: &'a Context<'a>,
-    pub(super) names: NameShape,
 }
 
 impl<M: Estimator> RangeContext<'_, M> {
@@ -65,10 +54,13 @@ impl<M: Estimator> RangeContext<'_, M> {
         start: u64,
         to: u64,
         part: &mut P,
+        sum: &mut RangeSum<'_>,
     ) -> Result<RangeScan<()>, Broken> {
         let mut range = RangePass::new(self, start, P::CORRECTS_PLACE);
+        range.parser.leave_values_behind(to, self.grain_bytes);
         loop {
             let is_settled = range.settle();
+            sum.add_if_due(range.settled.end);
             if range.stopped || is_settled && range.settled.end >= to {
                 break;
             }
@@ -76,7 +68,7 @@ impl<M: Estimator> RangeContext<'_, M> {
             if range.parser.position() > to.saturating_add(SEARCH_BYTES) {
                 return Err(range.broken());
             }
-            if !range.read(to, part) {
+            if !range.read(sum.step(to), part) {
                 if is_settled {
                     range.settle_after_keys();
                 }
@@ -93,9 +85,6 @@ struct RangePass<'a, M> {
     start: u64,
     parser: Parser<SliceInput<'a>>,
     pass: Pass<M>,
-    /// The checksum of the bytes from `start` to `summed`. `None` if checksums are not compared.
-    checksum: Option<Crc64>,
-    summed: u64,
     /// Whether a record named a database.
     names_db: bool,
     /// Records other than keys that were counted.
@@ -115,8 +104,6 @@ impl<'a, M: Estimator> RangePass<'a, M> {
         Self {
             start,
             pass: common.pass.over_part(&parser),
-            checksum: common.context.options.verify_checksum.then(Crc64::new),
-            summed: start,
             names_db: false,
             records: 0,
             settled: Mark { end: start, db: state.db, slot: state.slot, overhead_bytes: 0, counted: (0, 0) },
@@ -133,27 +120,13 @@ impl<'a, M: Estimator> RangePass<'a, M> {
         }
         let counted = (self.pass.counts.keys_read(), self.records);
         self.settled = Mark::of(&self.parser, self.parser.position(), counted);
-        if self.settled.end - self.summed >= CHECKSUM_STEP_BYTES {
-            self.sum();
-        }
         true
     }
 
-    /// Adds the bytes up to the settled place to the checksum.
-    fn sum(&mut self) {
-        let bytes = self.common.slice.get(self.summed, self.settled.end);
-        if let (Some(checksum), Some(bytes)) = (&mut self.checksum, bytes) {
-            checksum.update(bytes);
-        }
-        self.summed = self.settled.end;
-    }
-
-    /// Reads keys up to a place, at most `to`, or one other record. Returns whether the range goes
-    /// on.
+    /// Reads keys up to `to`, or one other record. Returns whether the range goes on.
     fn read<P: RangePart>(&mut self, to: u64, part: &mut P) -> bool {
         let context = self.common.context;
-        let step = to.min(self.summed.saturating_add(CHECKSUM_STEP_BYTES));
-        match self.parser.read_keys(step, &mut self.pass.keys(context, part)) {
+        match self.parser.read_keys(to, &mut self.pass.keys(context, part)) {
             Ok(KeyRun::Bound) => true,
             Ok(KeyRun::Broken(Halt::Stopped)) => {
                 self.stopped = true;
@@ -178,7 +151,7 @@ impl<'a, M: Estimator> RangePass<'a, M> {
                 self.names_db |= is_select;
                 // A record that changes what is carried ends the range before it, and the stitch
                 // reads it.
-                !splits_value && self.pass.carried(&self.parser).reads_like(self.common.carried)
+                !splits_value && self.pass.carried(&self.parser).reads_like(&self.common.carried)
             }
             _ => false,
         }
@@ -200,8 +173,9 @@ impl<'a, M: Estimator> RangePass<'a, M> {
         if self.settled.counted != (self.pass.counts.keys_read(), self.records) {
             return Err(self.broken());
         }
-        self.sum();
         self.pass.counts.overhead_bytes += self.settled.overhead_bytes;
+        let inside =
+            self.parser.open_value().map(|value| (value.value_type, self.parser.position(), value.left));
         Ok(RangeScan {
             part: (),
             start: self.start,
@@ -210,7 +184,8 @@ impl<'a, M: Estimator> RangePass<'a, M> {
             slot: self.settled.slot,
             names_db: self.names_db,
             counts: self.pass.counts,
-            checksum: self.checksum,
+            long_values: self.pass.long_values,
+            inside,
             stopped: self.stopped && !has_refused,
             reported: self.pass.reported,
         })

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
-use crate::analyze::collect_source;
+use crate::analyze::{Work, collect_source};
 use crate::collect::{Collector as _, RangeStart, Sums, TopLists};
 use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
@@ -35,7 +35,8 @@ impl Partial {
         stop: &AtomicBool,
     ) -> Result<Self, SourceError> {
         let (path, shard) = (source.path.clone(), source.shard.clone());
-        let (facts, parts) = collect_source(source, 0, collector, 1, options, progress, stop)?;
+        let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
+        let (facts, parts) = collect_source(source, 0, collector, work)?;
         let ReportParts { sums, top, sources: _ } = parts;
         Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top })
     }

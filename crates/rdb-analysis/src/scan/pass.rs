@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rdb_parser::keys::{KeyRun, KeySink};
 use rdb_parser::resume::ParserState;
 use rdb_parser::{
-    Checksum, Entry, Error, ErrorKind, Event, Header, Input, Parser, SliceInput, Warning, Window,
+    Checksum, Entry, Error, ErrorKind, Event, Header, Input, Parser, SliceInput, ValueType, Warning, Window,
 };
 
 use super::facts::{Counts, Coverage, Learned, SourceFacts};
 use super::lost::is_lost;
 use super::options::ScanOptions;
 use super::progress::ProgressMark;
+use super::sharing::Sharing;
 use super::source::{Guard, Progress, Source, SourceData};
 use super::trailing::Trailing;
 use crate::measure::{Estimator, KeyView, Measurer};
@@ -46,6 +47,8 @@ pub(crate) struct Context<'a> {
     pub(crate) guard: Option<&'a dyn Guard>,
     /// Bytes of a stream that can be read without waiting. `None`: not known.
     pub(crate) ready_bytes: Option<&'a AtomicU64>,
+    /// The scans with which this one shares its threads.
+    pub(crate) sharing: Option<&'a Sharing>,
 }
 
 /// Gives each key of `source` to `sink`, until the end, damage, a [`Break`](ControlFlow::Break) or
@@ -63,8 +66,8 @@ pub(crate) fn scan_source<M: Estimator>(
     stop: &AtomicBool,
     sink: &mut impl Sink,
 ) -> Result<SourceFacts, Error> {
-    let context =
-        Context { options, progress, stop, guard: source.origin.guard.as_deref(), ready_bytes: None };
+    let guard = source.origin.guard.as_deref();
+    let context = Context { options, progress, stop, guard, ready_bytes: None, sharing: None };
     let start = source.origin.prefix_bytes;
     let length = source.data.length();
     let facts = match source.data {
@@ -97,12 +100,52 @@ pub(crate) struct Pass<M> {
     pub(crate) measurer: Measurer<M>,
     /// Absolute offset.
     pub(crate) end_of_last_key: u64,
+    /// Where long values are.
+    pub(crate) long_values: LongValues,
     /// The page about which the guard was asked last, because a key in it has an empty name.
     guarded_page: Option<u64>,
     fallback_time_ms: i64,
     /// The time by which keys count as expired. Follows from what was learned.
     time_ms: i64,
     pub(crate) reported: ProgressMark,
+}
+
+/// Length of a record from which on its value is long.
+const LONG_VALUE_BYTES: u64 = 64 << 10;
+
+/// Types of which a long value is remembered.
+const LONG_TYPES: usize = 8;
+
+/// Where the last long values of some types are. Only a guess of what later values look like depends
+/// on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LongValues([Option<(ValueType, u64)>; LONG_TYPES]);
+
+impl LongValues {
+    /// Remembers a record at an offset.
+    #[cold]
+    pub(crate) fn note(&mut self, value_type: ValueType, offset: u64) {
+        let known = self.0.iter().position(|value| value.is_none_or(|(known, _)| known == value_type));
+        let oldest = self.0.len() - 1;
+        if let Some(values) = self.0.get_mut(..=known.unwrap_or(oldest)) {
+            // The latest is the first.
+            values.rotate_right(1);
+            if let Some(first) = values.first_mut() {
+                *first = Some((value_type, offset));
+            }
+        }
+    }
+
+    /// Types and offsets, the latest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ValueType, u64)> {
+        self.0.into_iter().flatten()
+    }
+
+    /// Remembers those of later records.
+    pub(crate) fn append(&mut self, later: Self) {
+        let later: Vec<_> = later.iter().collect();
+        later.into_iter().rev().for_each(|(value_type, offset)| self.note(value_type, offset));
+    }
 }
 
 /// All that a sequential pass carries from one record to the next.
@@ -130,6 +173,8 @@ impl Carried {
 pub(crate) enum Halt {
     /// It reached its bound.
     Bound,
+    /// The parser is inside a long value, which it was told to leave.
+    Inside,
     /// The file ends, or the rest of it cannot be read.
     End,
     /// The stop flag is set, or the sink broke.
@@ -149,6 +194,7 @@ impl<M: Estimator> Pass<M> {
             checksum: None,
             measurer: Measurer::new(server, context.options.deep),
             end_of_last_key: 0,
+            long_values: LongValues::default(),
             guarded_page: None,
             fallback_time_ms,
             time_ms: fallback_time_ms,
@@ -165,6 +211,7 @@ impl<M: Estimator> Pass<M> {
             checksum: None,
             measurer: self.measurer.for_part(),
             end_of_last_key: 0,
+            long_values: LongValues::default(),
             guarded_page: None,
             fallback_time_ms: self.fallback_time_ms,
             time_ms: self.time_ms,
@@ -198,6 +245,7 @@ impl<M: Estimator> Pass<M> {
                 }
                 Ok(KeyRun::Event(event)) => event,
                 Ok(KeyRun::Broken(halt)) => return halt,
+                Ok(KeyRun::Inside) => return Halt::Inside,
                 Ok(KeyRun::End) => return Halt::End,
                 Ok(_) => continue,
                 Err(error) => {
@@ -336,7 +384,11 @@ impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
             self.pass.skip_key(end, entry.rdb_bytes);
             return ControlFlow::Continue(());
         }
-        let Pass { counts, coverage, measurer, end_of_last_key, time_ms, reported, .. } = &mut *self.pass;
+        let Pass { counts, coverage, measurer, end_of_last_key, long_values, time_ms, reported, .. } =
+            &mut *self.pass;
+        if entry.rdb_bytes >= LONG_VALUE_BYTES {
+            long_values.note(entry.value_type, entry.span.start);
+        }
         let view = KeyView { key: entry.key, measure: measurer.measure(entry), time_ms: *time_ms };
         match self.sink.key(&view) {
             ControlFlow::Continue(Ok(())) => {

@@ -71,6 +71,11 @@ pub trait OpenSource: Send {
     /// Why it cannot be opened.
     type Error: Send;
 
+    /// Length in bytes, if it is known before it is opened. The longest sources are scanned first.
+    fn length(&self) -> Option<u64> {
+        None
+    }
+
     /// Opens it, gives it to `scan`, and closes it.
     ///
     /// # Errors
@@ -82,6 +87,10 @@ pub trait OpenSource: Send {
 /// A source that is open already.
 impl OpenSource for Source<'_> {
     type Error = Infallible;
+
+    fn length(&self) -> Option<u64> {
+        self.data.length()
+    }
 
     fn open<T>(self, scan: impl FnOnce(Source<'_>) -> T) -> Result<T, Infallible> {
         Ok(scan(self))

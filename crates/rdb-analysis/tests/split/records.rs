@@ -52,6 +52,8 @@ pub(crate) enum Record {
     Module(Vec<u8>, u32),
     /// Bytes as they are: prefix opcodes, and records of other servers.
     Raw(&'static [u8]),
+    /// A record in the bytes that a test has made.
+    Bytes(Vec<u8>),
     /// A compressed blob of Dragonfly whose frame is this.
     Frame(Vec<u8>),
     /// As many databases with a key each, from this number on.
@@ -124,6 +126,7 @@ impl Writer {
                 self.0.extend((u64::from(*id) << 10 | 1).to_be_bytes());
                 self.0.push(0);
             }
+            Record::Bytes(bytes) => self.0.extend(bytes),
             Record::Raw(bytes) => self.0.extend(*bytes),
             Record::Frame(frame) => {
                 self.0.push(202);

@@ -18,11 +18,7 @@ use crate::outline::{Layout, Outline};
 use crate::prefix::{read_meta, skip_key_flags};
 use crate::read::ReadExt as _;
 use crate::string::{PinnedString, RdbString};
-use crate::value::{
-    ElementForm, ElementSums, FIELD_WITH_EXPIRY, FilterSums, ListSums, MEMBER_WITH_EXPIRY, PAIR, StreamSums,
-    Templates, Walker,
-};
-use crate::visitor::Role;
+use crate::value::{ElementLayout, ElementSums, FilterSums, ListSums, Pace, StreamSums, Templates, Walker};
 use crate::warning::{Warning, Warnings};
 
 /// The values of which some chunks were read and others were not, by id.
@@ -68,6 +64,7 @@ pub(crate) struct CompleteValue {
 #[derive(Debug)]
 enum Progress {
     Elements {
+        layout: ElementLayout,
         count: u64,
         left: u64,
         sums: ElementSums,
@@ -166,6 +163,8 @@ impl Chunks {
             visitor: &mut (),
             scratch,
             templates: &templates,
+            pace: Pace::WHOLE,
+            open: None,
             damage: None,
             warnings: Warnings::NONE,
         };
@@ -264,14 +263,14 @@ impl OpenValue {
         loop {
             match &mut self.progress {
                 Progress::Whole(outline) => return Ok(Some(*outline)),
-                Progress::Elements { count, left: 0, sums } => {
+                Progress::Elements { count, left: 0, sums, .. } => {
                     return Ok(Some(walker.elements_outline(*count, sums)));
                 }
                 Progress::List { left: 0, sums } => return Ok(Some(sums.outline())),
-                Progress::Stream { left: 0, sums } => return walker.stream_tail(value_type, *sums).map(Some),
+                Progress::Stream { left: 0, sums } => return walker.stream_tail(value_type, sums).map(Some),
                 _ if walker.input.left() == 0 => return Ok(None),
-                Progress::Elements { left, sums, .. } => {
-                    next_element(walker, value_type, sums)?;
+                Progress::Elements { layout, left, sums, .. } => {
+                    walker.element(*layout, sums)?;
                     *left -= 1;
                 }
                 Progress::List { left, sums } => {
@@ -302,29 +301,36 @@ impl Progress {
             visitor: &mut (),
             scratch: &mut scratch,
             templates: &Templates::default(),
+            pace: Pace::WHOLE,
+            open: None,
             damage: None,
             warnings: Warnings::NONE,
         };
-        let state = match value_type {
-            ValueType::List
-            | ValueType::Set
-            | ValueType::Hash
-            | ValueType::ZsetBinary
-            | ValueType::HashExpiryDragonfly
-            | ValueType::SetExpiryDragonfly => {
+        let state = match (value_type, ElementLayout::of(value_type)) {
+            (
+                ValueType::List
+                | ValueType::Set
+                | ValueType::Hash
+                | ValueType::ZsetBinary
+                | ValueType::HashExpiryDragonfly
+                | ValueType::SetExpiryDragonfly,
+                Some(layout),
+            ) => {
                 let count = walker.input.read_length("a number of elements")?;
-                Self::Elements { count, left: count, sums: ElementSums::default() }
+                Self::Elements { layout, count, left: count, sums: ElementSums::default() }
             }
-            ValueType::ListQuicklist2 => {
+            (ValueType::ListQuicklist2, _) => {
                 let left = walker.input.read_length("a number of list nodes")?;
                 Self::List { left, sums: ListSums::default() }
             }
-            value_type if value_type.is_stream() => {
+            (value_type, _) if value_type.is_stream() => {
                 let left = walker.input.read_length("a number of stream nodes")?;
                 Self::Stream { left, sums: StreamSums::default() }
             }
-            ValueType::BloomChunked | ValueType::Cuckoo => Self::Filter(walker.filter_header(value_type)?),
-            whole => {
+            (ValueType::BloomChunked | ValueType::Cuckoo, _) => {
+                Self::Filter(walker.filter_header(value_type)?)
+            }
+            (whole, _) => {
                 let outline = walker.outline(whole)?;
                 match walker.damage {
                     Some(damage) => return Err(damage.fatal()),
@@ -333,19 +339,5 @@ impl Progress {
             }
         };
         Ok((state, walker.warnings))
-    }
-}
-
-fn next_element(
-    walker: &mut ChunkWalker<'_, '_>,
-    value_type: ValueType,
-    sums: &mut ElementSums,
-) -> Result<()> {
-    match value_type {
-        ValueType::ZsetBinary => walker.element(ElementForm::WITH_BINARY_SCORE, &[Role::Member], 1, sums),
-        ValueType::Hash => walker.element(ElementForm::PLAIN, PAIR, 2, sums),
-        ValueType::HashExpiryDragonfly => walker.element(ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2, sums),
-        ValueType::SetExpiryDragonfly => walker.element(ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1, sums),
-        _ => walker.element(ElementForm::PLAIN, &[Role::Member], 1, sums),
     }
 }

@@ -47,11 +47,17 @@
 
 use super::Parser;
 use crate::dragonfly::BlobLimits;
+use crate::error::Result;
 use crate::input::{Input, SliceInput};
+use crate::value::Pace;
+use crate::visitor::Visitor;
 
 pub use crate::crc64::Crc64;
-pub use crate::guess::{guess_blob, guess_key, may_end_with_prefix};
+pub use crate::element_shape::ElementShape;
+pub use crate::guess::{elements_of, guess_blob, guess_key, may_end_with_prefix};
 pub use crate::input::{Ahead, FileSlice};
+pub use crate::record::{ElementReader, ElementRun, OpenValueInfo};
+pub use crate::running_sum::KnownSum;
 pub use crate::state::ParserState;
 
 /// For [parallel scanning](crate::resume).
@@ -74,18 +80,30 @@ impl<I: Ahead> Parser<I> {
         FileSlice { bytes: input.ahead(n), offset }
     }
 
+    /// The bytes that are held: those [ahead](Self::ahead), and those before that were not given up.
+    pub fn held(&self) -> FileSlice<'_> {
+        self.records.input().held()
+    }
+
     /// Goes on at `offset`, which [`ahead`](Self::ahead) has shown and where a record begins. `db`
-    /// and `slot` are those of the next key, and `sum` is the checksum of all bytes up to `offset`.
+    /// and `slot` are those of the next key.
     ///
     /// Only [between keys](Self::is_between_keys).
-    pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>, sum: Option<Crc64>) {
-        self.records.input_mut().jump(offset, sum);
+    pub fn jump(&mut self, offset: u64, db: u64, slot: Option<u16>) {
+        self.records.input_mut().jump(offset);
         self.records.set_place(db, slot);
     }
 
-    /// The checksum of all bytes that were read. `None` if checksums are not compared.
-    pub fn running_checksum(&mut self) -> Option<Crc64> {
-        self.records.input_mut().running_checksum()
+    /// Goes to the end of `run` if the elements of `run` follow in the [open
+    /// value](Self::open_value). Returns whether they do. The visitor does not see them.
+    pub fn jump_elements(&mut self, run: &ElementRun) -> bool {
+        self.records.skip_part(run)
+    }
+
+    /// Takes the checksum of a part of the bytes [ahead](Self::ahead), so that it is not computed
+    /// again. Parts come in file order.
+    pub fn know_sum(&mut self, part: KnownSum) {
+        self.records.input_mut().know_sum(part);
     }
 }
 
@@ -94,6 +112,29 @@ impl<I: Input> Parser<I> {
     /// What is known at this place of the file.
     pub fn state(&self) -> ParserState {
         *self.records.state()
+    }
+
+    /// From now on, [`read_keys`](Self::read_keys) leaves a value after `grain_bytes` of elements, if
+    /// the value is expected to end more than four times as many bytes behind the offset `bound`, and
+    /// if the visitor does not [need](Visitor::needs_strings) the strings. The parser is then inside
+    /// [an open value](Self::open_value).
+    pub fn leave_values_behind(&mut self, bound: u64, grain_bytes: u64) {
+        self.records.set_pace(Pace { bound, grain_bytes, stop_at: u64::MAX });
+    }
+
+    /// The value in which the parser is, if [`read_keys`](Self::read_keys) has left one.
+    pub fn open_value(&self) -> Option<OpenValueInfo> {
+        self.records.open_value()
+    }
+
+    /// Reads on in the [open value](Self::open_value), up to the first end of an element at or
+    /// behind the offset `to`, or to the end of its last element.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_event`](Self::next_event).
+    pub fn read_open_value<V: Visitor>(&mut self, to: u64, visitor: &mut V) -> Result<()> {
+        self.records.read_part(to, visitor).map_err(|error| self.give_up(error))
     }
 
     /// Whether another parser can [resume](Parser::resume) here: the [state](Self::state) has all

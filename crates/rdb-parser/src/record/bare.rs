@@ -6,7 +6,7 @@ use crate::format::{RareRecord, ValueType};
 use crate::input::Input;
 use crate::outline::Outline;
 use crate::read::ReadExt as _;
-use crate::value::Walker;
+use crate::value::{Pace, Walker};
 use crate::visitor::Visitor;
 use crate::warning::Warnings;
 
@@ -22,6 +22,8 @@ impl<I: Input> RecordReader<I> {
             visitor,
             scratch: &mut self.scratch,
             templates: &self.templates,
+            pace: Pace::WHOLE,
+            open: None,
             damage: None,
             warnings: self.prefix.warnings,
         };

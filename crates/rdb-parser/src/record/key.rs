@@ -5,7 +5,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::next::{Found, Next, Other};
+use super::next::{Found, KeyHead, Next, OpenKey, Other};
 use super::reader::RecordReader;
 use crate::error::{Error, KEY_IN_MESSAGE_BYTES, Result};
 use crate::format::{STRING_TYPE, ValueType, opcode};
@@ -15,7 +15,7 @@ use crate::outline::Outline;
 use crate::prefix::read_meta;
 use crate::read::{ReadExt as _, short_length};
 use crate::string::{PinnedString, RdbString};
-use crate::value::Walker;
+use crate::value::{Pace, Walker};
 use crate::visitor::{Role, Visitor};
 use crate::warning::Warnings;
 
@@ -28,6 +28,8 @@ enum Step<T> {
     Key(T),
     /// An opcode of the next key's prefix.
     Prefix,
+    /// A part of a value.
+    Part,
     Other(Other),
 }
 
@@ -81,6 +83,8 @@ impl<S: KeySink> Host for Push<'_, S> {
 pub(crate) enum Run<B> {
     Bound,
     Broken(B),
+    /// The reader is inside a value.
+    Inside,
     Other(Other),
 }
 
@@ -111,24 +115,32 @@ impl<I: Input> RecordReader<I> {
     pub(crate) fn next<V: Visitor>(&mut self, visitor: &mut V) -> Result<Next> {
         self.input.checkpoint();
         loop {
-            match self.step(&mut Pull(visitor))? {
+            let step = match self.open.take() {
+                Some(value) => self.go_on(*value, Pace::WHOLE, &mut Pull(visitor))?,
+                None => self.step(&mut Pull(visitor))?,
+            };
+            match step {
                 Step::Key(found) => return Ok(Next::Key(found)),
-                Step::Prefix => {}
+                Step::Prefix | Step::Part => {}
                 Step::Other(other) => return Ok(Next::Other(other)),
             }
         }
     }
 
     /// Gives keys to `host` until one ends at or after the offset `bound`, the host breaks, or
-    /// something else is read.
+    /// something else is read, or a long value is left.
     #[inline(always)]
     pub(crate) fn run_keys<B, H>(&mut self, bound: u64, host: &mut H) -> Result<Run<B>>
     where
         H: Host<Taken = ControlFlow<B>>,
     {
         self.input.checkpoint();
+        let mut step = match self.open.take() {
+            Some(value) => self.go_on(*value, self.pace, host)?,
+            None => self.step(host)?,
+        };
         loop {
-            match self.step(host)? {
+            match step {
                 Step::Key(ControlFlow::Continue(())) => {
                     if self.input.position() >= bound {
                         return Ok(Run::Bound);
@@ -137,8 +149,10 @@ impl<I: Input> RecordReader<I> {
                 }
                 Step::Key(ControlFlow::Break(reason)) => return Ok(Run::Broken(reason)),
                 Step::Prefix => {}
+                Step::Part => return Ok(Run::Inside),
                 Step::Other(other) => return Ok(Run::Other(other)),
             }
+            step = self.step(host)?;
         }
     }
 
@@ -222,33 +236,62 @@ impl<I: Input> RecordReader<I> {
     ) -> Result<Step<H::Taken>> {
         let prefix = self.prefix.take();
         let key = PinnedString::read_key(&mut self.input)?;
+        let head = KeyHead { key, value_type, start, prefix };
+        self.walk(head, self.pace, host, |walker| walker.outline(value_type))
+    }
+
+    /// Goes on with a value that was left.
+    #[inline(never)]
+    fn go_on<H: Host>(&mut self, open: OpenKey, pace: Pace, host: &mut H) -> Result<Step<H::Taken>> {
+        let OpenKey { head, value, damage, warnings } = open;
+        self.walk(head, pace, host, |walker| {
+            (walker.damage, walker.warnings) = (damage, warnings);
+            walker.go_on(value)
+        })
+    }
+
+    /// Walks the value of a key, or a part of it.
+    #[inline(always)]
+    fn walk<H: Host>(
+        &mut self,
+        head: KeyHead,
+        pace: Pace,
+        host: &mut H,
+        outline: impl FnOnce(&mut Walker<'_, I, H::Visitor>) -> Result<Outline>,
+    ) -> Result<Step<H::Taken>> {
         let mut walker = Walker {
             input: &mut self.input,
             visitor: host.visitor(),
             scratch: &mut self.scratch,
             templates: &self.templates,
+            pace,
+            open: None,
             damage: None,
             warnings: Warnings::NONE,
         };
-        match walker.outline(value_type) {
-            Ok(outline) => match walker.damage {
-                None => {
-                    let warnings = walker.warnings;
-                    let found = Found { key, value_type, start, prefix, outline, warnings };
-                    Ok(Step::Key(host.take(self, found)))
-                }
-                Some(damage) => {
-                    // The bytes of a key that is not reported are overhead.
-                    self.overhead_bytes += prefix.bytes + (self.input.position() - start);
-                    Err(self.name_key(damage, key))
-                }
-            },
-            Err(error) => Err(self.name_key(error, key)),
+        let outline = outline(&mut walker);
+        let Walker { open, damage, warnings, .. } = walker;
+        let KeyHead { key, value_type, start, prefix } = head;
+        match (outline, open, damage) {
+            (Ok(outline), None, None) => {
+                let found = Found { key, value_type, start, prefix, outline, warnings };
+                Ok(Step::Key(host.take(self, found)))
+            }
+            (Ok(_), Some(value), damage) => {
+                self.open = Some(Box::new(OpenKey { head, value: *value, damage, warnings }));
+                Ok(Step::Part)
+            }
+            (Ok(_), None, Some(damage)) => {
+                // The bytes of a key that is not reported are overhead.
+                self.overhead_bytes += prefix.bytes + (self.input.position() - start);
+                Err(self.name_key(damage, key))
+            }
+            (Err(error), ..) => Err(self.name_key(error, key)),
         }
     }
 
     #[cold]
-    fn name_key(&self, error: Error, key: PinnedString) -> Error {
+    pub(super) fn name_key(&self, error: Error, key: PinnedString) -> Error {
         match key.view(&self.input).decode_prefix(KEY_IN_MESSAGE_BYTES, &mut Vec::new()) {
             Ok(key) => error.in_key(key),
             Err(_) => error,

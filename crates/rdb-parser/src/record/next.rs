@@ -1,10 +1,12 @@
 //! What a reader has read, without borrowing from the reader.
 
 use crate::dragonfly::CompleteValue;
+use crate::error::Error;
 use crate::format::{ModuleId, RareRecord, ValueType};
 use crate::outline::Outline;
 use crate::prefix::Prefix;
 use crate::string::PinnedString;
+use crate::value::OpenValue;
 use crate::warning::Warnings;
 
 /// A key.
@@ -17,6 +19,26 @@ pub(crate) struct Found {
     pub(super) prefix: Prefix,
     pub(super) outline: Outline,
     pub(super) warnings: Warnings,
+}
+
+/// A key whose value is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyHead {
+    pub(super) key: PinnedString,
+    pub(super) value_type: ValueType,
+    /// Offset of the value type.
+    pub(super) start: u64,
+    pub(super) prefix: Prefix,
+}
+
+/// A key of whose value only a part was read. Its name stays pinned in the input.
+#[derive(Debug)]
+pub(crate) struct OpenKey {
+    pub(super) head: KeyHead,
+    pub(crate) value: OpenValue,
+    /// The first damage in the part.
+    pub(super) damage: Option<Error>,
+    pub(crate) warnings: Warnings,
 }
 
 /// What a reader reads next.

@@ -1,7 +1,7 @@
 //! The reader of records, and what it keeps from one record to the next.
 
 use super::meta::MetaStrings;
-use super::next::{Found, Record};
+use super::next::{Found, OpenKey, Record};
 use crate::dragonfly::{BlobContext, Chunks, CompleteValue};
 use crate::error::Error;
 use crate::event::{Entry, Event, KeyMeta};
@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::pending::Pending;
 use crate::prefix::Prefix;
 use crate::state::ParserState;
-use crate::value::Templates;
+use crate::value::{Pace, Templates};
 
 /// Reads the records of a file, or of the content of a compressed blob.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(crate) struct RecordReader<I> {
     /// The chunked value that was completed last.
     complete: Option<Box<CompleteValue>>,
     pub(super) pending: Pending,
+    /// The key whose value was left.
+    pub(super) open: Option<Box<OpenKey>>,
+    /// Where values are left before their end.
+    pub(super) pace: Pace,
     /// The blob whose content is read. `None`: the input is a file.
     pub(super) blob: Option<BlobContext>,
 }
@@ -47,6 +51,8 @@ impl<I: Input> RecordReader<I> {
             chunks: Chunks::default(),
             complete: None,
             pending: Pending::default(),
+            open: None,
+            pace: Pace::WHOLE,
             blob: None,
         }
     }
@@ -71,6 +77,11 @@ impl<I: Input> RecordReader<I> {
 
     pub(crate) fn state(&self) -> &ParserState {
         &self.state
+    }
+
+    /// Sets where values are left before their end.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Sets the database and slot of the next key.
@@ -103,7 +114,10 @@ impl<I: Input> RecordReader<I> {
     /// Whether another reader with the same [state](Self::state) reads the next records in the same
     /// way, and no event is pending.
     pub(crate) fn is_between_keys(&self) -> bool {
-        self.prefix.is_empty() && self.pending.is_empty() && self.is_described_by_state()
+        self.prefix.is_empty()
+            && self.pending.is_empty()
+            && self.open.is_none()
+            && self.is_described_by_state()
     }
 
     /// Whether the [state](Self::state) has all that decides how later records are read.
@@ -121,6 +135,9 @@ impl<I: Input> RecordReader<I> {
             chunks,
             complete: _,
             pending: _,
+            // Nor does a later record depend on how much of a value was read.
+            open: _,
+            pace: _,
             blob,
         } = self;
         templates.is_empty() && chunks.is_irrelevant() && blob.is_none()

@@ -3,8 +3,8 @@
 //!
 //! The sources are descriptions, and for an array of strings a file of Redis 8.9.
 
-use super::elements::{ElementForm, ElementSums};
-use super::walker::{PAIR, Tally, Walker};
+use super::elements::{ElementLayout, ElementSums};
+use super::walker::{Tally, Walker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
 use crate::input::Input;
@@ -87,7 +87,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             }
             total = total.saturating_add(fields);
             for _ in 0..fields {
-                self.element(ElementForm::PLAIN, PAIR, PAIR.len(), &mut sums)?;
+                self.element(ElementLayout::Pairs, &mut sums)?;
                 self.input.checkpoint();
             }
         }

@@ -1,7 +1,11 @@
 //! Collections stored string by string: the hot loop of files with large collections.
 
-use super::walker::{Tally, Walker, decoded_len, score_warnings, shown_len, view_string};
-use crate::error::Result;
+use super::open::{ElementParts, OpenValue, PartSums};
+use super::walker::{
+    FIELD_EXPIRY_OUT_OF_RANGE, FIELD_WITH_EXPIRY, MAX_FIELD_EXPIRY_MS, MEMBER_WITH_EXPIRY, PAIR, Tally,
+    Walker, decoded_len, score_warnings, shown_len, view_string,
+};
+use crate::error::{Error, Result};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::outline::{Layout, Outline};
@@ -13,13 +17,56 @@ use crate::warning::{Warning, Warnings};
 /// Bytes walked before the input adds them to the checksum.
 const CHECKPOINT_BYTES: usize = 256 << 10;
 
-/// The layout of a counted element. Always a constant, so that each type gets a loop of its own.
+/// How the elements of a counted value are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ElementLayout {
+    Items,
+    Members,
+    MembersWithScore,
+    MembersWithTextScore,
+    Pairs,
+    PairsThenExpiry,
+    ExpiryThenPairs,
+    /// With the expiry as a string, as Dragonfly stores them.
+    PairsWithExpiry,
+    MembersWithExpiry,
+}
+
+/// What stands beside the strings of a counted element. Always a constant, so that each layout gets
+/// a loop of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct ElementForm {
     /// Whether an expiry, stored as a length, stands before the strings.
     leading_expiry: bool,
     /// What stands after the strings.
     tail: Tail,
+}
+
+/// Compiles code for the layout of a value: for its form, the roles of its strings, and the number
+/// of the first of them that are payload.
+macro_rules! for_layout {
+    ($layout:expr, |$form:ident, $roles:ident, $payload:ident| $code:expr) => {
+        for_layout!(@ $layout, $form, $roles, $payload, $code, {
+            Items: PLAIN, &[Role::Item], 1;
+            Members: PLAIN, &[Role::Member], 1;
+            MembersWithScore: WITH_BINARY_SCORE, &[Role::Member], 1;
+            MembersWithTextScore: WITH_TEXT_SCORE, &[Role::Member], 1;
+            Pairs: PLAIN, PAIR, 2;
+            PairsThenExpiry: EXPIRY_LAST, PAIR, 2;
+            ExpiryThenPairs: EXPIRY_FIRST, PAIR, 2;
+            PairsWithExpiry: PLAIN, FIELD_WITH_EXPIRY, 2;
+            MembersWithExpiry: PLAIN, MEMBER_WITH_EXPIRY, 1;
+        })
+    };
+    (@ $layout:expr, $form:ident, $roles:ident, $payload:ident, $code:expr,
+        { $($name:ident: $its_form:ident, $its_roles:expr, $its_payload:expr;)* }) => {
+        match $layout {
+            $(ElementLayout::$name => {
+                let ($form, $roles, $payload) = (ElementForm::$its_form, $its_roles, $its_payload);
+                $code
+            })*
+        }
+    };
 }
 
 /// What stands after the strings of an element.
@@ -36,7 +83,7 @@ enum Tail {
 
 /// Length byte of a text double that means NaN. It and the bytes above it mean a value without
 /// text.
-const NAN_DOUBLE: u8 = 253;
+pub(crate) const NAN_DOUBLE: u8 = 253;
 
 /// Running sums over counted elements.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,12 +94,46 @@ pub(crate) struct ElementSums {
     pub(super) warnings: Warnings,
 }
 
+impl ElementLayout {
+    /// The layout of a counted value. `None`: values of this type are stored in another way.
+    pub(crate) fn of(value_type: ValueType) -> Option<Self> {
+        Some(match value_type {
+            ValueType::List => Self::Items,
+            ValueType::Set => Self::Members,
+            ValueType::ZsetText => Self::MembersWithTextScore,
+            ValueType::ZsetBinary => Self::MembersWithScore,
+            ValueType::Hash => Self::Pairs,
+            ValueType::HashExpiryValkey => Self::PairsThenExpiry,
+            ValueType::HashExpiry | ValueType::HashExpiryPreRelease => Self::ExpiryThenPairs,
+            ValueType::HashExpiryDragonfly => Self::PairsWithExpiry,
+            ValueType::SetExpiryDragonfly => Self::MembersWithExpiry,
+            _ => return None,
+        })
+    }
+
+    /// Of what an element consists.
+    pub(super) fn parts(self) -> ElementParts {
+        for_layout!(self, |form, roles, _payload| ElementParts {
+            are_nodes: false,
+            leading_length: form.leading_expiry,
+            strings: roles.len(),
+            text_double: matches!(form.tail, Tail::TextDouble),
+            tail_bytes: if matches!(form.tail, Tail::BinaryDouble | Tail::Expiry) { 8 } else { 0 },
+        })
+    }
+
+    /// Fewest bytes of an element.
+    fn min_element_bytes(self) -> u64 {
+        for_layout!(self, |form, roles, _payload| form.min_element_bytes(roles.len()))
+    }
+}
+
 impl ElementForm {
-    pub(crate) const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
-    pub(crate) const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::BinaryDouble };
-    pub(super) const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
-    pub(super) const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
-    pub(super) const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
+    const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
+    const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::BinaryDouble };
+    const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
+    const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
+    const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
 
     /// Fewest bytes of an element with this number of strings.
     const fn min_element_bytes(self, strings: usize) -> u64 {
@@ -66,54 +147,66 @@ impl ElementForm {
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Skips a count and its elements. Not inlined, because the loops would keep code that every
-    /// key needs from being inlined.
+    /// Skips a count and its elements. `base_expiry` is what the expiries of the elements are
+    /// relative to.
+    ///
+    /// Not inlined, because the loops would keep code that every key needs from being inlined.
     #[inline(never)]
-    pub(super) fn elements<const STRINGS: usize>(
+    pub(super) fn elements(
         &mut self,
         value_type: ValueType,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
+        layout: ElementLayout,
+        base_expiry: u64,
     ) -> Result<Outline> {
-        self.elements_with_payload(value_type, form, roles, STRINGS)
-    }
-
-    /// As [`elements`](Self::elements), for elements whose first strings only are payload.
-    #[inline]
-    pub(super) fn elements_with_payload<const STRINGS: usize>(
-        &mut self,
-        value_type: ValueType,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
-        payload: usize,
-    ) -> Result<Outline> {
-        self.element_sums(value_type, form, roles, payload).map(|(outline, _)| outline)
-    }
-
-    #[inline]
-    pub(super) fn element_sums<const STRINGS: usize>(
-        &mut self,
-        value_type: ValueType,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
-        payload: usize,
-    ) -> Result<(Outline, ElementSums)> {
-        let count = self.input.read_count(form.min_element_bytes(STRINGS), "the elements of a collection")?;
+        let at = self.input.position();
+        let count = self.input.read_count(layout.min_element_bytes(), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
         let mut sums = ElementSums::default();
         let mut left = count;
         if self.visitor.needs_strings() {
-            (sums, left) = self.skip_elements::<STRINGS, true>(left, form, roles, payload, sums)?;
+            left = self.skip_elements::<true>(layout, left, &mut sums)?;
         }
-        (sums, _) = self.skip_elements::<STRINGS, false>(left, form, roles, payload, sums)?;
-        Ok((self.elements_outline(count, &sums), sums))
+        left = self.skip_elements::<false>(layout, left, &mut sums)?;
+        let sums = PartSums::Elements(layout, sums);
+        self.finish_or_leave(OpenValue { value_type, at, base_expiry, count, left, sums })
+    }
+
+    /// The outline of a value after its last element.
+    pub(super) fn whole_elements(&mut self, value: &OpenValue, sums: &ElementSums) -> Result<Outline> {
+        let &OpenValue { value_type, at, base_expiry, count, .. } = value;
+        let latest = match (value_type, sums.largest_expiry) {
+            // 0 is no expiry.
+            (ValueType::HashExpiry, relative @ 1..) => base_expiry.checked_add(relative - 1),
+            (_, latest) => Some(latest),
+        };
+        if latest.is_none_or(|latest| latest > MAX_FIELD_EXPIRY_MS) {
+            self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
+        }
+        Ok(self.elements_outline(count, sums))
     }
 
     /// Skips elements, and shows their strings if `SHOWN`, as long as the visitor needs them, and
-    /// otherwise their lengths. Adds to `sums`, and returns them with the number of elements that
-    /// are left.
+    /// otherwise their lengths. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and
+    /// returns the number of elements that are left.
     #[inline]
-    fn skip_elements<const STRINGS: usize, const SHOWN: bool>(
+    pub(super) fn skip_elements<const SHOWN: bool>(
+        &mut self,
+        layout: ElementLayout,
+        count: u64,
+        sums: &mut ElementSums,
+    ) -> Result<u64> {
+        // The loop has the sums by value, so that they are in registers.
+        let skipped = for_layout!(layout, |form, roles, payload| {
+            self.skip_elements_of::<_, SHOWN>(count, form, roles, payload, *sums)
+        });
+        let left;
+        (*sums, left) = skipped?;
+        Ok(left)
+    }
+
+    /// As [`skip_elements`](Self::skip_elements), for one layout.
+    #[inline]
+    fn skip_elements_of<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
         count: u64,
         form: ElementForm,
@@ -121,13 +214,15 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         payload: usize,
         mut sums: ElementSums,
     ) -> Result<(ElementSums, u64)> {
+        let from = self.input.position();
         let mut left = count;
         let mut wanted = true;
         while left > 0 && wanted {
+            let step_bytes = self.pace.step(self.input.position(), CHECKPOINT_BYTES);
             let bytes = self.input.peek(1)?;
             let mut at = 0;
             let mut whole = true;
-            while left > 0 && at < CHECKPOINT_BYTES && wanted {
+            while left > 0 && at < step_bytes && wanted {
                 let rest = bytes.get(at..).unwrap_or_default();
                 let len =
                     element_within::<STRINGS, SHOWN, V>(rest, form, roles, payload, self.visitor, &mut sums);
@@ -146,6 +241,9 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 left -= 1;
                 wanted = !SHOWN || self.visitor.needs_strings();
             }
+            if !SHOWN && self.pace.is_over(self.input.position(), from, count - left, left) {
+                break;
+            }
         }
         Ok((sums, left))
     }
@@ -158,14 +256,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// Skips one element, of which the input may hold a part only, and shows its strings.
-    pub(crate) fn element<const STRINGS: usize>(
-        &mut self,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
-        payload: usize,
-        sums: &mut ElementSums,
-    ) -> Result<()> {
-        self.element_shown::<STRINGS, true>(form, roles, payload, sums)
+    pub(crate) fn element(&mut self, layout: ElementLayout, sums: &mut ElementSums) -> Result<()> {
+        for_layout!(layout, |form, roles, payload| {
+            self.element_shown::<_, true>(form, roles, payload, sums)
+        })
     }
 
     /// Skips one element, of which the input may hold a part only, and names the damage of an
@@ -333,6 +427,17 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
 }
 
 impl ElementSums {
+    /// Adds the sums over other elements.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.tally = self.tally.merge(other.tally);
+        self.largest_expiry = self.largest_expiry.max(other.largest_expiry);
+        self.warnings = self.warnings.union(other.warnings);
+    }
+
+    pub(super) fn longest_string_bytes(&self) -> u64 {
+        self.tally.longest_string_bytes
+    }
+
     #[inline]
     fn note_double(&mut self, bytes: [u8; 8]) {
         self.warnings.insert_if(f64::from_le_bytes(bytes).is_nan(), Warning::NotANumber);

@@ -1,5 +1,6 @@
 //! Lists of nodes.
 
+use super::open::{OpenValue, PartSums};
 use super::packed::Shape;
 use super::walker::{Tally, Walker};
 use crate::encoding::Packed;
@@ -11,23 +12,42 @@ use crate::read::ReadExt as _;
 use crate::visitor::{Role, Visitor};
 
 /// Kinds of a node of a quicklist of version 2 (`QUICKLIST_NODE_CONTAINER_*`).
-const PLAIN: u64 = 1;
+pub(crate) const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Skips a quicklist. A node is a ziplist (version 1), or a kind and either a listpack or one
     /// item (version 2).
     #[inline(never)]
-    pub(super) fn quicklist(&mut self, value_type: ValueType, packed: Packed) -> Result<Outline> {
+    pub(super) fn quicklist(&mut self, value_type: ValueType) -> Result<Outline> {
+        let at = self.input.position();
         let has_containers = value_type == ValueType::ListQuicklist2;
         let nodes = self.input.read_count(1 + u64::from(has_containers), "the nodes of a list")?;
         self.visitor.begin(value_type, None);
         let mut sums = ListSums::default();
-        for _ in 0..nodes {
-            self.list_node(packed, has_containers, &mut sums)?;
+        let left = self.list_nodes(value_type, nodes, &mut sums)?;
+        let sums = PartSums::List(sums);
+        self.finish_or_leave(OpenValue { value_type, at, base_expiry: 0, count: nodes, left, sums })
+    }
+
+    /// Skips nodes until none are left or the [pace](super::open::Pace) ends. Returns the number of
+    /// nodes that are left.
+    pub(super) fn list_nodes(
+        &mut self,
+        value_type: ValueType,
+        count: u64,
+        sums: &mut ListSums,
+    ) -> Result<u64> {
+        let has_containers = value_type == ValueType::ListQuicklist2;
+        let packed = if has_containers { Packed::Listpack } else { Packed::Ziplist };
+        let from = self.input.position();
+        let mut left = count;
+        while left > 0 && !self.pace.is_over(self.input.position(), from, count - left, left) {
+            self.list_node(packed, has_containers, sums)?;
             self.input.checkpoint();
+            left -= 1;
         }
-        Ok(sums.outline())
+        Ok(left)
     }
 
     /// Skips one node.
@@ -83,6 +103,21 @@ pub(crate) struct ListSums {
 }
 
 impl ListSums {
+    /// Adds the sums over other nodes.
+    pub(super) fn add(&mut self, other: &Self) {
+        let Self { elements, packed_nodes, plain_nodes, longest_node_bytes, tally, has_unseen } = *other;
+        self.elements = self.elements.saturating_add(elements);
+        self.packed_nodes += packed_nodes;
+        self.plain_nodes += plain_nodes;
+        self.longest_node_bytes = self.longest_node_bytes.max(longest_node_bytes);
+        self.tally = self.tally.merge(tally);
+        self.has_unseen |= has_unseen;
+    }
+
+    pub(super) fn longest_node_bytes(&self) -> u64 {
+        self.longest_node_bytes
+    }
+
     /// The outline of a list with these sums.
     pub(crate) fn outline(&self) -> Outline {
         let layout = Layout::Nodes {

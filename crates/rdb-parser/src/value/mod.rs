@@ -4,6 +4,7 @@ mod array;
 mod elements;
 mod list;
 mod module;
+mod open;
 mod packed;
 mod sketch;
 mod stream;
@@ -21,16 +22,18 @@ use crate::read::ReadExt as _;
 use crate::visitor::{Role, Visitor};
 use crate::warning::Warning;
 
-pub(crate) use elements::{ElementForm, ElementSums};
-pub(crate) use list::ListSums;
+pub(crate) use elements::{ElementLayout, ElementSums, NAN_DOUBLE};
+pub(crate) use list::{ListSums, PLAIN as PLAIN_NODE};
 pub(crate) use module::skip_module_stream;
+pub(crate) use open::ElementParts;
+pub(crate) use open::{OpenValue, Pace, PartSums};
 use packed::Shape;
 pub(crate) use sketch::FilterSums;
 pub(crate) use stream::StreamSums;
 pub(crate) use template::Templates;
 pub(crate) use templated_hash::FieldOrder;
-use walker::{FIELD_EXPIRY_OUT_OF_RANGE, FIRST_EXPIRY, MAX_FIELD_EXPIRY_MS, NO_FIELD_EXPIRY_MS};
-pub(crate) use walker::{FIELD_WITH_EXPIRY, MEMBER_WITH_EXPIRY, PAIR, Walker};
+pub(crate) use walker::Walker;
+use walker::{FIRST_EXPIRY, NO_FIELD_EXPIRY_MS};
 
 /// A value type that stands in `format.rs` and has no rule here.
 const NO_RULE: &str = "a value of a type without a rule";
@@ -45,24 +48,23 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[inline(always)]
     pub(crate) fn outline(&mut self, value_type: ValueType) -> Result<Outline> {
         let outline = self.outline_of(value_type)?;
+        self.note_empty(value_type, &outline);
+        Ok(outline)
+    }
+
+    #[inline(always)]
+    fn note_empty(&mut self, value_type: ValueType, outline: &Outline) {
         let is_empty = outline.elements == Some(0) && self.damage.is_none() && !value_type.is_stream();
         self.warnings.insert_if(is_empty, Warning::EmptyCollection);
-        Ok(outline)
     }
 
     #[inline(always)]
     fn outline_of(&mut self, value_type: ValueType) -> Result<Outline> {
         match value_type {
             ValueType::String => self.whole_string(),
-            ValueType::List => self.elements(value_type, ElementForm::PLAIN, &[Role::Item]),
-            ValueType::Set => self.elements(value_type, ElementForm::PLAIN, &[Role::Member]),
-            ValueType::ZsetText => self.elements(value_type, ElementForm::WITH_TEXT_SCORE, &[Role::Member]),
-            ValueType::ZsetBinary => {
-                self.elements(value_type, ElementForm::WITH_BINARY_SCORE, &[Role::Member])
-            }
-            ValueType::Hash => self.elements(value_type, ElementForm::PLAIN, PAIR),
-            ValueType::HashExpiryValkey => self.elements(value_type, ElementForm::EXPIRY_LAST, PAIR),
-            ValueType::HashExpiryPreRelease => self.hash_with_expiries(value_type),
+            ValueType::Hash => self.elements(value_type, ElementLayout::Pairs, 0),
+            ValueType::Set => self.elements(value_type, ElementLayout::Members, 0),
+            ValueType::ZsetBinary => self.elements(value_type, ElementLayout::MembersWithScore, 0),
             ValueType::HashExpiry => self.hash_with_first_expiry(),
             ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
             ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, Shape::PAIR),
@@ -80,8 +82,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ValueType::SetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER),
             ValueType::ZsetZiplist => self.blob(value_type, Packed::Ziplist, Shape::MEMBER_WITH_SCORE),
             ValueType::ZsetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER_WITH_SCORE),
-            ValueType::ListQuicklist => self.quicklist(value_type, Packed::Ziplist),
-            ValueType::ListQuicklist2 => self.quicklist(value_type, Packed::Listpack),
+            ValueType::ListQuicklist | ValueType::ListQuicklist2 => self.quicklist(value_type),
             ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => self.stream(value_type),
             ValueType::Module => self.module(value_type),
             rare => self.rare_value(rare),
@@ -116,47 +117,26 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 self.warnings.insert(Warning::ProvisionalDragonfly);
                 self.dragonfly_value(value_type)
             }
-            _ => Err(self.input.fail(ErrorKind::Unskippable(NO_RULE))),
+            other => match ElementLayout::of(other) {
+                Some(layout) => self.elements(other, layout, 0),
+                None => Err(self.input.fail(ErrorKind::Unskippable(NO_RULE))),
+            },
         }
     }
 
     fn dragonfly_value(&mut self, value_type: ValueType) -> Result<Outline> {
         match value_type {
-            ValueType::HashExpiryDragonfly => {
-                self.elements_with_payload(value_type, ElementForm::PLAIN, FIELD_WITH_EXPIRY, 2)
-            }
-            ValueType::SetExpiryDragonfly => {
-                self.elements_with_payload(value_type, ElementForm::PLAIN, MEMBER_WITH_EXPIRY, 1)
-            }
+            ValueType::HashExpiryDragonfly => self.elements(value_type, ElementLayout::PairsWithExpiry, 0),
+            ValueType::SetExpiryDragonfly => self.elements(value_type, ElementLayout::MembersWithExpiry, 0),
             ValueType::Json => self.json(),
             sketch => self.sketch(sketch),
         }
     }
 
-    /// Type 22: each expiry is a time.
-    fn hash_with_expiries(&mut self, value_type: ValueType) -> Result<Outline> {
-        let at = self.input.position();
-        let (outline, sums) = self.element_sums(value_type, ElementForm::EXPIRY_FIRST, PAIR, PAIR.len())?;
-        if sums.largest_expiry > MAX_FIELD_EXPIRY_MS {
-            self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
-        }
-        Ok(outline)
-    }
-
     /// Type 24: the expiries are relative to the first.
     fn hash_with_first_expiry(&mut self) -> Result<Outline> {
-        let at = self.input.position();
         let first = self.first_expiry()?;
-        let (outline, sums) =
-            self.element_sums(ValueType::HashExpiry, ElementForm::EXPIRY_FIRST, PAIR, PAIR.len())?;
-        let latest = match sums.largest_expiry {
-            0 => Some(0),
-            relative => first.checked_add(relative - 1),
-        };
-        if latest.is_none_or(|latest| latest > MAX_FIELD_EXPIRY_MS) {
-            self.contain(Error::corrupt("hash", FIELD_EXPIRY_OUT_OF_RANGE, at))?;
-        }
-        Ok(outline)
+        self.elements(ValueType::HashExpiry, ElementLayout::ExpiryThenPairs, first)
     }
 
     /// The first expiry of a hash of type 24. `rdbLoadObject` refuses one above

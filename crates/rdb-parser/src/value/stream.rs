@@ -3,6 +3,7 @@
 //! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2; what 8.6 and
 //! 8.8 add is known from descriptions, and from a file of 8.9 without groups.
 
+use super::open::{OpenValue, PartSums};
 use super::stream_node::NodeWalk;
 use super::walker::{Tally, Walker};
 use crate::encoding::Packed;
@@ -44,7 +45,27 @@ pub(crate) struct StreamSums {
     tally: Tally,
     /// Whether a node's own counts are wrong.
     miscounted: bool,
+    first_node: Option<StreamId>,
     last_node: Option<StreamId>,
+}
+
+impl StreamSums {
+    /// Adds the sums over the nodes that follow. Returns false, and adds nothing, if the first of
+    /// them is out of order.
+    pub(super) fn append(&mut self, next: &Self) -> bool {
+        let Self { shape, live, tally, miscounted, first_node, last_node } = *next;
+        // `None`, before the first node, is less than any ID.
+        if first_node <= self.last_node {
+            return false;
+        }
+        self.shape.nodes += shape.nodes;
+        self.live = self.live.saturating_add(live);
+        self.tally = self.tally.merge(tally);
+        self.miscounted |= miscounted;
+        self.first_node = self.first_node.or(first_node);
+        self.last_node = last_node;
+        true
+    }
 }
 
 /// The server versions that extended the layout of streams.
@@ -73,17 +94,25 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[inline(never)]
     pub(super) fn stream(&mut self, value_type: ValueType) -> Result<Outline> {
         self.visitor.begin(value_type, None);
+        let at = self.input.position();
+        let count = self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")?;
         let mut sums = StreamSums::default();
-        for _ in 0..self.stream_nodes()? {
-            self.stream_node(&mut sums)?;
-            self.input.checkpoint();
-        }
-        self.stream_tail(value_type, sums)
+        let left = self.stream_nodes(count, &mut sums)?;
+        let sums = PartSums::Stream(sums);
+        self.finish_or_leave(OpenValue { value_type, at, base_expiry: 0, count, left, sums })
     }
 
-    /// Reads the number of nodes.
-    pub(crate) fn stream_nodes(&mut self) -> Result<u64> {
-        self.input.read_count(MIN_NODE_BYTES, "the nodes of a stream")
+    /// Skips nodes until none are left or the [pace](super::open::Pace) ends. Returns the number of
+    /// nodes that are left.
+    pub(super) fn stream_nodes(&mut self, count: u64, sums: &mut StreamSums) -> Result<u64> {
+        let from = self.input.position();
+        let mut left = count;
+        while left > 0 && !self.pace.is_over(self.input.position(), from, count - left, left) {
+            self.stream_node(sums)?;
+            self.input.checkpoint();
+            left -= 1;
+        }
+        Ok(left)
     }
 
     /// Skips a node: its ID and its listpack, which is walked if the visitor needs it.
@@ -95,6 +124,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             self.contain(Error::corrupt("stream", "its nodes are not in the order of their ids", at))?;
         }
         sums.last_node = id;
+        sums.first_node = sums.first_node.or(id);
         let header = self.input.read_string_header("a stream node")?;
         if let Some(id) = id {
             self.visitor.stream_node(&id, header.decoded_len);
@@ -124,7 +154,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// Skips everything after the nodes.
-    pub(crate) fn stream_tail(&mut self, value_type: ValueType, sums: StreamSums) -> Result<Outline> {
+    pub(crate) fn stream_tail(&mut self, value_type: ValueType, sums: &StreamSums) -> Result<Outline> {
         let layer = Layer::of(value_type);
         let mut shape = sums.shape;
         // The number of live entries: XLEN answers this field, even if the nodes hold another

@@ -11,6 +11,7 @@ use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
 use crate::warning::{Warning, Warnings};
 
+use super::open::{OpenValue, Pace};
 use super::template::Templates;
 
 /// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in
@@ -36,6 +37,10 @@ pub(crate) struct Walker<'p, I, V> {
     pub(crate) scratch: &'p mut Vec<u8>,
     /// The hash templates of the file so far.
     pub(crate) templates: &'p Templates,
+    /// Where to leave a value before its end.
+    pub(crate) pace: Pace,
+    /// The value that was left.
+    pub(crate) open: Option<Box<OpenValue>>,
     /// First damage inside a value whose end is known.
     pub(crate) damage: Option<Error>,
     pub(crate) warnings: Warnings,
