@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use rdb_analysis::{Rank, ReportCollector, ScanOptions, Source, SourceData, SourceReport, analyze};
@@ -37,11 +37,12 @@ pub(crate) const COUNTED: [&str; 2] = [LEAN_SCAN, UNSUMMED_SCAN];
 
 pub(crate) const ON_ONE_THREAD: &str = "scan, 1 thread";
 pub(crate) const ON_ALL_CORES: &str = "scan, all cores";
+pub(crate) const ON_TWO_THREADS: &str = "scan, 2 threads";
 const LEAN_SCAN: &str = "scan --no-checksum --no-memory, 1 thread";
 const UNSUMMED_SCAN: &str = "scan --no-checksum, 1 thread";
 
 /// All of them.
-pub(crate) const ALL: [Contender; 11] = [
+pub(crate) const ALL: [Contender; 12] = [
     ours(FLOOR, |path| floor::walk(path).map(Some)),
     ours("map and touch every cache line, 1 thread", |path| touch(path, 1)),
     ours("map and touch every cache line, all cores", |path| {
@@ -51,6 +52,7 @@ pub(crate) const ALL: [Contender; 11] = [
     ours("scan --no-memory, 1 thread", |path| scan(path, Some(1), true, false)),
     ours(UNSUMMED_SCAN, |path| scan(path, Some(1), false, true)),
     ours(LEAN_SCAN, |path| scan(path, Some(1), false, false)),
+    ours(ON_TWO_THREADS, |path| scan(path, Some(2), true, true)),
     ours(ON_ALL_CORES, |path| scan(path, None, true, true)),
     ours("rdb crate 0.4, skipping every value", rdb_skip),
     ours("rdb crate 0.4, nil formatter", rdb_nil),
@@ -73,24 +75,34 @@ fn touch(path: &Path, threads: usize) -> anyhow::Result<Option<u64>> {
     Ok(None)
 }
 
-/// `bigkeys scan` without printing.
+/// `bigkeys scan` without printing, of a file or of all files in a directory.
 fn scan(
     path: &Path,
     threads: Option<usize>,
     verify_checksum: bool,
     memory: bool,
 ) -> anyhow::Result<Option<u64>> {
-    let mut opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
-    let data = match &mut opened.data {
-        Data::Mapped(mapping) => SourceData::Bytes(mapping),
-        Data::Stream { reader, length, ready_bytes } => {
-            SourceData::Reader { reader: Box::new(reader), length: *length, ready_bytes: ready_bytes.clone() }
-        }
+    let paths: Vec<PathBuf> = if path.is_dir() {
+        std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?
+    } else {
+        vec![path.to_owned()]
     };
-    let source = Source::new(path.display().to_string(), data);
+    let opened = paths.iter().map(|path| rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default()));
+    let mut opened = opened.collect::<Result<Vec<_>, _>>()?;
+    let sources = paths.iter().zip(&mut opened).map(|(path, opened)| {
+        let data = match &mut opened.data {
+            Data::Mapped(mapping) => SourceData::Bytes(mapping),
+            Data::Stream { reader, length, ready_bytes } => {
+                let ready_bytes = ready_bytes.clone();
+                SourceData::Reader { reader: Box::new(reader), length: *length, ready_bytes }
+            }
+        };
+        Source::new(path.display().to_string(), data)
+    });
     let options = ScanOptions::default().threads(threads).verify_checksum(verify_checksum).memory(memory);
     let rank = if memory { Rank::MemoryBytes } else { Rank::RdbBytes };
-    let outcome = analyze(vec![source], ReportCollector::default().rank(rank), &options, &(), &false.into())?;
+    let outcome =
+        analyze(sources.collect(), ReportCollector::default().rank(rank), &options, &(), &false.into())?;
     let is_whole = |source: &SourceReport| source.facts.coverage.stopped_at_offset.is_none();
     ensure!(
         outcome.failures.is_empty() && outcome.output.sources.iter().all(is_whole),

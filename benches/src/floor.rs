@@ -68,13 +68,21 @@ impl Walk<'_> {
                 self.string()?;
                 self.string()?;
             }
-            1 | 2 | 4 | 5 | 14 | 18 => {
+            1 | 2 | 4 | 5 | 14 | 18 | 19 => {
                 *keys += 1;
                 self.string()?;
                 let count = self.length()?;
                 match opcode {
                     1 | 2 | 14 => self.strings(count)?,
                     4 => self.strings(2 * count)?,
+                    // Nodes, then numbers: of entries, of the last ID, the first and the largest deleted
+                    // one, of entries ever added, and of groups, of which there are none.
+                    19 => {
+                        self.strings(2 * count)?;
+                        for _ in 0..9 {
+                            self.length()?;
+                        }
+                    }
                     5 => {
                         for _ in 0..count {
                             self.string()?;

@@ -1,5 +1,7 @@
 //! Generates inputs of several shapes. A fixed seed gives the same bytes on every machine.
 
+mod giants;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,26 +28,49 @@ pub(crate) fn inputs_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench-inputs")
 }
 
+/// Entries of a stream's node, and their fields.
+const ENTRIES: u8 = 100;
+const FIELDS: u8 = 2;
+
 /// Adds one key record.
 type AddKey = fn(&mut Vec<u8>, u64, &mut SmallRng);
 
 /// A shape of input.
+#[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
-    add_key: AddKey,
-    /// Whether records are in LZ4 blobs of Dragonfly.
-    in_blobs: bool,
+    records: Records,
 }
 
-/// All shapes.
+/// What a file is made of.
+#[derive(Clone, Copy)]
+enum Records {
+    Keys(AddKey),
+    /// In LZ4 blobs of Dragonfly.
+    Blobs(AddKey),
+    /// Five long values, and small keys between them.
+    Giants,
+}
+
+/// All shapes whose instructions are counted.
 pub(crate) const SHAPES: [Shape; 6] = [
-    Shape { name: "small-strings", add_key: small_string, in_blobs: false },
-    Shape { name: "mixed", add_key: mixed, in_blobs: false },
-    Shape { name: "big-values", add_key: big_value, in_blobs: false },
-    Shape { name: "collections", add_key: collection, in_blobs: false },
-    Shape { name: "streams", add_key: stream, in_blobs: false },
-    Shape { name: "dragonfly-lz4", add_key: mixed, in_blobs: true },
+    Shape { name: "small-strings", records: Records::Keys(small_string) },
+    Shape { name: "mixed", records: Records::Keys(mixed) },
+    Shape { name: "big-values", records: Records::Keys(big_value) },
+    Shape { name: "collections", records: Records::Keys(collection) },
+    Shape { name: "streams", records: Records::Keys(stream) },
+    Shape { name: "dragonfly-lz4", records: Records::Blobs(mixed) },
 ];
+
+/// One hash, one set, one sorted set, one list and one stream.
+const GIANTS: Shape = Shape { name: "giants", records: Records::Giants };
+
+/// The shapes of the files that two threads scan.
+pub(crate) fn split_shapes() -> impl Iterator<Item = Shape> {
+    let is_split =
+        |shape: &Shape| matches!(shape.name, "small-strings" | "mixed" | "big-values" | "collections");
+    SHAPES.into_iter().filter(is_split).chain([GIANTS])
+}
 
 /// Writes the inputs to `dir`, but for those that are there; returns their paths.
 ///
@@ -54,20 +79,29 @@ pub(crate) const SHAPES: [Shape; 6] = [
 /// If a file cannot be written.
 pub(crate) fn all(dir: &Path, scale: f64) -> anyhow::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(dir)?;
-    SHAPES.iter().map(|shape| write(shape, dir, scale)).collect()
+    SHAPES.iter().map(|shape| write(shape, dir, scale, 1)).collect()
 }
 
+/// Writes an input of a shape to `dir`, if it is not there; returns its path. Another seed gives
+/// another file of the same kind.
+///
+/// # Errors
+///
+/// If the file cannot be written.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length, positive and small")]
-fn write(shape: &Shape, dir: &Path, scale: f64) -> anyhow::Result<PathBuf> {
+pub(crate) fn write(shape: &Shape, dir: &Path, scale: f64, seed: u64) -> anyhow::Result<PathBuf> {
     let bytes = (BYTES * scale) as u64;
-    let path = dir.join(format!("{}-{bytes}.rdb", shape.name));
+    let of_seed = if seed == 1 { String::new() } else { format!("-{seed}") };
+    let path = dir.join(format!("{}-{bytes}{of_seed}.rdb", shape.name));
     if path.exists() {
         return Ok(path);
     }
+    std::fs::create_dir_all(dir)?;
     let unfinished = path.with_extension("part");
     let mut out = Summed { file: BufWriter::new(File::create(&unfinished)?), sum: Crc64::new(), bytes: 0 };
     let mut header = b"REDIS0010".to_vec();
-    let (name, version) = if shape.in_blobs { ("df-ver", "1.30.0") } else { ("redis-ver", "7.2.4") };
+    let in_blobs = matches!(shape.records, Records::Blobs(_));
+    let (name, version) = if in_blobs { ("df-ver", "1.30.0") } else { ("redis-ver", "7.2.4") };
     for (name, value) in [(name, version), ("ctime", &(NOW_MS / 1000).to_string())] {
         header.push(0xfa);
         string(&mut header, name.as_bytes());
@@ -75,19 +109,11 @@ fn write(shape: &Shape, dir: &Path, scale: f64) -> anyhow::Result<PathBuf> {
     }
     header.extend([0xfe, 0]);
     out.write(&header)?;
-    let mut rng = SmallRng::seed_from_u64(1);
-    let mut records = Vec::new();
-    let mut number = 0;
-    while out.bytes < bytes {
-        records.clear();
-        while records.len() < BLOB_BYTES && out.bytes + (records.len() as u64) < bytes {
-            (shape.add_key)(&mut records, number, &mut rng);
-            number += 1;
-        }
-        if shape.in_blobs {
-            out.write(&blob(&records)?)?;
-        } else {
-            out.write(&records)?;
+    let mut rng = SmallRng::seed_from_u64(seed);
+    match shape.records {
+        Records::Giants => giants::write(&mut out, bytes, &mut rng)?,
+        Records::Keys(add_key) | Records::Blobs(add_key) => {
+            write_keys(&mut out, add_key, in_blobs, bytes, &mut rng)?;
         }
     }
     out.write(&[0xff])?;
@@ -96,6 +122,30 @@ fn write(shape: &Shape, dir: &Path, scale: f64) -> anyhow::Result<PathBuf> {
     out.file.flush()?;
     std::fs::rename(&unfinished, &path)?;
     Ok(path)
+}
+
+fn write_keys(
+    out: &mut Summed,
+    add_key: AddKey,
+    in_blobs: bool,
+    bytes: u64,
+    rng: &mut SmallRng,
+) -> anyhow::Result<()> {
+    let mut records = Vec::new();
+    let mut number = 0;
+    while out.bytes < bytes {
+        records.clear();
+        while records.len() < BLOB_BYTES && out.bytes + (records.len() as u64) < bytes {
+            add_key(&mut records, number, rng);
+            number += 1;
+        }
+        if in_blobs {
+            out.write(&blob(&records)?)?;
+        } else {
+            out.write(&records)?;
+        }
+    }
+    Ok(())
 }
 
 /// A file and the checksum of what was written.
@@ -199,35 +249,43 @@ fn packed(out: &mut Vec<u8>, value_type: u8, prefix: &str, number: u64, rng: &mu
 
 /// A stream as Redis 7.0 writes it, of nodes of a hundred entries with the fields of the first.
 fn stream(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng) {
-    const ENTRIES: u8 = 100;
-    const FIELDS: u8 = 2;
     key(out, 19, "events", number);
     let nodes = rng.random_range(1..20_u64);
     length(out, nodes);
     for node in 0..nodes {
-        let mut id = Vec::new();
-        id.extend((NOW_MS.unsigned_abs() + node * 1000).to_be_bytes());
-        id.extend(0_u64.to_be_bytes());
-        string(out, &id);
-        let mut entries = Listpack::default();
-        for number in [ENTRIES, 0, FIELDS] {
+        stream_node(out, node, rng);
+    }
+    stream_tail(out, nodes);
+}
+
+/// A node of a stream, of a hundred entries.
+fn stream_node(out: &mut Vec<u8>, node: u64, rng: &mut SmallRng) {
+    let mut id = Vec::new();
+    id.extend((NOW_MS.unsigned_abs() + node * 1000).to_be_bytes());
+    id.extend(0_u64.to_be_bytes());
+    string(out, &id);
+    let mut entries = Listpack::default();
+    for number in [ENTRIES, 0, FIELDS] {
+        entries.number(number);
+    }
+    entries.text(b"kind");
+    entries.text(b"body");
+    entries.number(0);
+    for entry in 0..ENTRIES {
+        // The fields of the first; then the difference to its id.
+        for number in [2, entry, 0] {
             entries.number(number);
         }
-        entries.text(b"kind");
-        entries.text(b"body");
-        entries.number(0);
-        for entry in 0..ENTRIES {
-            // The fields of the first; then the difference to its id.
-            for number in [2, entry, 0] {
-                entries.number(number);
-            }
-            entries.text(b"click");
-            let len = rng.random_range(1..40);
-            entries.text(&text(rng, len));
-            entries.number(FIELDS + 3);
-        }
-        string(out, &entries.finish());
+        entries.text(b"click");
+        let len = rng.random_range(1..40);
+        entries.text(&text(rng, len));
+        entries.number(FIELDS + 3);
     }
+    string(out, &entries.finish());
+}
+
+/// What follows the nodes of a stream.
+fn stream_tail(out: &mut Vec<u8>, nodes: u64) {
     let entries = nodes * u64::from(ENTRIES);
     let last_ms = NOW_MS.unsigned_abs() + (nodes - 1) * 1000 + u64::from(ENTRIES) - 1;
     // Entries, last id, first id, last deleted id, entries ever added, groups.

@@ -24,7 +24,14 @@ pub(crate) fn run(limit_ns: Option<f64>) -> anyhow::Result<()> {
     std::fs::create_dir_all(&directory)?;
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["", "MB", "ns per byte, 1 thread", "all cores", "wall time, all cores to 1 thread"]);
+    table.set_header([
+        "",
+        "MB",
+        "ns per byte, 1 thread",
+        "all cores",
+        "CPU time, all cores to 1 thread",
+        "wall time, all cores to 1 thread",
+    ]);
     let mut worst = 0.0f64;
     for (i, file) in ALL.iter().enumerate() {
         let path = directory.join(format!("{i}.rdb"));
@@ -40,6 +47,7 @@ pub(crate) fn run(limit_ns: Option<f64>) -> anyhow::Result<()> {
             format!("{:.1}", bytes / 1e6),
             format!("{:.2}", per_byte(one)),
             format!("{:.2}", per_byte(all)),
+            format!("{:.2}", all.cpu / one.cpu),
             format!("{:.2}", all.wall / one.wall),
         ]);
     }

@@ -15,7 +15,7 @@ pub struct Hostile {
 }
 
 /// All of them.
-pub const ALL: [Hostile; 14] = [
+pub const ALL: [Hostile; 18] = [
     Hostile { name: "zeros, which are keys without a name", bytes: 16 << 20, make: zeros },
     Hostile { name: "strings of quiet sound", bytes: 64 << 20, make: quiet_sound },
     Hostile { name: "strings of seven zeros and a length", bytes: 64 << 20, make: zeros_and_lengths },
@@ -30,6 +30,10 @@ pub const ALL: [Hostile; 14] = [
     Hostile { name: "damaged names before large sets", bytes: 64 << 20, make: damaged_names },
     Hostile { name: "chunked values that are complete at the end", bytes: 64 << 20, make: open_chunks },
     Hostile { name: "keys of 13 bytes, names counted up", bytes: 128 << 20, make: counted_names },
+    Hostile { name: "a set whose members are files", bytes: 64 << 20, make: set_of_files },
+    Hostile { name: "a set whose members look like records", bytes: 64 << 20, make: set_of_records },
+    Hostile { name: "a hash of strings that all look alike", bytes: 64 << 20, make: ambiguous_hash },
+    Hostile { name: "hashes with other lengths in each half", bytes: 64 << 20, make: changing_hashes },
 ];
 
 const HEADER: &[u8] = b"REDIS0011";
@@ -260,5 +264,62 @@ fn counted_names(bytes: usize) -> Vec<u8> {
         file.push(0);
         string(file, format!("{i:08}").as_bytes());
         file.extend(b"\x02xy");
+    })
+}
+
+/// A file of a few keys and one value of `value_type`, whose elements `add` writes.
+fn one_value(bytes: usize, value_type: u8, mut add: impl FnMut(&mut Vec<u8>, u32)) -> Vec<u8> {
+    let (mut elements, mut body) = (0, Vec::new());
+    while body.len() < bytes {
+        add(&mut body, elements);
+        elements += 1;
+    }
+    let mut file = HEADER.to_vec();
+    for i in 0..20 {
+        file.push(0);
+        string(&mut file, format!("key:{i}").as_bytes());
+        string(&mut file, b"value");
+    }
+    file.push(value_type);
+    string(&mut file, b"key:value");
+    long_length(&mut file, usize::try_from(elements).unwrap_or(0));
+    file.extend(body);
+    file.extend(END);
+    file
+}
+
+fn set_of_files(bytes: usize) -> Vec<u8> {
+    let small = file(500, |file, i| {
+        file.push(0);
+        string(file, format!("key:{i}").as_bytes());
+        string(file, b"value");
+    });
+    one_value(bytes, 2, |body, _| string(body, &small))
+}
+
+/// Members of five bytes: their length is also the type of a sorted set. Then come a name, a count and
+/// elements.
+fn set_of_records(bytes: usize) -> Vec<u8> {
+    one_value(bytes, 2, |body, i| {
+        string(body, b"\x05key:");
+        string(body, format!("{i:06}").as_bytes());
+    })
+}
+
+fn ambiguous_hash(bytes: usize) -> Vec<u8> {
+    one_value(bytes, 4, |body, i| {
+        string(body, format!("{i:016}").as_bytes());
+        string(body, format!("{i:016}").as_bytes());
+    })
+}
+
+/// Fields and values are long in turns, so that what was learned of the first half misleads.
+fn changing_hashes(bytes: usize) -> Vec<u8> {
+    let mut written = 0;
+    one_value(bytes, 4, |body, i| {
+        let (field, value) = if written < bytes / 2 { (8, 40) } else { (40, 8) };
+        string(body, format!("{i:0field$}").as_bytes());
+        string(body, format!("{i:0value$}").as_bytes());
+        written += field + value + 2;
     })
 }

@@ -18,6 +18,7 @@ mod instructions;
 mod lzf;
 mod runs;
 mod table;
+mod threads;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,16 @@ enum Command {
         /// Only contenders whose name contains this.
         #[arg(long)]
         only: Option<String>,
+    },
+    /// Times the scan on two threads beside one, and two processes beside one after the other.
+    Threads {
+        /// Length of the files that it writes, as a multiple of 200 MB.
+        #[arg(long, default_value_t = 1.0)]
+        scale: f64,
+
+        /// Rounds that count.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
     },
     /// Counts the instructions of the scan with callgrind, which are the same on every run.
     Instructions {
@@ -93,6 +104,7 @@ fn main() -> anyhow::Result<()> {
             };
             files.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))
         }
+        Command::Threads { scale, rounds } => threads::print(scale, rounds),
         Command::Instructions { check, save } => instructions::run(check.as_deref(), save.as_deref()),
         Command::Hostile { check } => hostile::run(check),
         Command::Lzf { files, rounds } => files.iter().try_for_each(|file| lzf::print(file, rounds)),

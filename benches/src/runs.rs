@@ -1,7 +1,7 @@
 //! Contenders as processes: what one costs, from its start to its end.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,28 @@ pub(crate) struct Cost {
 ///
 /// If the process cannot be started.
 pub(crate) fn run(contender: &Contender, path: &Path) -> anyhow::Result<Option<Cost>> {
+    Ok(run_together(contender, &[path])?.and_then(|costs| costs.first().copied()))
+}
+
+/// Runs `contender` on each of some files, in a process for each, all at the same time. `None`: it
+/// cannot read one of them, or is not here.
+///
+/// # Errors
+///
+/// If a process cannot be started.
+pub(crate) fn run_together(contender: &Contender, paths: &[&Path]) -> anyhow::Result<Option<Vec<Cost>>> {
+    let mut started = Vec::new();
+    for path in paths {
+        match start(contender, path)? {
+            Some(child) => started.push((child, Instant::now())),
+            None => return Ok(None),
+        }
+    }
+    started.into_iter().map(|(child, start)| finish(contender, child, start)).collect()
+}
+
+/// Starts `contender` on a file. `None`: it is not here.
+fn start(contender: &Contender, path: &Path) -> anyhow::Result<Option<Child>> {
     let mut command = match contender.way {
         Way::Ours(_) => {
             let mut command = Command::new(std::env::current_exe()?);
@@ -41,11 +63,14 @@ pub(crate) fn run(contender: &Contender, path: &Path) -> anyhow::Result<Option<C
         Way::Program(program) => Command::new(program),
     };
     command.arg(path).stdout(Stdio::piped()).stderr(Stdio::null());
-    let start = Instant::now();
-    let mut child = match command.spawn() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        spawned => spawned?,
-    };
+    match command.spawn() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        spawned => Ok(Some(spawned?)),
+    }
+}
+
+/// Waits for the end of a process. `None`: it failed.
+fn finish(contender: &Contender, mut child: Child, start: Instant) -> anyhow::Result<Option<Cost>> {
     let said = std::io::read_to_string(child.stdout.take().context("no output")?)?;
     let ended = child.wait4()?;
     let wall = start.elapsed().as_secs_f64();

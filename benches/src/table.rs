@@ -75,8 +75,9 @@ fn cells(costs: &[Cost], bytes: f64, keys: Option<u64>, floor: Option<f64>) -> [
     ]
 }
 
-fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> Option<f64> {
-    let mut sorted: Vec<f64> = costs.iter().map(figure).collect();
+/// The median of a figure of all items. `None` if there are none.
+pub(crate) fn median<T>(items: &[T], figure: impl Fn(&T) -> f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = items.iter().map(figure).collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
 }

@@ -69,7 +69,7 @@ pub use measure::{DataType, Encoding, KeyView, Measure};
 pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;
-pub use report::{Partial, Report, ReportCollector, SourceReport, WireError};
+pub use report::{Partial, Report, ReportCollector, SourceReport, WireError, append_key_record};
 pub use rows::render_keys;
 pub use scan::{
     Coverage, Guard, Loss, Note, OpenSource, Origin, Progress, ScanOptions, Source, SourceData, SourceError,

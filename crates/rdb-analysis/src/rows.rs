@@ -1,5 +1,6 @@
 //! Renders every key of a source on all threads, in file order.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
@@ -14,7 +15,7 @@ const BLOCK_BYTES: usize = 64 << 10;
 
 /// Length of the ranges whose keys are rendered at the same time, and bytes that the rows of one
 /// range may take. Rows of small keys are many times longer than their records.
-const RANGE_BYTES: u64 = 64 << 10;
+const RANGE_BYTES: u64 = 192 << 10;
 const MAX_PART_BYTES: u64 = 2 << 20;
 
 /// Bytes that one byte of a name takes in a row at most: `\u0000`.
@@ -42,7 +43,7 @@ pub fn render_keys(
     emit: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<SourceFacts, SourceError> {
     let path = source.path.clone();
-    let mut rendering = Rendering { render: &render, emit, block: Vec::new() };
+    let mut rendering = Rendering { render: &render, emit, block: Vec::new(), spare: RefCell::default() };
     let threads = rayon::current_num_threads();
     let plan = RangePlan::buffered(options.range_bytes, RANGE_BYTES, threads);
     let facts = scan_in_ranges(source, options, plan, None, progress, stop, &mut rendering);
@@ -57,6 +58,8 @@ struct Rendering<'r, R, E> {
     render: &'r R,
     emit: E,
     block: Vec<u8>,
+    /// Blocks of ranges that were emitted. A new one of this length costs more than to fill it.
+    spare: RefCell<Vec<Vec<u8>>>,
 }
 
 impl<R, E: FnMut(&[u8]) -> ControlFlow<()>> Rendering<'_, R, E> {
@@ -92,7 +95,8 @@ where
     type Part = Rows<'r, R>;
 
     fn new_part(&self, here: Place) -> Rows<'r, R> {
-        Rows { render: self.render, assumed: here, block: Vec::new(), has_refused: false }
+        let block = self.spare.borrow_mut().pop().unwrap_or_default();
+        Rows { render: self.render, assumed: here, block, has_refused: false }
     }
 
     fn is_worth_splitting(&self, counts: &Counts, here: Place) -> bool {
@@ -108,7 +112,9 @@ where
             return Absorbed::Enough;
         }
         self.block = part.block;
-        if self.flush().is_break() { Absorbed::Enough } else { Absorbed::Merged }
+        let emitted = self.flush();
+        self.spare.borrow_mut().push(std::mem::take(&mut self.block));
+        if emitted.is_break() { Absorbed::Enough } else { Absorbed::Merged }
     }
 }
 

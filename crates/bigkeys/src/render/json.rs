@@ -63,6 +63,6 @@ impl RowFormat for Array {
 }
 
 fn key(row: Row<'_>, style: JsonStyle, out: &mut Vec<u8>) -> io::Result<()> {
-    let record = json::key_record(row.name, row.key_bytes, row.measure, row.shard, style.keys_as);
-    json::write_compact_with(out, &record, style.numbers_as)
+    let style = (style.keys_as, style.numbers_as);
+    rdb_analysis::append_key_record(out, row.name, row.key_bytes, row.measure, row.shard, style)
 }

@@ -65,6 +65,10 @@ impl RowFormat for Lines {
         format!("{HEADING}{line}{HEADING:#}\n").into_bytes()
     }
 
+    fn has_styles(&self) -> bool {
+        true
+    }
+
     fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
         let (shown, room) = self.room();

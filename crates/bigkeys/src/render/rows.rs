@@ -25,6 +25,12 @@ pub(crate) trait RowFormat: Sync {
         Vec::new()
     }
 
+    /// Whether the rows have escape sequences for terminals, which are left out where nobody wants
+    /// colours. A key cannot bring any: every format escapes them.
+    fn has_styles(&self) -> bool {
+        false
+    }
+
     /// Appends a key.
     fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()>;
 
@@ -48,7 +54,8 @@ pub(crate) struct RowWriter<'f> {
 
 impl<'f> RowWriter<'f> {
     pub(crate) fn new(format: &'f dyn RowFormat, color: ColorChoice) -> io::Result<Self> {
-        let mut out = stdout(color);
+        // Looking for escape sequences takes longer than rendering the rows.
+        let mut out = stdout(if format.has_styles() { color } else { ColorChoice::AlwaysAnsi });
         out.write_all(&format.head())?;
         Ok(Self { format, out, begun: false })
     }

@@ -124,9 +124,10 @@ impl DataType {
     }
 }
 
-impl fmt::Display for DataType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl DataType {
+    /// The name of a type that is not of a module.
+    pub(crate) fn plain_name(self) -> Option<&'static str> {
+        Some(match self {
             Self::String => "string",
             Self::List => "list",
             Self::Set => "set",
@@ -142,8 +143,17 @@ impl fmt::Display for DataType {
             Self::Gcra => "gcra",
             Self::Cron => "cron",
             Self::Unknown => "unknown",
-            Self::Module(id) => return f.pad(&id.to_string()),
+            Self::Module(_) => return None,
         })
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module(id) => f.pad(&id.to_string()),
+            plain => f.pad(plain.plain_name().unwrap_or_default()),
+        }
     }
 }
 

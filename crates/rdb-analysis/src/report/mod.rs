@@ -3,10 +3,12 @@
 mod collector;
 mod contents;
 pub mod json;
+mod key_row;
 mod partial;
 mod wire;
 
 pub use collector::ReportCollector;
 pub use contents::{Report, SourceReport};
+pub use key_row::append_key_record;
 pub use partial::Partial;
 pub use wire::WireError;

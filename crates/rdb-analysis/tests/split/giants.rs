@@ -98,7 +98,7 @@ fn elements(value_type: u8, count: usize, filling: Filling, numbers: &mut Number
             }
             5 => {
                 put(&mut out, &numbers.string(filling));
-                out.extend((index as f64 / 3.0).to_le_bytes());
+                out.extend((f64::from(u32::try_from(index).expect("few")) / 3.0).to_le_bytes());
             }
             14 => put(&mut out, &listpack(&[numbers.string(filling)])),
             18 => {

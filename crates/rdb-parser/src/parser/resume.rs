@@ -15,6 +15,11 @@
 //! So a wrong guess costs time and never changes a result. A worker does not know the database and
 //! the slot before the first record that names them.
 //!
+//! A value may be longer than a range. The first parser can [leave](Parser::leave_values_behind) such
+//! a value and is then [inside it](Parser::open_value). An [`ElementShape`] finds elements in the
+//! middle of the value, an [`ElementReader`] reads them, and the first parser
+//! [jumps over](Parser::jump_elements) those that follow where it is.
+//!
 //! ```
 //! use rdb_parser::resume::guess_key;
 //! use rdb_parser::{Event, Parser, SliceInput};
