@@ -16,6 +16,7 @@ mod hostile;
 mod hostile_files;
 mod instructions;
 mod lzf;
+mod model;
 mod runs;
 mod table;
 mod threads;
@@ -53,6 +54,15 @@ enum Command {
         scale: f64,
 
         /// Rounds that count.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Predicts the scan of files on more threads than there are cores.
+    Model {
+        #[command(flatten)]
+        inputs: Inputs,
+
+        /// Scans of which the median counts.
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
@@ -95,14 +105,23 @@ struct Inputs {
     scale: f64,
 }
 
+impl Inputs {
+    /// The files, written if there are none.
+    fn files(self) -> anyhow::Result<Vec<PathBuf>> {
+        if self.files.is_empty() {
+            return generate::all(&generate::inputs_dir(), self.scale);
+        }
+        Ok(self.files)
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Table { inputs, rounds, only } => {
-            let files = match inputs.files {
-                files if files.is_empty() => generate::all(&generate::inputs_dir(), inputs.scale)?,
-                files => files,
-            };
-            files.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))
+            inputs.files()?.iter().try_for_each(|file| table::print(file, rounds, only.as_deref()))
+        }
+        Command::Model { inputs, rounds } => {
+            inputs.files()?.iter().try_for_each(|file| model::print(file, rounds))
         }
         Command::Threads { scale, rounds } => threads::print(scale, rounds),
         Command::Instructions { check, save } => instructions::run(check.as_deref(), save.as_deref()),

@@ -72,8 +72,8 @@ pub use report::json;
 pub use report::{Partial, Report, ReportCollector, SourceReport, WireError, append_key_record};
 pub use rows::render_keys;
 pub use scan::{
-    Coverage, Guard, Loss, Note, OpenSource, Origin, Progress, ScanOptions, Source, SourceData, SourceError,
-    SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
+    Coverage, Guard, Loss, Note, OpenSource, Origin, Piece, Progress, ScanOptions, Source, SourceData,
+    SourceError, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
 pub use server::{Allocator, Assumptions, Family, Limits, MemoryModel, ServerVersion};
 pub use threads::{Threads, ThreadsError};

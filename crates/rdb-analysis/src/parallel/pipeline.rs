@@ -9,6 +9,7 @@ use rdb_parser::resume::KnownSum;
 use super::range::{RangeContext, RangeWork};
 use super::sink::RangePart;
 use crate::measure::Estimator;
+use crate::scan::Piece;
 
 /// Ranges in file order, and what was read of them. The front is the next that the stitch takes.
 pub(super) struct Pipeline<'c, 'a, M: Estimator, P> {
@@ -92,7 +93,10 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
         };
         drop(queue);
         let Job { range, part, sum } = job;
+        let (progress, piece) = (self.common.context.progress, Piece::Range(range.0));
+        progress.begin(piece);
         let work = catch_unwind(AssertUnwindSafe(|| self.common.work(range, part, sum)));
+        progress.end(piece);
         let (slot, panic) = match work {
             Ok(RangeWork { head: None, records: None, part: Some(part), sum, .. }) => {
                 (Slot::Empty { job: Job { range, part, sum }, changes }, None)

@@ -15,7 +15,7 @@ use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};
 use super::range_scan::RangeScan;
 use super::sink::{Absorbed, Place, RangeSink};
 use crate::measure::Estimator;
-use crate::scan::{Carried, Context, Halt, Pass, Sharing, Sink, SourceFacts};
+use crate::scan::{Carried, Context, Halt, Pass, Piece, Sharing, Sink, SourceFacts};
 
 /// Bytes of a long value that are read before the stop flag is asked.
 const STOP_BYTES: u64 = 16 << 20;
@@ -183,15 +183,21 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
                     next = range.1;
                     scope.spawn(|_| pipeline.help());
                 }
-                let Some(work) = pipeline.take() else { return ControlFlow::Continue(()) };
+                let Some(mut work) = pipeline.take() else { return ControlFlow::Continue(()) };
                 let (start, end) = work.range;
+                // The checksum counts also where a long string has passed over the range.
+                if let Some(sum) = work.sum.take() {
+                    self.parser.know_sum(sum);
+                }
                 if end <= self.parser.position() {
                     continue;
                 }
                 scanned_bytes += end - start;
                 let changes = self.hints.changes();
+                self.context.progress.begin(Piece::Merge(start));
                 let flow = self.merge(work, &common.carried, sink, &mut merged_bytes);
                 let flow = if flow.is_continue() { self.advance(end, sink) } else { flow };
+                self.context.progress.end(Piece::Merge(start));
                 self.learn_shapes(whole);
                 if self.hints.changes() > changes {
                     (0..pipeline.ready()).for_each(|_| scope.spawn(|_| pipeline.help()));

@@ -17,7 +17,7 @@ pub use options::ScanOptions;
 pub(crate) use pass::{Carried, Context, EachKey, Halt, LongValues, Pass, Sink, scan_source};
 pub(crate) use progress::ProgressMark;
 pub(crate) use sharing::Sharing;
-pub use source::{Guard, Loss, Note, OpenSource, Origin, Progress, Source, SourceData, SourceError};
+pub use source::{Guard, Loss, Note, OpenSource, Origin, Piece, Progress, Source, SourceData, SourceError};
 pub(crate) use trailing::Trailing;
 pub use trailing::TrailingKind;
 pub use warnings::{WarningExample, WarningGroup, WarningLog};

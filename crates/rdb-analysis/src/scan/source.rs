@@ -243,6 +243,27 @@ pub struct SourceError {
 pub trait Progress: Sync {
     /// `bytes` more bytes were read, with `keys` more keys in them.
     fn advance(&self, bytes: u64, keys: u64);
+
+    /// This thread begins a piece of work. For tools that study where a scan spends its time.
+    fn begin(&self, piece: Piece) {
+        let _ = piece;
+    }
+
+    /// This thread has ended the piece of work that it began last.
+    fn end(&self, piece: Piece) {
+        let _ = piece;
+    }
+}
+
+/// A piece of the work on one source in memory that is scanned on several threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// A range, which begins at this offset, is read. Any thread may do it.
+    Range(u64),
+    /// What was read of the range that begins at this offset is merged, and what was not read of it is
+    /// read now. One thread does this, in file order.
+    Merge(u64),
 }
 
 /// Watches nothing.
