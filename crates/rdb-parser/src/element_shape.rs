@@ -137,6 +137,14 @@ impl ElementShape {
         at.checked_add(self.element_at(slice, at)?.bytes)
     }
 
+    /// As [`end_of_element`](Self::end_of_element). `None` also if a string of the element is
+    /// [unusual](Self::is_unusual).
+    pub fn end_of_usual_element(&self, slice: FileSlice<'_>, at: u64) -> Option<u64> {
+        let seen = self.element_at(slice, at)?;
+        let is_unusual = seen.strings.iter().any(|&(_, bytes)| self.is_unusual(bytes));
+        at.checked_add(seen.bytes).filter(|_| !is_unusual)
+    }
+
     /// The end of a chain of elements that begins at `at`, if it looks like what was learned.
     #[inline]
     fn chain_from(&self, slice: FileSlice<'_>, at: u64, budget: &mut usize) -> Option<u64> {

@@ -22,6 +22,9 @@ const CAREFUL_PART: u64 = 16;
 const ATTEMPTS_BYTES: u64 = 1 << 20;
 const LEARNING_BYTES: u64 = 16 << 10;
 
+/// Places in some blocks at which a record may begin, at most.
+const MAX_CANDIDATES: usize = 4096;
+
 /// Mean length of elements that are believed without having seen others of their type. Text that is
 /// read as elements has lengths of up to 16 KiB.
 const MAX_MEAN_BYTES: u64 = 1 << 10;
@@ -85,18 +88,13 @@ impl<M: Estimator> RangeContext<'_, M> {
             let part = measurer.memory().take_part();
             let is_careful = !is_usual && careful_bytes < CAREFUL_BYTES + (at - start) / CAREFUL_PART;
             careful_bytes += if is_careful { until - at } else { 0 };
-            if let Some(shape) = shape.filter(|_| is_careful)
-                && let Some(record) = self.find_record(shape, at, until, &mut spent)
-            {
-                let reader = ElementReader::new(self.slice, at, value_type);
-                measurer.begin_part(value_type);
-                let run = reader.and_then(|mut reader| reader.read_to(record, &mut measurer));
-                if let (Some(run), Some(part)) = (run, measurer.memory().take_part())
-                    && run.span.end == record
-                {
-                    chain.blocks.push(Block { run, part });
+            if let Some(shape) = shape.filter(|_| is_careful) {
+                // What begins in one block may look unusual only in the next.
+                let before = chain.blocks.last().map_or(at, |block| block.run.span.start);
+                if let Some(record) = self.find_record(shape, before, until, &mut spent) {
+                    self.end_at(chain, record, at);
+                    return Some(record);
                 }
-                return Some(record);
             }
             let (Some(run), Some(part)) = (run, part) else { break };
             sum.add_to(run.span.end);
@@ -105,19 +103,41 @@ impl<M: Estimator> RangeContext<'_, M> {
         None
     }
 
-    /// The first end of an element, from `at` on and at most behind `until`, at which a record seems
-    /// to begin.
-    fn find_record(&self, shape: &ElementShape, at: u64, until: u64, spent: &mut u64) -> Option<u64> {
-        let mut at = at;
-        loop {
-            if self.may_begin_at(at) && self.seems_a_record(at, spent) {
-                return Some(at);
-            }
-            if at >= until || *spent > ATTEMPTS_BYTES {
-                return None;
-            }
-            at = shape.end_of_element(self.slice, at)?;
+    /// Ends a chain at the record at `record`, where an element ends. The chain was read up to `read_to`.
+    fn end_at(&self, chain: &mut Chain<M::Part>, record: u64, read_to: u64) {
+        let mut at = read_to;
+        if let Some(last) = chain.blocks.pop_if(|block| block.run.span.end > record) {
+            at = last.run.span.start;
         }
+        let mut measurer = self.pass.measurer.for_part();
+        measurer.begin_part(chain.value_type);
+        let reader = ElementReader::new(self.slice, at, chain.value_type).filter(|_| at < record);
+        let run = reader.and_then(|mut reader| reader.read_to(record, &mut measurer));
+        if let (Some(run), Some(part)) = (run, measurer.memory().take_part())
+            && run.span.end == record
+        {
+            chain.blocks.push(Block { run, part });
+        }
+    }
+
+    /// An end of an element, from `at` on and at most behind `until`, at which a record seems to begin.
+    ///
+    /// Behind the true one, the record is read as elements, and soon one of them is unusual. So the
+    /// last ones before that are tried first.
+    fn find_record(&self, shape: &ElementShape, at: u64, until: u64, spent: &mut u64) -> Option<u64> {
+        let (mut at, mut candidates) = (at, Vec::new());
+        loop {
+            if self.may_begin_at(at) {
+                candidates.push(at);
+            }
+            if at >= until || candidates.len() >= MAX_CANDIDATES {
+                break;
+            }
+            let Some(end) = shape.end_of_usual_element(self.slice, at) else { break };
+            at = end;
+        }
+        let mut candidates = candidates.into_iter().rev();
+        candidates.find(|&at| *spent <= ATTEMPTS_BYTES && self.seems_a_record(at, spent))
     }
 
     /// Whether a record seems to begin at `at`, which looks like one.

@@ -16,9 +16,16 @@ use crate::measure::Estimator;
 /// Keys that must follow each other without damage before a start is believed.
 pub(super) const CHAIN_KEYS: usize = 8;
 
-/// The part of a range in which its start is looked for, and the bytes at least.
+/// The part of a range in which its start is looked for, and the bytes at least and at most.
 const SEARCHED_PART: u64 = 8;
 const MIN_SEARCH_BYTES: u64 = 64 << 10;
+const MAX_SEARCH_BYTES: u64 = 1 << 20;
+
+/// Cost of a search, at most: as what a scan of this many times the bytes costs.
+const SEARCH_COST: u64 = 4;
+
+/// Bytes behind the beginning of a chain in which its later keys are the start of the range.
+const NEAR_BYTES: u64 = 16 << 10;
 
 /// Fixed cost of one attempt at a start, as the number of bytes that a scan reads in the same time.
 /// Each attempt makes a parser, and for a compressed blob a decompressor, which fills its window.
@@ -33,7 +40,7 @@ impl<M: Estimator> RangeContext<'_, M> {
     /// Finds a start at or behind `from`, and scans from there to the first record boundary at or
     /// behind `to`.
     ///
-    /// The search costs at most what scanning as many bytes costs.
+    /// The search costs at most what scanning [some times](SEARCH_COST) as many bytes costs.
     pub(super) fn find_and_scan<P: RangePart>(
         &self,
         from: u64,
@@ -41,9 +48,9 @@ impl<M: Estimator> RangeContext<'_, M> {
         part: &mut P,
         sum: &mut RangeSum<'_>,
     ) -> Option<RangeScan<()>> {
-        let search_bytes = ((to - from) / SEARCHED_PART).clamp(MIN_SEARCH_BYTES, SEARCH_BYTES);
+        let search_bytes = ((to - from) / SEARCHED_PART).clamp(MIN_SEARCH_BYTES, MAX_SEARCH_BYTES);
         let limit = to.min(from.saturating_add(search_bytes));
-        let budget = limit - from;
+        let budget = SEARCH_COST * (limit - from);
         let mut spent = 0;
         for at in from..limit {
             if !self.may_begin_at(at) {
@@ -75,15 +82,24 @@ impl<M: Estimator> RangeContext<'_, M> {
         guess_key(rest, header).is_some_and(|name| self.names.fits(name))
     }
 
-    /// The start of a range, if a chain of records begins at `at`. The start is `at`, or the end of
-    /// the first key if bytes before `at` may be prefix opcodes of that key.
+    /// The start of a range, if a chain of records begins at `at`. The start is the end of one of the
+    /// first keys, because the first may be a part of a value. If they are long, it is `at`, or the end
+    /// of the first key if bytes before `at` may be prefix opcodes of that key.
     ///
     /// Reads the records with a parser only, and adds the cost of the attempt to `spent`.
     #[cold]
     pub(super) fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
         let mut parser = Parser::resume(self.slice, at, self.carried.parser);
-        let mut chain =
-            Chain { keys: 0, names: [0; CHAIN_KEYS], repeats_name: false, first_end: None, visitor: () };
+        let near = at.saturating_add(NEAR_BYTES).min(to);
+        let mut chain = Chain {
+            keys: 0,
+            names: [0; CHAIN_KEYS],
+            repeats_name: false,
+            near,
+            first_end: None,
+            start: None,
+            visitor: (),
+        };
         let is_chain = loop {
             match parser.read_keys(to, &mut chain) {
                 Ok(KeyRun::Broken(())) => break !chain.repeats_name,
@@ -106,7 +122,7 @@ impl<M: Estimator> RangeContext<'_, M> {
         let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
         *spent += if is_blob { BLOB_ATTEMPT_BYTES } else { ATTEMPT_BYTES } + (parser.position() - at);
         if is_chain {
-            return if self.may_follow_prefix(at) { chain.first_end } else { Some(at) };
+            return chain.start.or(if self.may_follow_prefix(at) { chain.first_end } else { Some(at) });
         }
         None
     }
@@ -129,6 +145,9 @@ struct Chain {
     repeats_name: bool,
     /// The end of the first key.
     first_end: Option<u64>,
+    /// The last end of a key before `near`.
+    start: Option<u64>,
+    near: u64,
     visitor: (),
 }
 
@@ -142,6 +161,9 @@ impl KeySink for Chain {
 
     fn key(&mut self, entry: &Entry<'_>) -> ControlFlow<()> {
         self.first_end.get_or_insert(entry.span.end);
+        if entry.span.end < self.near {
+            self.start = Some(entry.span.end);
+        }
         let name = match entry.key {
             RdbString::Raw(name) => hash(name),
             RdbString::Int(number) => hash(&number.to_le_bytes()),

@@ -11,6 +11,10 @@ use super::sink::RangePart;
 use crate::measure::Estimator;
 use crate::scan::Piece;
 
+/// Ranges in which nothing was found, from which on later ranges are only summed. They lie in a value
+/// of which nothing is known yet.
+const MAX_EMPTY: usize = 2;
+
 /// Ranges in file order, and what was read of them. The front is the next that the stitch takes.
 pub(super) struct Pipeline<'c, 'a, M: Estimator, P> {
     common: &'c RangeContext<'a, M>,
@@ -30,11 +34,13 @@ struct Queue<P, E> {
 enum Slot<P, E> {
     Waiting(Job<P>),
     Running,
-    /// Nothing was found. Tried again when there is a new hint.
+    /// Nothing was found, or it was only summed. Tried again when there is a new hint.
     Empty {
         job: Job<P>,
         /// [Changes](super::hints::Hints::changes) of the hints before it was tried.
         changes: u64,
+        /// Whether its start was looked for.
+        is_searched: bool,
     },
     Done(Box<RangeWork<P, E>>),
 }
@@ -72,8 +78,9 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
 
     /// Number of ranges that a worker could read now.
     pub(super) fn ready(&self) -> usize {
-        let changes = self.common.hints.changes();
-        self.queue().slots.iter().filter(|(_, slot)| slot.is_ready(changes)).count()
+        let queue = self.queue();
+        let now = Now::of(&queue, self.common.hints.changes());
+        queue.slots.iter().filter(|(_, slot)| slot.is_ready(now)).count()
     }
 
     /// Reads the first range that nobody reads, if there is one.
@@ -85,7 +92,8 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
     fn work(&self) -> bool {
         let changes = self.common.hints.changes();
         let mut queue = self.queue();
-        let first = queue.slots.iter_mut().find(|(_, slot)| slot.is_ready(changes));
+        let now = Now::of(&queue, changes);
+        let first = queue.slots.iter_mut().find(|(_, slot)| slot.is_ready(now));
         let Some((number, slot)) = first else { return false };
         let number = *number;
         let (Slot::Waiting(job) | Slot::Empty { job, .. }) = std::mem::replace(slot, Slot::Running) else {
@@ -95,11 +103,17 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
         let Job { range, part, sum } = job;
         let (progress, piece) = (self.common.context.progress, Piece::Range(range.0));
         progress.begin(piece);
-        let work = catch_unwind(AssertUnwindSafe(|| self.common.work(range, part, sum)));
+        let work = catch_unwind(AssertUnwindSafe(|| {
+            if now.may_search {
+                self.common.work(range, part, sum)
+            } else {
+                self.common.sum(range, part, sum)
+            }
+        }));
         progress.end(piece);
         let (slot, panic) = match work {
             Ok(RangeWork { head: None, records: None, part: Some(part), sum, .. }) => {
-                (Slot::Empty { job: Job { range, part, sum }, changes }, None)
+                (Slot::Empty { job: Job { range, part, sum }, changes, is_searched: now.may_search }, None)
             }
             Ok(work) => (Slot::Done(Box::new(work)), None),
             // The stitch must not wait for ever.
@@ -122,12 +136,12 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
     pub(super) fn take(&self) -> Option<RangeWork<P, M::Part>> {
         loop {
             {
-                let changes = self.common.hints.changes();
                 let mut queue = self.queue();
+                let now = Now::of(&queue, self.common.hints.changes());
                 let (_, front) = queue.slots.front()?;
                 let is_read = match front {
                     Slot::Done(_) => true,
-                    slot => matches!(slot, Slot::Empty { .. }) && !slot.is_ready(changes),
+                    slot => matches!(slot, Slot::Empty { .. }) && !slot.is_ready(now),
                 };
                 if is_read {
                     return match queue.slots.pop_front()?.1 {
@@ -154,12 +168,31 @@ impl<'c, 'a, M: Estimator, P: RangePart> Pipeline<'c, 'a, M, P> {
     }
 }
 
+/// What decides which ranges a worker reads.
+#[derive(Clone, Copy)]
+struct Now {
+    /// Changes of the hints so far.
+    changes: u64,
+    /// Whether it looks for the start of a range.
+    may_search: bool,
+}
+
+impl Now {
+    fn of<P, E>(queue: &Queue<P, E>, now: u64) -> Self {
+        let is_in_vain = |slot: &Slot<P, E>| matches!(slot, Slot::Empty { changes, is_searched: true, .. } if *changes == now);
+        let in_vain = queue.slots.iter().filter(|(_, slot)| is_in_vain(slot)).count();
+        Self { changes: now, may_search: in_vain < MAX_EMPTY }
+    }
+}
+
 impl<P, E> Slot<P, E> {
     /// Whether a worker can read it.
-    fn is_ready(&self, now: u64) -> bool {
+    fn is_ready(&self, now: Now) -> bool {
         match self {
             Self::Waiting(_) => true,
-            Self::Empty { changes, .. } => *changes < now,
+            Self::Empty { changes, is_searched, .. } => {
+                *changes < now.changes || !is_searched && now.may_search
+            }
             Self::Running | Self::Done(_) => false,
         }
     }

@@ -75,6 +75,19 @@ impl<M: Estimator> RangeContext<'_, M> {
         work
     }
 
+    /// Adds up the bytes between two offsets, and reads nothing.
+    pub(super) fn sum<P: RangePart>(
+        &self,
+        (from, to): (u64, u64),
+        part: P,
+        known: Option<KnownSum>,
+    ) -> RangeWork<P, M::Part> {
+        let mut sum = RangeSum::new(self, from, to, known.is_none());
+        sum.finish(None);
+        let sum = known.or(sum.into_known());
+        RangeWork { part: Some(part), ..RangeWork::nothing((from, to), sum) }
+    }
+
     fn read<P: RangePart>(
         &self,
         from: u64,
