@@ -1,7 +1,5 @@
 //! Generates inputs of several shapes. A fixed seed gives the same bytes on every machine.
 
-mod giants;
-
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,20 +37,20 @@ type AddKey = fn(&mut Vec<u8>, u64, &mut SmallRng);
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
-    records: Records,
+    pub(crate) records: Records,
 }
 
 /// What a file is made of.
 #[derive(Clone, Copy)]
-enum Records {
+pub(crate) enum Records {
     Keys(AddKey),
     /// In LZ4 blobs of Dragonfly.
     Blobs(AddKey),
-    /// Five long values, and small keys between them.
-    Giants,
+    /// What this function writes, of about as many bytes.
+    Values(fn(&mut Summed, u64, &mut SmallRng) -> anyhow::Result<()>),
 }
 
-/// All shapes whose instructions are counted.
+/// All shapes of small and long keys.
 pub(crate) const SHAPES: [Shape; 6] = [
     Shape { name: "small-strings", records: Records::Keys(small_string) },
     Shape { name: "mixed", records: Records::Keys(mixed) },
@@ -61,16 +59,6 @@ pub(crate) const SHAPES: [Shape; 6] = [
     Shape { name: "streams", records: Records::Keys(stream) },
     Shape { name: "dragonfly-lz4", records: Records::Blobs(mixed) },
 ];
-
-/// One hash, one set, one sorted set, one list and one stream.
-const GIANTS: Shape = Shape { name: "giants", records: Records::Giants };
-
-/// The shapes of the files that two threads scan.
-pub(crate) fn split_shapes() -> impl Iterator<Item = Shape> {
-    let is_split =
-        |shape: &Shape| matches!(shape.name, "small-strings" | "mixed" | "big-values" | "collections");
-    SHAPES.into_iter().filter(is_split).chain([GIANTS])
-}
 
 /// Writes the inputs to `dir`, but for those that are there; returns their paths.
 ///
@@ -111,7 +99,7 @@ pub(crate) fn write(shape: &Shape, dir: &Path, scale: f64, seed: u64) -> anyhow:
     out.write(&header)?;
     let mut rng = SmallRng::seed_from_u64(seed);
     match shape.records {
-        Records::Giants => giants::write(&mut out, bytes, &mut rng)?,
+        Records::Values(write) => write(&mut out, bytes, &mut rng)?,
         Records::Keys(add_key) | Records::Blobs(add_key) => {
             write_keys(&mut out, add_key, in_blobs, bytes, &mut rng)?;
         }
@@ -149,14 +137,14 @@ fn write_keys(
 }
 
 /// A file and the checksum of what was written.
-struct Summed {
+pub(crate) struct Summed {
     file: BufWriter<File>,
     sum: Crc64,
     bytes: u64,
 }
 
 impl Summed {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.sum.update(bytes);
         self.bytes += bytes.len() as u64;
         self.file.write_all(bytes)
@@ -174,7 +162,7 @@ fn blob(records: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A fifth of the keys expires; a tenth of the values are integers.
-fn small_string(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng) {
+pub(crate) fn small_string(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng) {
     if rng.random_bool(0.2) {
         out.push(0xfc);
         out.extend((NOW_MS + rng.random_range(-1_000_000..3_000_000_000_i64)).to_le_bytes());
@@ -259,7 +247,7 @@ fn stream(out: &mut Vec<u8>, number: u64, rng: &mut SmallRng) {
 }
 
 /// A node of a stream, of a hundred entries.
-fn stream_node(out: &mut Vec<u8>, node: u64, rng: &mut SmallRng) {
+pub(crate) fn stream_node(out: &mut Vec<u8>, node: u64, rng: &mut SmallRng) {
     let mut id = Vec::new();
     id.extend((NOW_MS.unsigned_abs() + node * 1000).to_be_bytes());
     id.extend(0_u64.to_be_bytes());
@@ -285,7 +273,7 @@ fn stream_node(out: &mut Vec<u8>, node: u64, rng: &mut SmallRng) {
 }
 
 /// What follows the nodes of a stream.
-fn stream_tail(out: &mut Vec<u8>, nodes: u64) {
+pub(crate) fn stream_tail(out: &mut Vec<u8>, nodes: u64) {
     let entries = nodes * u64::from(ENTRIES);
     let last_ms = NOW_MS.unsigned_abs() + (nodes - 1) * 1000 + u64::from(ENTRIES) - 1;
     // Entries, last id, first id, last deleted id, entries ever added, groups.
@@ -312,13 +300,13 @@ fn compressed(out: &mut Vec<u8>, rng: &mut SmallRng) {
 
 /// Entries of a listpack: texts of less than 64 bytes and numbers below 128.
 #[derive(Default)]
-struct Listpack {
+pub(crate) struct Listpack {
     entries: Vec<u8>,
     count: u16,
 }
 
 impl Listpack {
-    fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         let len = u8::try_from(text.len()).unwrap_or(63);
         self.entries.push(0x80 | len);
         self.entries.extend(text);
@@ -331,7 +319,7 @@ impl Listpack {
         self.count += 1;
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         let bytes = u32::try_from(self.entries.len() + 7).unwrap_or(u32::MAX);
         let mut out = bytes.to_le_bytes().to_vec();
         out.extend(self.count.to_le_bytes());
@@ -341,22 +329,22 @@ impl Listpack {
     }
 }
 
-fn key(out: &mut Vec<u8>, value_type: u8, prefix: &str, number: u64) {
+pub(crate) fn key(out: &mut Vec<u8>, value_type: u8, prefix: &str, number: u64) {
     out.push(value_type);
     string(out, format!("{prefix}:{number}").as_bytes());
 }
 
-fn text(rng: &mut SmallRng, len: usize) -> Vec<u8> {
+pub(crate) fn text(rng: &mut SmallRng, len: usize) -> Vec<u8> {
     (0..len).map(|_| rng.random_range(b'a'..=b'z')).collect()
 }
 
-fn string(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) {
     length(out, text.len() as u64);
     out.extend(text);
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "each arm has as many bytes as it writes")]
-fn length(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn length(out: &mut Vec<u8>, value: u64) {
     match value {
         0..64 => out.push(value as u8),
         64..16384 => out.extend((0x4000 | value as u16).to_be_bytes()),

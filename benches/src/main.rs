@@ -11,6 +11,7 @@
 mod contenders;
 mod floor;
 mod generate;
+mod giants;
 mod hostile;
 #[allow(unreachable_pub, reason = "also a part of the tests of `bigkeys`")]
 mod hostile_files;

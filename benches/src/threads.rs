@@ -7,13 +7,20 @@ use anyhow::Context as _;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use crate::contenders::{self, Contender};
-use crate::generate::{self, Shape};
+use crate::generate::{self, SHAPES, Shape};
+use crate::giants::GIANTS;
 use crate::runs::{self, Cost};
 use crate::table::median;
 
 /// Files of the last row, and the shapes of which they are.
 const FILES: u64 = 16;
 const SHAPES_OF_FILES: [&str; 2] = ["mixed", "collections"];
+
+/// The shapes of the files that two threads scan.
+fn shapes() -> impl Iterator<Item = Shape> {
+    let names = ["small-strings", "mixed", "big-values", "collections"];
+    SHAPES.into_iter().filter(move |shape| names.contains(&shape.name)).chain([GIANTS])
+}
 
 /// What is read in a row: a file or a directory, and two files of half its length.
 struct Input {
@@ -40,7 +47,7 @@ struct Round {
 pub(crate) fn print(scale: f64, rounds: usize) -> anyhow::Result<()> {
     let dir = generate::inputs_dir();
     let mut inputs = Vec::new();
-    for shape in generate::split_shapes() {
+    for shape in shapes() {
         let half = |seed| generate::write(&shape, &dir, scale / 2.0, seed);
         inputs.push(Input {
             name: shape.name.to_owned(),
@@ -82,8 +89,7 @@ pub(crate) fn print(scale: f64, rounds: usize) -> anyhow::Result<()> {
 
 /// Sixteen files in a directory, and eight in each of two others.
 fn many_files(dir: &Path, scale: f64) -> anyhow::Result<Input> {
-    let shapes: Vec<Shape> =
-        generate::split_shapes().filter(|shape| SHAPES_OF_FILES.contains(&shape.name)).collect();
+    let shapes: Vec<Shape> = shapes().filter(|shape| SHAPES_OF_FILES.contains(&shape.name)).collect();
     let directory = |name: &str, seeds: std::ops::Range<u64>| {
         let dir = dir.join(format!("{name}-{scale}"));
         for (seed, shape) in seeds.zip(shapes.iter().cycle()) {

@@ -1,8 +1,8 @@
 //! Guesses whether elements of a value follow each other at a place in the middle of a file.
 
+use crate::file_slice::FileSlice;
 use crate::format::ValueType;
 use crate::guess;
-use crate::input::FileSlice;
 use crate::read::{StringForm, StringHeader, decode_length, decode_string_header};
 use crate::value::{ElementParts, PLAIN_NODE};
 

@@ -1,6 +1,7 @@
 //! Inputs: where the parser's bytes come from. This file has the traits and [`SliceInput`].
 
 use crate::error::{Error, Result};
+use crate::file_slice::FileSlice;
 use crate::running_sum::{KnownSum, RunningSum};
 
 /// A forward cursor over RDB data.
@@ -87,39 +88,6 @@ pub trait Ahead: Input {
     /// Takes the checksum of a part of the bytes ahead, so that it is not computed again. Parts come
     /// in file order.
     fn know_sum(&mut self, part: KnownSum);
-}
-
-/// Bytes of a file and their offset in the file.
-#[derive(Clone, Copy, Debug)]
-pub struct FileSlice<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// Offset of the first byte in the file.
-    pub offset: u64,
-}
-
-impl<'a> FileSlice<'a> {
-    /// Offset of the byte after the last.
-    pub fn end(self) -> u64 {
-        self.offset + self.bytes.len() as u64
-    }
-
-    /// The bytes from one offset in the file to another. `None` if some are outside the slice.
-    #[inline]
-    pub fn get(self, from: u64, to: u64) -> Option<&'a [u8]> {
-        self.bytes.get(self.index(from)?..self.index(to)?)
-    }
-
-    /// The bytes from an offset in the file to the end of the slice.
-    #[inline]
-    pub fn from(self, offset: u64) -> Option<&'a [u8]> {
-        self.bytes.get(self.index(offset)?..)
-    }
-
-    #[inline]
-    fn index(self, offset: u64) -> Option<usize> {
-        usize::try_from(offset.checked_sub(self.offset)?).ok()
-    }
 }
 
 /// An [`Input`] over bytes in memory, such as those of a mapped file. Copies nothing.

@@ -76,6 +76,7 @@ mod encoding;
 mod error;
 pub mod escape;
 mod event;
+mod file_slice;
 pub mod format;
 mod guess;
 mod header;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::crc64::Crc64;
-use crate::input::FileSlice;
+use crate::file_slice::FileSlice;
 
 /// Bytes consumed before they are added to the checksum. The wide loop of the checksum needs many
 /// bytes, and this many are still in the second-level cache.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Ahead, FileSlice, Input};
+use crate::file_slice::FileSlice;
+use crate::input::{Ahead, Input};
 use crate::running_sum::{KnownSum, RunningSum};
 
 /// Bytes held at the start, and read at a time. Only a [`peek`](Input::peek) of more bytes makes

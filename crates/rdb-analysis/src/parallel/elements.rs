@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rdb_parser::ValueType;
 use rdb_parser::resume::{ElementReader, ElementRun, ElementShape, elements_of};
 
-use super::range::{RangeContext, RangeSum};
+use super::context::{RangeContext, RangeSum};
 use crate::measure::Estimator;
 
 /// Blocks of a chain at most, and in a grain at most. The stitch may begin and end with each of them.

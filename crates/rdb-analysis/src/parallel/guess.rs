@@ -8,7 +8,7 @@ use rdb_parser::keys::{KeyRun, KeySink};
 use rdb_parser::resume::{guess_blob, guess_key, may_end_with_prefix};
 use rdb_parser::{Dialect, Entry, Event, Parser, RdbString};
 
-use super::range::{RangeContext, RangeSum};
+use super::context::{RangeContext, RangeSum};
 use super::range_scan::{Broken, RangeScan, SEARCH_BYTES, is_followed};
 use super::sink::RangePart;
 use crate::measure::Estimator;

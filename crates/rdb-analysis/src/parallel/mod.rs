@@ -36,6 +36,7 @@
 //! are discarded. Each range that waits for the stitch holds bounded memory
 //! ([`RangePart::has_refused`]).
 
+mod context;
 mod elements;
 mod guess;
 mod hints;

@@ -6,7 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rdb_parser::resume::KnownSum;
 
-use super::range::{RangeContext, RangeWork};
+use super::context::RangeContext;
+use super::range::RangeWork;
 use super::sink::RangePart;
 use crate::measure::Estimator;
 use crate::scan::Piece;

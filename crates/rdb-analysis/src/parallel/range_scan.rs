@@ -6,7 +6,7 @@ use rdb_parser::keys::KeyRun;
 use rdb_parser::resume::ParserState;
 use rdb_parser::{Event, Input, Parser, SliceInput, ValueType};
 
-use super::range::{RangeContext, RangeSum};
+use super::context::{RangeContext, RangeSum};
 use super::sink::{INHERITED_SLOT, RangePart};
 use crate::measure::Estimator;
 use crate::scan::{Counts, Halt, LongValues, Pass, ProgressMark};

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use rdb_parser::resume::{Ahead, FileSlice, OpenValueInfo, ParserState, elements_of};
 use rdb_parser::{Error, Parser};
 
+use super::context::RangeContext;
 use super::elements::{Block, Chain};
 use super::hints::Hints;
 use super::name_shape::{NameShape, WATCHED_NAMES, Watching};
 use super::pipeline::Pipeline;
-use super::range::{RangeContext, RangeWork};
+use super::range::RangeWork;
 use super::range_plan::{PRELUDE_BYTES, Pause, RangePlan};
 use super::range_scan::RangeScan;
 use super::sink::{Absorbed, Place, RangeSink};

@@ -59,8 +59,9 @@ use crate::visitor::Visitor;
 
 pub use crate::crc64::Crc64;
 pub use crate::element_shape::ElementShape;
+pub use crate::file_slice::FileSlice;
 pub use crate::guess::{elements_of, guess_blob, guess_key, may_end_with_prefix};
-pub use crate::input::{Ahead, FileSlice};
+pub use crate::input::Ahead;
 pub use crate::record::{ElementReader, ElementRun, OpenValueInfo};
 pub use crate::running_sum::KnownSum;
 pub use crate::state::ParserState;

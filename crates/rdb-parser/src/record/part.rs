@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::reader::RecordReader;
 use crate::error::Result;
+use crate::file_slice::FileSlice;
 use crate::format::ValueType;
-use crate::input::{Ahead, FileSlice, Input, SliceInput};
+use crate::input::{Ahead, Input, SliceInput};
 use crate::value::{Pace, PartSums, Templates, Walker};
 use crate::visitor::Visitor;
 use crate::warning::Warnings;

@@ -3,8 +3,8 @@
 //!
 //! The sources are descriptions, and for an array of strings a file of Redis 8.9.
 
-use super::elements::{ElementLayout, ElementSums};
-use super::walker::{Tally, Walker};
+use super::sums::{ElementLayout, ElementSums, Tally};
+use super::walker::Walker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
 use crate::input::Input;

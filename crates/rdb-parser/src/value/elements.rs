@@ -1,9 +1,10 @@
 //! Collections stored string by string: the hot loop of files with large collections.
 
-use super::open::{ElementParts, OpenValue, PartSums};
+use super::open::{ElementParts, OpenValue};
+use super::sums::{ElementLayout, ElementSums, PartSums};
 use super::walker::{
-    FIELD_EXPIRY_OUT_OF_RANGE, FIELD_WITH_EXPIRY, MAX_FIELD_EXPIRY_MS, MEMBER_WITH_EXPIRY, PAIR, Tally,
-    Walker, decoded_len, score_warnings, shown_len, view_string,
+    FIELD_EXPIRY_OUT_OF_RANGE, FIELD_WITH_EXPIRY, MAX_FIELD_EXPIRY_MS, MEMBER_WITH_EXPIRY, PAIR, Walker,
+    decoded_len, score_warnings, shown_len, view_string,
 };
 use crate::error::{Error, Result};
 use crate::format::ValueType;
@@ -12,25 +13,10 @@ use crate::outline::{Layout, Outline};
 use crate::read::{ReadExt as _, StringForm, decode_length, decode_string_header};
 use crate::string::RdbString;
 use crate::visitor::{Role, Score, Visitor};
-use crate::warning::{Warning, Warnings};
+use crate::warning::Warning;
 
 /// Bytes walked before the input adds them to the checksum.
 const CHECKPOINT_BYTES: usize = 256 << 10;
-
-/// How the elements of a counted value are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ElementLayout {
-    Items,
-    Members,
-    MembersWithScore,
-    MembersWithTextScore,
-    Pairs,
-    PairsThenExpiry,
-    ExpiryThenPairs,
-    /// With the expiry as a string, as Dragonfly stores them.
-    PairsWithExpiry,
-    MembersWithExpiry,
-}
 
 /// What stands beside the strings of a counted element. Always a constant, so that each layout gets
 /// a loop of its own.
@@ -85,32 +71,7 @@ enum Tail {
 /// text.
 pub(crate) const NAN_DOUBLE: u8 = 253;
 
-/// Running sums over counted elements.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ElementSums {
-    pub(super) tally: Tally,
-    /// The latest of the expiries before the strings.
-    pub(super) largest_expiry: u64,
-    pub(super) warnings: Warnings,
-}
-
 impl ElementLayout {
-    /// The layout of a counted value. `None`: values of this type are stored in another way.
-    pub(crate) fn of(value_type: ValueType) -> Option<Self> {
-        Some(match value_type {
-            ValueType::List => Self::Items,
-            ValueType::Set => Self::Members,
-            ValueType::ZsetText => Self::MembersWithTextScore,
-            ValueType::ZsetBinary => Self::MembersWithScore,
-            ValueType::Hash => Self::Pairs,
-            ValueType::HashExpiryValkey => Self::PairsThenExpiry,
-            ValueType::HashExpiry | ValueType::HashExpiryPreRelease => Self::ExpiryThenPairs,
-            ValueType::HashExpiryDragonfly => Self::PairsWithExpiry,
-            ValueType::SetExpiryDragonfly => Self::MembersWithExpiry,
-            _ => return None,
-        })
-    }
-
     /// Of what an element consists.
     pub(super) fn parts(self) -> ElementParts {
         for_layout!(self, |form, roles, _payload| ElementParts {

@@ -1,8 +1,9 @@
 //! Lists of nodes.
 
-use super::open::{OpenValue, PartSums};
+use super::open::OpenValue;
 use super::packed::Shape;
-use super::walker::{Tally, Walker};
+use super::sums::{ListSums, PartSums};
+use super::walker::Walker;
 use crate::encoding::Packed;
 use crate::error::{Error, Result};
 use crate::format::ValueType;
@@ -88,18 +89,6 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
         Ok(())
     }
-}
-
-/// Running sums over the nodes of a list.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ListSums {
-    elements: u64,
-    packed_nodes: u64,
-    plain_nodes: u64,
-    longest_node_bytes: u64,
-    tally: Tally,
-    /// Whether some nodes were only counted.
-    has_unseen: bool,
 }
 
 impl ListSums {

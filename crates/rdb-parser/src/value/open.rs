@@ -1,14 +1,7 @@
-//! Values that are read in parts: left before their end, and gone on with later.
+//! Where a value is left before its end, and what is kept of it.
 
-use super::elements::{ElementLayout, ElementSums};
-use super::list::ListSums;
-use super::stream::StreamSums;
-use super::walker::Walker;
-use crate::error::Result;
+use super::sums::PartSums;
 use crate::format::ValueType;
-use crate::input::Input;
-use crate::outline::{Layout, Outline};
-use crate::visitor::Visitor;
 
 /// Grains by which a value must be expected to end behind the bound to be left.
 const SLACK_GRAINS: u64 = 4;
@@ -70,46 +63,6 @@ pub(crate) struct OpenValue {
     pub(crate) sums: PartSums,
 }
 
-/// The sums over elements that follow each other, or over nodes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum PartSums {
-    Elements(ElementLayout, ElementSums),
-    List(ListSums),
-    Stream(StreamSums),
-}
-
-impl PartSums {
-    /// The sums over no elements. `None` if values of this type are not read in parts.
-    pub(crate) fn new(value_type: ValueType) -> Option<Self> {
-        match value_type {
-            ValueType::ListQuicklist | ValueType::ListQuicklist2 => Some(Self::List(ListSums::default())),
-            stream if stream.is_stream() => Some(Self::Stream(StreamSums::default())),
-            other => ElementLayout::of(other).map(|layout| Self::Elements(layout, ElementSums::default())),
-        }
-    }
-
-    /// Adds the sums over the elements that follow. Returns false, and adds nothing, if there is
-    /// damage where they meet.
-    pub(crate) fn append(&mut self, next: &Self) -> bool {
-        match (self, next) {
-            (Self::Elements(_, sums), Self::Elements(_, next)) => sums.add(next),
-            (Self::List(sums), Self::List(next)) => sums.add(next),
-            (Self::Stream(sums), Self::Stream(next)) => return sums.append(next),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Bytes of the longest string, or of the longest node of a list, that was seen.
-    pub(crate) fn longest_bytes(&self) -> u64 {
-        match self {
-            Self::Elements(_, sums) => sums.longest_string_bytes(),
-            Self::List(sums) => sums.longest_node_bytes(),
-            Self::Stream(_) => 0,
-        }
-    }
-}
-
 /// Of what an element consists, or a node of a list or stream, for those who look at it from outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ElementParts {
@@ -150,42 +103,5 @@ impl ElementParts {
             && !self.leading_length
             && !self.text_double
             && self.tail_bytes == 0
-    }
-}
-
-impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Reads elements of a value until none are left or the [pace](Pace) ends. Returns the number
-    /// of elements that are left.
-    pub(crate) fn part(&mut self, value_type: ValueType, left: u64, sums: &mut PartSums) -> Result<u64> {
-        match sums {
-            PartSums::Elements(layout, sums) => self.skip_elements::<false>(*layout, left, sums),
-            PartSums::List(sums) => self.list_nodes(value_type, left, sums),
-            PartSums::Stream(sums) => self.stream_nodes(left, sums),
-        }
-    }
-
-    /// Goes on with a value that was left.
-    #[inline(never)]
-    pub(crate) fn go_on(&mut self, mut value: OpenValue) -> Result<Outline> {
-        value.left = self.part(value.value_type, value.left, &mut value.sums)?;
-        let value_type = value.value_type;
-        let outline = self.finish_or_leave(value)?;
-        self.note_empty(value_type, &outline);
-        Ok(outline)
-    }
-
-    /// The outline of a value without elements left. Any other is left: what is returned for it has
-    /// no meaning.
-    #[inline]
-    pub(super) fn finish_or_leave(&mut self, value: OpenValue) -> Result<Outline> {
-        if value.left > 0 {
-            self.open = Some(Box::new(value));
-            return Ok(Outline::opaque(None, Layout::Opaque));
-        }
-        match &value.sums {
-            PartSums::Elements(_, sums) => self.whole_elements(&value, sums),
-            PartSums::List(sums) => Ok(sums.outline()),
-            PartSums::Stream(sums) => self.stream_tail(value.value_type, sums),
-        }
     }
 }

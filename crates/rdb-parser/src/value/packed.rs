@@ -1,6 +1,7 @@
 //! Values in one packed string, counted from its header or walked.
 
-use super::walker::{FIELD_EXPIRY_OUT_OF_RANGE, NO_FIELD_EXPIRY_MS, Tally, Walker, score_warnings};
+use super::sums::Tally;
+use super::walker::{FIELD_EXPIRY_OUT_OF_RANGE, NO_FIELD_EXPIRY_MS, Walker, score_warnings};
 use crate::encoding::{MAX_HEADER_BYTES, Packed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;

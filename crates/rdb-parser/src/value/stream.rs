@@ -3,9 +3,10 @@
 //! Source: `rdbSaveObject`, case `OBJ_STREAM`, in `rdb.c` of Redis 5.0, 7.0 and 7.2; what 8.6 and
 //! 8.8 add is known from descriptions, and from a file of 8.9 without groups.
 
-use super::open::{OpenValue, PartSums};
+use super::open::OpenValue;
 use super::stream_node::NodeWalk;
-use super::walker::{Tally, Walker};
+use super::sums::{PartSums, StreamSums};
+use super::walker::Walker;
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
@@ -35,19 +36,6 @@ const MIN_CONSUMER_BYTES: u64 = 10;
 /// Fewest bytes of a producer (name, number of entries), and of one of its entries (name, ID).
 const MIN_PRODUCER_BYTES: u64 = 2;
 const MIN_PRODUCED_BYTES: u64 = 3;
-
-/// Running sums over the nodes of a stream.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct StreamSums {
-    shape: StreamShape,
-    /// Live entries in the nodes, and their sizes, as far as they were walked.
-    live: u64,
-    tally: Tally,
-    /// Whether a node's own counts are wrong.
-    miscounted: bool,
-    first_node: Option<StreamId>,
-    last_node: Option<StreamId>,
-}
 
 impl StreamSums {
     /// Adds the sums over the nodes that follow. Returns false, and adds nothing, if the first of

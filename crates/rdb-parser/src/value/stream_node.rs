@@ -5,7 +5,7 @@
 //! and `n` pairs, and at last the number of listpack entries that this took. Source: `t_stream.c`
 //! of Redis 5 to 8.2.
 
-use super::walker::Tally;
+use super::sums::Tally;
 use crate::string::{RdbString, parse_canonical_integer};
 
 /// Flags of an entry.

@@ -3,7 +3,8 @@
 //! Source: descriptions and the server's test vectors. No file of a server was available.
 
 use super::packed::{Shape, walk_stored};
-use super::walker::{Tally, Walker, shown_len, view_string};
+use super::sums::Tally;
+use super::walker::{Walker, shown_len, view_string};
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;

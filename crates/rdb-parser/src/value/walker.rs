@@ -12,6 +12,7 @@ use crate::visitor::{Role, Visitor};
 use crate::warning::{Warning, Warnings};
 
 use super::open::{OpenValue, Pace};
+use super::sums::Tally;
 use super::template::Templates;
 
 /// Latest expiry of a field that `rdbLoadObject` of Redis 7.4 accepts (`EB_EXPIRE_TIME_MAX` in
@@ -44,31 +45,6 @@ pub(crate) struct Walker<'p, I, V> {
     /// First damage inside a value whose end is known.
     pub(crate) damage: Option<Error>,
     pub(crate) warnings: Warnings,
-}
-
-/// Running sums over the elements of a value.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_field_names, reason = "sizes carry their unit in the name")]
-pub(crate) struct Tally {
-    pub(super) value_bytes: u64,
-    pub(super) largest_element_bytes: u64,
-    pub(super) longest_string_bytes: u64,
-}
-
-impl Tally {
-    #[inline]
-    pub(super) fn add_element(&mut self, bytes: u64) {
-        self.value_bytes = self.value_bytes.saturating_add(bytes);
-        self.largest_element_bytes = self.largest_element_bytes.max(bytes);
-    }
-
-    pub(super) fn merge(self, other: Self) -> Self {
-        Self {
-            value_bytes: self.value_bytes.saturating_add(other.value_bytes),
-            largest_element_bytes: self.largest_element_bytes.max(other.largest_element_bytes),
-            longest_string_bytes: self.longest_string_bytes.max(other.longest_string_bytes),
-        }
-    }
 }
 
 impl Outline {

@@ -3,7 +3,12 @@
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{Listpack, Summed, key, length, small_string, stream_node, stream_tail, string, text};
+use crate::generate::{
+    Listpack, Records, Shape, Summed, key, length, small_string, stream_node, stream_tail, string, text,
+};
+
+/// One hash, one set, one sorted set, one list and one stream.
+pub(crate) const GIANTS: Shape = Shape { name: "giants", records: Records::Values(write) };
 
 /// Small keys between the values.
 const SMALL_KEYS: u64 = 20;
@@ -23,7 +28,7 @@ const VALUES: [(u8, &str, AddElement); 5] = [
 ];
 
 /// Writes the values, of about `bytes` bytes together.
-pub(super) fn write(out: &mut Summed, bytes: u64, rng: &mut SmallRng) -> anyhow::Result<()> {
+fn write(out: &mut Summed, bytes: u64, rng: &mut SmallRng) -> anyhow::Result<()> {
     let each = usize::try_from(bytes)? / VALUES.len();
     let mut number = 0;
     for (value_type, name, add_element) in VALUES {
