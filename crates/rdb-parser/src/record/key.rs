@@ -135,12 +135,13 @@ impl<I: Input> RecordReader<I> {
         H: Host<Taken = ControlFlow<B>>,
     {
         self.input.checkpoint();
-        let mut step = match self.open.take() {
-            Some(value) => self.go_on(*value, self.pace, host)?,
-            None => self.step(host)?,
-        };
+        if let Some(open) = self.open.take()
+            && let Some(run) = self.run_open(*open, bound, host)?
+        {
+            return Ok(run);
+        }
         loop {
-            match step {
+            match self.step(host)? {
                 Step::Key(ControlFlow::Continue(())) => {
                     if self.input.position() >= bound {
                         return Ok(Run::Bound);
@@ -152,8 +153,21 @@ impl<I: Input> RecordReader<I> {
                 Step::Part => return Ok(Run::Inside),
                 Step::Other(other) => return Ok(Run::Other(other)),
             }
-            step = self.step(host)?;
         }
+    }
+
+    /// Goes on with a value that was left, before a run of keys. `None`: the run goes on.
+    #[cold]
+    #[inline(never)]
+    fn run_open<B, H>(&mut self, open: OpenKey, bound: u64, host: &mut H) -> Result<Option<Run<B>>>
+    where
+        H: Host<Taken = ControlFlow<B>>,
+    {
+        Ok(match self.go_on(open, self.pace, host)? {
+            Step::Key(ControlFlow::Break(reason)) => Some(Run::Broken(reason)),
+            Step::Part => Some(Run::Inside),
+            _ => (self.input.position() >= bound).then_some(Run::Bound),
+        })
     }
 
     /// Reads one record.
