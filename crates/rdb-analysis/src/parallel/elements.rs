@@ -43,6 +43,11 @@ impl<P> Chain<P> {
     pub(super) fn new(value_type: ValueType) -> Self {
         Self { value_type, blocks: Vec::new() }
     }
+
+    /// The end of the last element. `None` if there are none.
+    pub(super) fn end(&self) -> Option<u64> {
+        Some(self.blocks.last()?.run.span.end)
+    }
 }
 
 /// Elements that follow each other, and what the memory model has seen of them.

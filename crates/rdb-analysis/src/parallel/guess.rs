@@ -90,7 +90,9 @@ impl<M: Estimator> RangeContext<'_, M> {
     #[cold]
     pub(super) fn start_of_chain(&self, at: u64, to: u64, spent: &mut u64) -> Option<u64> {
         let mut parser = Parser::resume(self.slice, at, self.carried.parser);
-        let near = at.saturating_add(NEAR_BYTES).min(to);
+        let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
+        // A key of a blob ends inside the blob.
+        let near = if is_blob { at } else { at.saturating_add(NEAR_BYTES).min(to) };
         let mut chain = Chain {
             keys: 0,
             names: [0; CHAIN_KEYS],
@@ -119,7 +121,6 @@ impl<M: Estimator> RangeContext<'_, M> {
                 break parser.position() <= to.saturating_add(SEARCH_BYTES);
             }
         };
-        let is_blob = self.carried.parser.dialect == Dialect::Dragonfly;
         *spent += if is_blob { BLOB_ATTEMPT_BYTES } else { ATTEMPT_BYTES } + (parser.position() - at);
         if is_chain {
             return chain.start.or(if self.may_follow_prefix(at) { chain.first_end } else { Some(at) });

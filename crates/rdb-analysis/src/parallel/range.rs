@@ -76,7 +76,15 @@ impl<M: Estimator> RangeContext<'_, M> {
                     part.clear();
                     self.read_elements(head, (no_record, to), false, sum);
                 }
-                scan
+                // Behind its elements, a stream has more. And the value may have ended unseen.
+                let end = head.end().unwrap_or(from);
+                if head.blocks.is_empty() {
+                    work.head = None;
+                }
+                match scan {
+                    None if end < to => self.find_and_scan(end, to, &mut part, sum),
+                    scan => scan,
+                }
             }
             // The first range begins at the place of the stitch, so its start is certain.
             None if from == self.here.0 => {
@@ -113,7 +121,7 @@ impl<P, E> RangeWork<P, E> {
 
     /// The end of what was read. `None` if nothing was.
     fn end(&self) -> Option<u64> {
-        let end_of = |chain: &Option<Chain<E>>| Some(chain.as_ref()?.blocks.last()?.run.span.end);
+        let end_of = |chain: &Option<Chain<E>>| chain.as_ref()?.end();
         let records = self.records.as_ref().map(|scan| scan.end);
         records.max(end_of(&self.head)).max(end_of(&self.tail))
     }
