@@ -75,8 +75,8 @@ impl Walk<'_> {
                 match opcode {
                     1 | 2 | 14 => self.strings(count)?,
                     4 => self.strings(2 * count)?,
-                    // Nodes, then numbers: of entries, of the last ID, the first and the largest deleted
-                    // one, of entries ever added, and of groups, of which there are none.
+                    // Nodes, then numbers: of entries, of the last ID, the first and the largest
+                    // deleted one, of entries ever added, and of groups, of which there are none.
                     19 => {
                         self.strings(2 * count)?;
                         for _ in 0..9 {

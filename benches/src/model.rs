@@ -1,10 +1,10 @@
 //! What more threads would give: the pieces of a scan's work, replayed on virtual threads.
 //!
-//! A scan with N threads records the CPU time of each of its pieces: of the ranges that workers read,
-//! and of the merges, which one thread does in file order. A merge waits for its range and for the
-//! merge before it, and a range is not begun before there is room for it. The replay gives the pieces
-//! to N virtual threads by these rules. So it predicts N threads on a machine with fewer cores, as far
-//! as the cores do not slow each other down.
+//! A scan with N threads records the CPU time of each of its pieces: of the ranges that workers
+//! read, and of the merges, which one thread does in file order. A merge waits for its range and
+//! for the merge before it, and a range is not begun before there is room for it. The replay gives
+//! the pieces to N virtual threads by these rules. So it predicts N threads on a machine with fewer
+//! cores, as far as the cores do not slow each other down.
 
 use std::cell::Cell;
 use std::collections::HashMap;

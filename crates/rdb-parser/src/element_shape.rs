@@ -105,24 +105,24 @@ impl ElementShape {
         self.mean_bytes
     }
 
-    /// Whether a string, or a node of a list, of this many bytes is much longer than those that were
-    /// learned.
+    /// Whether a string, or a node of a list, of this many bytes is much longer than those that
+    /// were learned.
     pub fn is_unusual(&self, bytes: u64) -> bool {
         bytes > 64 + 4 * self.strings.iter().map(|string| string.longest).max().unwrap_or(0)
     }
 
     /// An offset at or behind `from`, and before `to`, at which an element seems to begin.
     ///
-    /// RDB has no marks between elements, so this is a guess. A search in bytes that no server wrote
-    /// ends after a bounded number of steps.
+    /// RDB has no marks between elements, so this is a guess. A search in bytes that no server
+    /// wrote ends after a bounded number of steps.
     pub fn find(&self, slice: FileSlice<'_>, from: u64, to: u64) -> Option<u64> {
         let element = self.strings.iter().fold(0u64, |sum, string| sum.saturating_add(string.longest));
         let search = SEARCH_BYTES.saturating_add(element.saturating_mul(2)).min(MAX_SEARCH_BYTES);
         let mut budget = BUDGET;
         for at in from..to.min(from.saturating_add(search)) {
             if let Some(end) = self.chain_from(slice, at, &mut budget) {
-                // The first elements of a chain may be parts of others. Nodes begin in a way that is
-                // not found by chance.
+                // The first elements of a chain may be parts of others. Nodes begin in a way that
+                // is not found by chance.
                 return Some(if self.parts.are_nodes { at } else { self.in_phase(slice, end) });
             }
             if budget == 0 {
@@ -222,8 +222,8 @@ impl ElementShape {
     }
 }
 
-/// Whether a string of a node can be one: the ID of a stream's node, or a listpack or ziplist, which
-/// begins with its own length. `leading` is the kind of a list's node, if it states one.
+/// Whether a string of a node can be one: the ID of a stream's node, or a listpack or ziplist,
+/// which begins with its own length. `leading` is the kind of a list's node, if it states one.
 fn is_of_node(is_id: bool, leading: u64, header: StringHeader, payload: &[u8]) -> bool {
     match header.form {
         _ if is_id => header.decoded_len == ID_BYTES,

@@ -377,8 +377,8 @@ impl ValueType {
         })
     }
 
-    /// Whether a server is expected to write this type in a file of Redis of this version. Files may
-    /// still have it.
+    /// Whether a server is expected to write this type in a file of Redis of this version. Files
+    /// may still have it.
     pub fn is_expected_in(self, version: u32) -> bool {
         let first = match self {
             Self::HashListpack | Self::ZsetListpack | Self::ListQuicklist2 | Self::Stream2 => 10,

@@ -85,8 +85,8 @@ pub trait Ahead: Input {
     /// Moves the cursor to `position`, which [`ahead`](Self::ahead) has shown.
     fn jump(&mut self, position: u64);
 
-    /// Takes the checksum of a part of the bytes ahead, so that it is not computed again. Parts come
-    /// in file order.
+    /// Takes the checksum of a part of the bytes ahead, so that it is not computed again. Parts
+    /// come in file order.
     fn know_sum(&mut self, part: KnownSum);
 }
 

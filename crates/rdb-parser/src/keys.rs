@@ -27,8 +27,9 @@ pub trait KeySink {
 pub enum KeyRun<'a, B> {
     /// A key ended at or after the bound, or a compressed blob began or ended.
     Bound,
-    /// The parser is inside a long value, if it was told to [leave](crate::Parser::leave_values_behind)
-    /// such values. The next call goes on with the value.
+    /// The parser is inside a long value, if it was told to
+    /// [leave](crate::Parser::leave_values_behind) such values. The next call goes on with the
+    /// value.
     Inside,
     /// The sink ended the run.
     Broken(B),

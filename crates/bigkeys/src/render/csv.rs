@@ -71,8 +71,8 @@ fn text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b',');
 }
 
-/// Appends a cell of a number and a comma. A number is not escaped: a minus sign before digits is no
-/// formula.
+/// Appends a cell of a number and a comma. A number is not escaped: a minus sign before digits is
+/// no formula.
 fn number(out: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
     if let Some(value) = value {
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -80,8 +80,8 @@ fn number(out: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
     out.push(b',');
 }
 
-/// Whether a cell stands as it is: printable ASCII that neither begins a formula nor has a character
-/// that CSV or [`Escaped::for_cell`] treats in its own way.
+/// Whether a cell stands as it is: printable ASCII that neither begins a formula nor has a
+/// character that CSV or [`Escaped::for_cell`] treats in its own way.
 fn is_plain(text: &[u8]) -> bool {
     let begins_formula = text.first().is_some_and(|first| b" =+-@".contains(first));
     let is_plain = |&byte: &u8| {

@@ -120,8 +120,8 @@ impl<M: Estimator> Measurer<M> {
         self.all_integers = false;
     }
 
-    /// The visitor sees elements in the middle of a value of this type. Returns whether their lengths
-    /// are enough.
+    /// The visitor sees elements in the middle of a value of this type. Returns whether their
+    /// lengths are enough.
     pub(crate) fn begin_part(&mut self, value_type: ValueType) -> bool {
         self.begin(value_type, None);
         self.memory.begin_part(value_type);

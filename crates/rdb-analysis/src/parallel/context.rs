@@ -19,8 +19,8 @@ const END_BYTES: u64 = 9;
 pub(super) struct RangeContext<'a, M> {
     /// The bytes that are split, and those before them that are held.
     pub(super) slice: FileSlice<'a>,
-    /// What is carried at the place of the stitch. A range ends where a record changes more than the
-    /// database and the slot.
+    /// What is carried at the place of the stitch. A range ends where a record changes more than
+    /// the database and the slot.
     pub(super) carried: Carried,
     /// A pass that has learned what is carried.
     pub(super) pass: Pass<M>,
@@ -80,8 +80,8 @@ impl<'a> RangeSum<'a> {
         to.min(self.summed.saturating_add(SUM_STEP_BYTES))
     }
 
-    /// Adds the rest of the range. `end` is the end of what was read of it. If the range is the last,
-    /// the end of the file is not added.
+    /// Adds the rest of the range. `end` is the end of what was read of it. If the range is the
+    /// last, the end of the file is not added.
     pub(super) fn finish(&mut self, end: Option<u64>) {
         let last = || end.unwrap_or(self.to.saturating_sub(END_BYTES));
         self.add_to(if self.to == self.slice.end() { last() } else { self.to });

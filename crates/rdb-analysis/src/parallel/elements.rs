@@ -8,12 +8,13 @@ use rdb_parser::resume::{ElementReader, ElementRun, ElementShape, elements_of};
 use super::context::{RangeContext, RangeSum};
 use crate::measure::Estimator;
 
-/// Blocks of a chain at most, and in a grain at most. The stitch may begin and end with each of them.
+/// Blocks of a chain at most, and in a grain at most. The stitch may begin and end with each of
+/// them.
 const MAX_BLOCKS: u64 = 512;
 const BLOCKS_IN_GRAIN: u64 = 4;
 
-/// Bytes of the blocks in which the next record is looked for, because an element in them is unusual:
-/// some, and a part of the others.
+/// Bytes of the blocks in which the next record is looked for, because an element in them is
+/// unusual: some, and a part of the others.
 const CAREFUL_BYTES: u64 = 4 << 20;
 const CAREFUL_PART: u64 = 16;
 
@@ -57,14 +58,16 @@ pub(super) struct Block<P> {
 }
 
 impl<M: Estimator> RangeContext<'_, M> {
-    /// Finds elements that begin at or shortly behind `from`, of a value of which something is known.
+    /// Finds elements that begin at or shortly behind `from`, of a value of which something is
+    /// known.
     pub(super) fn find_elements(&self, from: u64, to: u64) -> Option<(ValueType, u64)> {
         let shapes = self.hints.shapes();
         shapes.iter().find_map(|shape| Some((shape.value_type(), shape.find(self.slice, from, to)?)))
     }
 
-    /// Adds elements from `start` on to `chain`, until an element ends at or behind `to` or something
-    /// else follows. Returns where the next record seems to begin, if `is_followed` by one.
+    /// Adds elements from `start` on to `chain`, until an element ends at or behind `to` or
+    /// something else follows. Returns where the next record seems to begin, if `is_followed` by
+    /// one.
     pub(super) fn read_elements(
         &self,
         chain: &mut Chain<M::Part>,
@@ -108,7 +111,8 @@ impl<M: Estimator> RangeContext<'_, M> {
         None
     }
 
-    /// Ends a chain at the record at `record`, where an element ends. The chain was read up to `read_to`.
+    /// Ends a chain at the record at `record`, where an element ends. The chain was read up to
+    /// `read_to`.
     fn end_at(&self, chain: &mut Chain<M::Part>, record: u64, read_to: u64) {
         let mut at = read_to;
         if let Some(last) = chain.blocks.pop_if(|block| block.run.span.end > record) {
@@ -125,7 +129,8 @@ impl<M: Estimator> RangeContext<'_, M> {
         }
     }
 
-    /// An end of an element, from `at` on and at most behind `until`, at which a record seems to begin.
+    /// An end of an element, from `at` on and at most behind `until`, at which a record seems to
+    /// begin.
     ///
     /// Behind the true one, the record is read as elements, and soon one of them is unusual. So the
     /// last ones before that are tried first.

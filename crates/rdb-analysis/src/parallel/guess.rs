@@ -82,9 +82,9 @@ impl<M: Estimator> RangeContext<'_, M> {
         guess_key(rest, header).is_some_and(|name| self.names.fits(name))
     }
 
-    /// The start of a range, if a chain of records begins at `at`. The start is the end of one of the
-    /// first keys, because the first may be a part of a value. If they are long, it is `at`, or the end
-    /// of the first key if bytes before `at` may be prefix opcodes of that key.
+    /// The start of a range, if a chain of records begins at `at`. The start is the end of one of
+    /// the first keys, because the first may be a part of a value. If they are long, it is `at`, or
+    /// the end of the first key if bytes before `at` may be prefix opcodes of that key.
     ///
     /// Reads the records with a parser only, and adds the cost of the attempt to `spent`.
     #[cold]

@@ -9,7 +9,8 @@ use rdb_parser::resume::{ElementShape, FileSlice};
 /// Types of which a shape is known.
 const MAX_SHAPES: usize = 8;
 
-/// What is known of the long values of a file. Only what a worker tries depends on it, and no result.
+/// What is known of the long values of a file. Only what a worker tries depends on it, and no
+/// result.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     /// What their elements look like: one shape for each of some types, the latest first.

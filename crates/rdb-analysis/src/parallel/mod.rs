@@ -23,7 +23,8 @@
 //! * [`Counts`](crate::scan::Counts) and the aggregates of the sink: they add up in any order.
 //! * The value that is read where a range begins or ends: its type and the elements that are left
 //!   are compared, and the sums over its elements add up
-//!   ([`ElementRun`](rdb_parser::resume::ElementRun), [`Estimator::Part`](crate::measure::Estimator)).
+//!   ([`ElementRun`](rdb_parser::resume::ElementRun),
+//!   [`Estimator::Part`](crate::measure::Estimator)).
 //! * The checksum: each worker sums the bytes of its range, and the sums are combined.
 //! * Damage, and a record that changes what is carried: it ends the range before it, and the stitch
 //!   reads it.

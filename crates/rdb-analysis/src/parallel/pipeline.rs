@@ -12,8 +12,8 @@ use super::sink::RangePart;
 use crate::measure::Estimator;
 use crate::scan::Piece;
 
-/// Ranges in which nothing was found, from which on later ranges are only summed. They lie in a value
-/// of which nothing is known yet.
+/// Ranges in which nothing was found, from which on later ranges are only summed. They lie in a
+/// value of which nothing is known yet.
 const MAX_EMPTY: usize = 2;
 
 /// Ranges in file order, and what was read of them. The front is the next that the stitch takes.

@@ -25,8 +25,8 @@ pub(super) struct RangeWork<P, E> {
 }
 
 impl<M: Estimator> RangeContext<'_, M> {
-    /// Reads what can be read between two offsets. Keys go to `part`. `known` is the checksum of the
-    /// range, if it is known already.
+    /// Reads what can be read between two offsets. Keys go to `part`. `known` is the checksum of
+    /// the range, if it is known already.
     pub(super) fn work<P: RangePart>(
         &self,
         (from, to): (u64, u64),

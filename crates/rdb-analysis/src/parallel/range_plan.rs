@@ -106,8 +106,8 @@ impl RangePlan {
         }
     }
 
-    /// Bytes of a value that are read before it is left. A value is left if it is expected to end four
-    /// times as many bytes behind its range.
+    /// Bytes of a value that are read before it is left. A value is left if it is expected to end
+    /// four times as many bytes behind its range.
     pub(super) fn grain_bytes(self) -> u64 {
         match self {
             Self::ForThreads(_) => GRAIN_BYTES,

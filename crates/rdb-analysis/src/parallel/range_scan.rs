@@ -29,8 +29,8 @@ pub(super) struct RangeScan<P> {
     pub(super) names_db: bool,
     pub(super) counts: Counts,
     pub(super) long_values: LongValues,
-    /// The type of the value behind the end, in which the scan stopped, where in it, and the elements
-    /// that are left there.
+    /// The type of the value behind the end, in which the scan stopped, where in it, and the
+    /// elements that are left there.
     pub(super) inside: Option<(ValueType, u64, u64)>,
     /// Whether the scan was stopped.
     pub(super) stopped: bool,

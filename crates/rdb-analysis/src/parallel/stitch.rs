@@ -220,7 +220,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         })
     }
 
-    /// Reads on in what a buffer holds: the threads read ranges of it, and then this one merges them.
+    /// Reads on in what a buffer holds: the threads read ranges of it, and then this one merges
+    /// them.
     fn split_ahead<C: RangeSink>(
         &mut self,
         plan: RangePlan,
@@ -345,8 +346,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
         ControlFlow::Continue(scan.end - scan.start)
     }
 
-    /// Goes over elements that a worker has read, wherever an element of the value that is read ends
-    /// where a block of them begins. Returns the bytes of the blocks that were merged.
+    /// Goes over elements that a worker has read, wherever an element of the value that is read
+    /// ends where a block of them begins. Returns the bytes of the blocks that were merged.
     fn merge_elements(&mut self, chain: &Chain<M::Part>, sink: &mut impl Sink) -> ControlFlow<(), u64> {
         let mut merged_bytes = 0;
         for Block { run, part } in &chain.blocks {

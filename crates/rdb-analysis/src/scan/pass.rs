@@ -116,8 +116,8 @@ const LONG_VALUE_BYTES: u64 = 64 << 10;
 /// Types of which a long value is remembered.
 const LONG_TYPES: usize = 8;
 
-/// Where the last long values of some types are. Only a guess of what later values look like depends
-/// on it.
+/// Where the last long values of some types are. Only a guess of what later values look like
+/// depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LongValues([Option<(ValueType, u64)>; LONG_TYPES]);
 

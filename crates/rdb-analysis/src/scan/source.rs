@@ -261,8 +261,8 @@ pub trait Progress: Sync {
 pub enum Piece {
     /// A range, which begins at this offset, is read. Any thread may do it.
     Range(u64),
-    /// What was read of the range that begins at this offset is merged, and what was not read of it is
-    /// read now. One thread does this, in file order.
+    /// What was read of the range that begins at this offset is merged, and what was not read of it
+    /// is read now. One thread does this, in file order.
     Merge(u64),
 }
 

@@ -244,8 +244,8 @@ impl<I: Input> Parser<I> {
     }
 
     /// Gives keys to `sink` until a key ends at or after the offset `bound`, or something other
-    /// than a key is read. Reads at least one record, or to the end of a compressed blob. Gives the same keys as [`next_event_with`](Self::next_event_with), in less
-    /// time.
+    /// than a key is read. Reads at least one record, or to the end of a compressed blob. Gives the
+    /// same keys as [`next_event_with`](Self::next_event_with), in less time.
     ///
     /// ```
     /// use std::ops::ControlFlow;

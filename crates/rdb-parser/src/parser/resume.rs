@@ -15,10 +15,10 @@
 //! So a wrong guess costs time and never changes a result. A worker does not know the database and
 //! the slot before the first record that names them.
 //!
-//! A value may be longer than a range. The first parser can [leave](Parser::leave_values_behind) such
-//! a value and is then [inside it](Parser::open_value). An [`ElementShape`] finds elements in the
-//! middle of the value, an [`ElementReader`] reads them, and the first parser
-//! [jumps over](Parser::jump_elements) those that follow where it is.
+//! A value may be longer than a range. The first parser can [leave](Parser::leave_values_behind)
+//! such a value and is then [inside it](Parser::open_value). An [`ElementShape`] finds elements in
+//! the middle of the value, an [`ElementReader`] reads them, and the first parser [jumps
+//! over](Parser::jump_elements) those that follow where it is.
 //!
 //! ```
 //! use rdb_parser::resume::guess_key;
@@ -86,7 +86,8 @@ impl<I: Ahead> Parser<I> {
         FileSlice { bytes: input.ahead(n), offset }
     }
 
-    /// The bytes that are held: those [ahead](Self::ahead), and those before that were not given up.
+    /// The bytes that are held: those [ahead](Self::ahead), and those before that were not given
+    /// up.
     pub fn held(&self) -> FileSlice<'_> {
         self.records.input().held()
     }
@@ -120,10 +121,10 @@ impl<I: Input> Parser<I> {
         *self.records.state()
     }
 
-    /// From now on, [`read_keys`](Self::read_keys) leaves a value after `grain_bytes` of elements, if
-    /// the value is expected to end more than four times as many bytes behind the offset `bound`, and
-    /// if the visitor does not [need](Visitor::needs_strings) the strings. The parser is then inside
-    /// [an open value](Self::open_value).
+    /// From now on, [`read_keys`](Self::read_keys) leaves a value after `grain_bytes` of elements,
+    /// if the value is expected to end more than four times as many bytes behind the offset
+    /// `bound`, and if the visitor does not [need](Visitor::needs_strings) the strings. The parser
+    /// is then inside [an open value](Self::open_value).
     pub fn leave_values_behind(&mut self, bound: u64, grain_bytes: u64) {
         self.records.set_pace(Pace { bound, grain_bytes, stop_at: u64::MAX });
     }

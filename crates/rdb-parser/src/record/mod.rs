@@ -2,7 +2,8 @@
 //!
 //! [`RecordReader`] owns what is kept between records, and only the files of this folder change it.
 //! Each of them reads one kind of record: `key`, `overhead` (records that belong to no key),
-//! `rare`, `dragonfly`, and `bare` (a value without a key). `part` reads on in a value that was left.
+//! `rare`, `dragonfly`, and `bare` (a value without a key). `part` reads on in a value that was
+//! left.
 
 mod bare;
 mod dragonfly;

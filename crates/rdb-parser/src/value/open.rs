@@ -63,7 +63,8 @@ pub(crate) struct OpenValue {
     pub(crate) sums: PartSums,
 }
 
-/// Of what an element consists, or a node of a list or stream, for those who look at it from outside.
+/// Of what an element consists, or a node of a list or stream, for those who look at it from
+/// outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ElementParts {
     /// Whether they are nodes of a list or stream.

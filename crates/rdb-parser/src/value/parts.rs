@@ -10,8 +10,8 @@ use crate::outline::{Layout, Outline};
 use crate::visitor::Visitor;
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
-    /// Reads elements of a value until none are left or the [pace](Pace) ends. Returns the number
-    /// of elements that are left.
+    /// Reads elements of a value until none are left or the [pace](super::open::Pace) ends. Returns
+    /// the number of elements that are left.
     pub(crate) fn part(&mut self, value_type: ValueType, left: u64, sums: &mut PartSums) -> Result<u64> {
         match sums {
             PartSums::Elements(layout, sums) => self.skip_elements::<false>(*layout, left, sums),
