@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use rdb_analysis::{Rank, ReportCollector, ScanOptions, Source, SourceData, SourceReport, analyze};
+use rdb_analysis::{Rank, ReportCollector, ScanOptions, Source, SourceData, SourceReport, Threads, analyze};
 use rdb_source::{Data, IoMode};
 
 use crate::floor;
@@ -42,7 +42,7 @@ const LEAN_SCAN: &str = "scan --no-checksum --no-memory, 1 thread";
 const UNSUMMED_SCAN: &str = "scan --no-checksum, 1 thread";
 
 /// All of them.
-pub(crate) const ALL: [Contender; 12] = [
+pub(crate) const ALL: [Contender; 15] = [
     ours(FLOOR, |path| floor::walk(path).map(Some)),
     ours("map and touch every cache line, 1 thread", |path| touch(path, 1)),
     ours("map and touch every cache line, all cores", |path| {
@@ -54,6 +54,9 @@ pub(crate) const ALL: [Contender; 12] = [
     ours(LEAN_SCAN, |path| scan(path, Some(1), false, false)),
     ours(ON_TWO_THREADS, |path| scan(path, Some(2), true, true)),
     ours(ON_ALL_CORES, |path| scan(path, None, true, true)),
+    ours("scan --deep, 1 thread", |path| scan_with(path, &ScanOptions::default().threads(1).deep(true))),
+    ours("check, 1 thread", |path| check(path, 1)),
+    ours("check, 2 threads", |path| check(path, 2)),
     ours("rdb crate 0.4, skipping every value", rdb_skip),
     ours("rdb crate 0.4, nil formatter", rdb_nil),
     Contender { name: "redis-check-rdb", way: Way::Program("redis-check-rdb") },
@@ -82,6 +85,11 @@ fn scan(
     verify_checksum: bool,
     memory: bool,
 ) -> anyhow::Result<Option<u64>> {
+    let options = ScanOptions::default().threads(threads).verify_checksum(verify_checksum).memory(memory);
+    scan_with(path, &options)
+}
+
+fn scan_with(path: &Path, options: &ScanOptions) -> anyhow::Result<Option<u64>> {
     let paths: Vec<PathBuf> = if path.is_dir() {
         std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?
     } else {
@@ -99,16 +107,27 @@ fn scan(
         };
         Source::new(path.display().to_string(), data)
     });
-    let options = ScanOptions::default().threads(threads).verify_checksum(verify_checksum).memory(memory);
-    let rank = if memory { Rank::MemoryBytes } else { Rank::RdbBytes };
+    let rank = if options.memory { Rank::MemoryBytes } else { Rank::RdbBytes };
     let outcome =
-        analyze(sources.collect(), ReportCollector::default().rank(rank), &options, &(), &false.into())?;
+        analyze(sources.collect(), ReportCollector::default().rank(rank), options, &(), &false.into())?;
     let is_whole = |source: &SourceReport| source.facts.coverage.stopped_at_offset.is_none();
     ensure!(
         outcome.failures.is_empty() && outcome.output.sources.iter().all(is_whole),
         "the file is damaged"
     );
     Ok(Some(outcome.output.totals.keys))
+}
+
+/// `bigkeys check` of a mapped file, without printing.
+fn check(path: &Path, threads: usize) -> anyhow::Result<Option<u64>> {
+    let opened = rdb_source::open(path, IoMode::Auto, &std::sync::Arc::default())?;
+    let Data::Mapped(mapping) = &opened.data else { anyhow::bail!("not a regular file") };
+    let source = Source::from_bytes(path.display().to_string(), mapping);
+    let (options, stop) = (ScanOptions::default(), false.into());
+    let checked =
+        Threads::start(Some(threads))?.run(|| rdb_analysis::check(source, &options, &(), &stop, |_| {}))?;
+    ensure!(checked.errors == 0, "the file is damaged");
+    Ok(Some(checked.keys))
 }
 
 /// A filter that selects no key, so every value is skipped.

@@ -85,13 +85,15 @@ impl Engine<'_> {
         threads.run(|| rdb_analysis::render_keys(source, options, monitor, stop, &render, emit))
     }
 
-    /// Checks a source and gives each finding to `finding`, in file order.
+    /// Checks a source on `threads` and gives each finding to `finding`, in file order.
     pub(crate) fn check(
         &self,
         source: Source<'_>,
-        finding: impl FnMut(&Finding),
+        threads: &Threads,
+        finding: impl FnMut(&Finding) + Send,
     ) -> Result<Checked, SourceError> {
-        rdb_analysis::check(source, self.options, self.monitor, self.stop, finding)
+        let Self { options, monitor, stop, .. } = *self;
+        threads.run(|| rdb_analysis::check(source, options, monitor, stop, finding))
     }
 }
 

@@ -423,13 +423,18 @@ impl Scan<'_> {
         Ok(self.engine().render_keys(input.source(), self.threads_of_scan()?, render, emit)?)
     }
 
-    /// Checks one input in every detail, and gives each finding to `finding`, in file order.
+    /// Checks one input in every detail on all threads, and gives each finding to `finding`, in file
+    /// order.
     ///
     /// # Errors
     ///
-    /// The input is not an RDB file.
-    pub fn check(&self, input: &mut OpenInput, finding: impl FnMut(&Finding)) -> Result<Checked, ScanError> {
-        Ok(self.engine().check(input.source(), finding)?)
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn check(
+        &self,
+        input: &mut OpenInput,
+        finding: impl FnMut(&Finding) + Send,
+    ) -> Result<Checked, ScanError> {
+        Ok(self.engine().check(input.source(), self.threads_of_scan()?, finding)?)
     }
 
     fn engine(&self) -> Engine<'_> {

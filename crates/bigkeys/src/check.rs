@@ -73,7 +73,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages)
 
 /// Writes findings in the order in which they are found.
 struct Writer<'o> {
-    out: &'o mut dyn Write,
+    out: &'o mut (dyn Write + Send),
     format: CheckFormat,
     style: JsonStyle,
     written: u64,

@@ -10,11 +10,17 @@ use crate::error::ErrorKind;
 /// Best possible ratio: 264 bytes of output from a token of 3 bytes.
 const MAX_RATIO: u64 = 88;
 
+/// What is wrong with data that goes on behind its last byte of output.
+const LONGER: &str = "longer than its header says";
+
 /// Longest run of literal bytes of one token. A first byte below it starts such a run.
 const LITERAL: u8 = 32;
 
 /// Most literal bytes of a token.
 const LONGEST_RUN: usize = LITERAL as usize;
+
+/// Most bytes that a token writes, and most that its last copy writes behind them.
+const MOST_WRITTEN: usize = 264 + LONGEST_RUN;
 
 /// Bytes of the output that are copied at a time.
 const STRIDE: usize = 16;
@@ -40,19 +46,43 @@ pub(crate) fn max_decoded_len(compressed_len: u64) -> u64 {
 /// [`ErrorKind::BadLzf`] unless the input is a whole number of valid tokens that give exactly
 /// `decoded_len` bytes.
 pub(crate) fn decompress(compressed: &[u8], decoded_len: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
-    out.clear();
     if !is_plausible(compressed.len() as u64, decoded_len as u64) {
         return Err(ErrorKind::BadLzf("no data can expand that much"));
     }
-    out.resize(decoded_len, 0);
-    let (read, written) = expand(compressed, out)?;
-    if written != decoded_len {
-        return Err(ErrorKind::BadLzf("shorter than its header says"));
+    // What is there is overwritten, so it need not be zeroed.
+    out.resize(decoded_len + MOST_WRITTEN, 0);
+    let written = expand_whole(compressed, out, decoded_len);
+    out.truncate(decoded_len);
+    match written? {
+        written if written < decoded_len => Err(ErrorKind::BadLzf("shorter than its header says")),
+        written if written > decoded_len => Err(ErrorKind::BadLzf(LONGER)),
+        _ => Ok(()),
     }
-    if read != compressed.len() {
-        return Err(ErrorKind::BadLzf("longer than its header says"));
+}
+
+/// Runs all tokens of `input`, until more than `end` bytes are written. `out` has room for a token
+/// and a copy behind `end`, so no token is written in part. Returns the bytes written.
+fn expand_whole(input: &[u8], out: &mut [u8], end: usize) -> Result<usize, ErrorKind> {
+    let (mut read, mut written) = (0, 0);
+    while let Some(&control) = input.get(read) {
+        if written >= end {
+            return Err(ErrorKind::BadLzf(LONGER));
+        }
+        if control < LITERAL {
+            let run = usize::from(control) + 1;
+            if !copy_run(input, read + 1, out, written) {
+                copy_literals(input, read + 1, out, written, run)?;
+            }
+            read += 1 + run;
+            written += run;
+        } else {
+            let (distance, length, token_bytes) = copy_token(control, input, read)?;
+            copy_back(out, written, distance, length)?;
+            read += token_bytes;
+            written += length;
+        }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Decompresses the beginning of `compressed` until `out` is full or the input ends; returns the
@@ -108,47 +138,66 @@ pub(crate) fn expand_from(
     let mut read = 0;
     while written < out.len() {
         let Some(&control) = input.get(read) else { break };
-        read += 1;
-        let wanted;
         let room = out.len() - written;
+        let (wanted, token_bytes);
         if control < LITERAL {
             wanted = usize::from(control) + 1;
-            let taken = wanted.min(room);
-            // Copies the longest run, whatever the length, because that is one copy of registers.
-            // The bytes after the run are written later.
-            let longest = input.get(read..).and_then(<[u8]>::first_chunk::<LONGEST_RUN>);
-            let place = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>);
-            if let Some((source, target)) = longest.zip(place) {
-                *target = *source;
-            } else {
-                let source =
-                    input.get(read..read + taken).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
-                if let Some(target) = out.get_mut(written..written + taken) {
-                    target.copy_from_slice(source);
-                }
-            }
-            read += taken;
-            written += taken;
+            copy_literals(input, read + 1, out, written, wanted.min(room))?;
+            token_bytes = 1 + wanted.min(room);
         } else {
-            let mut length = usize::from(control >> 5);
-            if length == 7 {
-                length += usize::from(*input.get(read).ok_or(ErrorKind::BadLzf("missing length byte"))?);
-                read += 1;
-            }
-            let low = *input.get(read).ok_or(ErrorKind::BadLzf("missing distance byte"))?;
-            read += 1;
-            let distance = ((usize::from(control) & 31) << 8 | usize::from(low)) + 1;
-            wanted = length + 2;
-            let taken = wanted.min(room);
-            copy_back(out, written, distance, taken)?;
-            written += taken;
+            let distance;
+            (distance, wanted, token_bytes) = copy_token(control, input, read)?;
+            copy_back(out, written, distance, wanted.min(room))?;
         }
+        written += wanted.min(room);
         if wanted > room {
-            // The token is not whole, so `decompress` must see input left over.
-            return Ok((read.saturating_sub(1), written));
+            // The token is not whole, so it counts as not fully read.
+            return Ok((read + token_bytes - 1, written));
         }
+        read += token_bytes;
     }
     Ok((read, written))
+}
+
+/// The distance and the length of a copy whose token begins with `control` at `at`, and the bytes
+/// of the token.
+#[inline]
+fn copy_token(control: u8, input: &[u8], at: usize) -> Result<(usize, usize, usize), ErrorKind> {
+    let token = input.get(at + 1..).unwrap_or_default();
+    let (more, low, token_bytes) = match (control >> 5, token) {
+        (7, &[more, low, ..]) => (more, low, 3),
+        (7, []) => return Err(ErrorKind::BadLzf("missing length byte")),
+        (..7, &[low, ..]) => (0, low, 2),
+        _ => return Err(ErrorKind::BadLzf("missing distance byte")),
+    };
+    let distance = ((usize::from(control) & 31) << 8 | usize::from(low)) + 1;
+    Ok((distance, usize::from(control >> 5) + usize::from(more) + 2, token_bytes))
+}
+
+/// Copies a run of literal bytes.
+#[inline(never)]
+fn copy_literals(
+    input: &[u8],
+    from: usize,
+    out: &mut [u8],
+    to: usize,
+    length: usize,
+) -> Result<(), ErrorKind> {
+    let source = input.get(from..from + length).ok_or(ErrorKind::BadLzf("literal run past the end"))?;
+    if let Some(target) = out.get_mut(to..to + length) {
+        target.copy_from_slice(source);
+    }
+    Ok(())
+}
+
+/// Copies the longest run of literal bytes, whatever the length of this one, because that is one
+/// copy of registers. The bytes after the run are written later. Returns false if there are not as
+/// many bytes.
+#[inline]
+fn copy_run(input: &[u8], from: usize, out: &mut [u8], to: usize) -> bool {
+    let source = input.get(from..).and_then(<[u8]>::first_chunk::<LONGEST_RUN>);
+    let target = out.get_mut(to..).and_then(<[u8]>::first_chunk_mut::<LONGEST_RUN>);
+    source.zip(target).map(|(source, target)| *target = *source).is_some()
 }
 
 /// Copies `length` bytes from `distance` bytes before `at` to `at`. If the ranges overlap, the

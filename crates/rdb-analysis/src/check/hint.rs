@@ -19,9 +19,10 @@ impl Hint {
         self.announced = Some((keys, expires));
     }
 
-    pub(super) fn add_key(&mut self, has_expiry: bool) {
-        self.keys += 1;
-        self.expires += u64::from(has_expiry);
+    /// Adds keys, of which some have an expiry.
+    pub(super) fn add_keys(&mut self, keys: u64, expires: u64) {
+        self.keys += keys;
+        self.expires += expires;
     }
 
     pub(super) fn add_damaged_key(&mut self) {

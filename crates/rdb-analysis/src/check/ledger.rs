@@ -1,9 +1,10 @@
 //! Counts findings and passes them on.
 
-use rdb_parser::{Checksum, Dialect, Entry, Error, ErrorKind, Warning};
+use rdb_parser::{Checksum, Dialect, Error, ErrorKind, Warning};
 
 use super::finding::{Checked, Finding, Severity, severity};
-use crate::scan::{Loss, Origin, Trailing};
+use crate::measure::KeyView;
+use crate::scan::{Loss, Origin, TrailingKind};
 
 /// Bytes of a key's name that a finding shows.
 const KEY_BYTES: usize = 128;
@@ -34,8 +35,8 @@ pub(super) struct Ledger<F> {
 }
 
 impl<F: FnMut(&Finding)> Ledger<F> {
-    pub(super) fn new(dialect: Dialect, report: F) -> Self {
-        Self { checked: Checked::default(), dialect, report, scratch: Vec::new() }
+    pub(super) fn new(report: F) -> Self {
+        Self { checked: Checked::default(), dialect: Dialect::Redis, report, scratch: Vec::new() }
     }
 
     pub(super) fn error(&mut self, code: &'static str, subject: Subject, message: String) {
@@ -70,9 +71,9 @@ impl<F: FnMut(&Finding)> Ledger<F> {
 
     /// Adds what is wrong with a key: the warnings of the parser, a name that cannot be decoded, a
     /// duplicate.
-    pub(super) fn key(&mut self, entry: &Entry<'_>, has_duplicate: bool) {
-        let (offset, db) = (entry.span.start, Some(entry.db));
-        match entry.key.decode(&mut self.scratch) {
+    pub(super) fn key(&mut self, key: &KeyView<'_>) {
+        let (offset, db) = (key.measure.offset, Some(key.measure.db));
+        match key.key.decode(&mut self.scratch) {
             // A name that is too long to be held is no damage.
             Ok(_) | Err(ErrorKind::Limit(_)) => {}
             Err(kind) => {
@@ -80,16 +81,16 @@ impl<F: FnMut(&Finding)> Ledger<F> {
                 self.error(kind.code(), subject, format!("{kind}, in the name of a key"));
             }
         }
-        if entry.warnings.is_empty() && !has_duplicate {
+        if key.warnings.is_empty() && !key.has_duplicate {
             return;
         }
-        let key = entry.key.decode_prefix(KEY_BYTES, &mut self.scratch).ok().map(<[u8]>::to_vec);
-        let subject = || Subject { offset, db, key: key.clone() };
-        for warning in entry.warnings.iter() {
+        let name = key.key.decode_prefix(KEY_BYTES, &mut self.scratch).ok().map(<[u8]>::to_vec);
+        let subject = || Subject { offset, db, key: name.clone() };
+        for warning in key.warnings.iter() {
             let severity = severity(warning, self.dialect);
             self.find(severity, warning.name(), subject(), warning.to_string());
         }
-        if has_duplicate {
+        if key.has_duplicate {
             self.error("duplicate", subject(), "a member or field is there twice".to_owned());
         }
     }
@@ -104,8 +105,13 @@ impl<F: FnMut(&Finding)> Ledger<F> {
     }
 
     /// Compares the end of the RDB data with what its sender announced.
-    pub(super) fn end(&mut self, origin: &Origin<'_>, end: u64, trailing_bytes: u64, trailing: &Trailing) {
-        let kind = trailing.kind(origin.end_mark.as_ref());
+    pub(super) fn end(
+        &mut self,
+        origin: &Origin<'_>,
+        end: u64,
+        trailing_bytes: u64,
+        kind: Option<TrailingKind>,
+    ) {
         for note in origin.broken_promises(end - origin.prefix_bytes, kind) {
             self.warn("announced", Subject::at(end), note.text);
         }

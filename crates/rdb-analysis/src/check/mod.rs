@@ -3,29 +3,31 @@
 mod finding;
 mod hint;
 mod ledger;
+mod sound;
 mod walk;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_parser::{Checksum, Entry, Error, Event, Input, Parser, SliceInput, Window};
+use rdb_parser::{Checksum, Error, ErrorKind, Header};
 
 pub use finding::{Checked, Finding, Severity};
 
-use crate::scan::{
-    Context, Guard, Origin, Progress, ProgressMark, ScanOptions, Source, SourceData, SourceError, Trailing,
-    is_lost,
-};
+use crate::measure::KeyView;
+use crate::parallel::{Absorbed, Place, RangePlan, RangeSink, scan_seen_by};
+use crate::scan::{FileRecord, Guard, Progress, ScanOptions, Sink, Source, SourceError};
 use hint::Hint;
 use ledger::Ledger;
+use sound::SoundKeys;
 use walk::Walk;
 
-/// Reads all of `source` and gives everything that is wrong to `report`, in file order.
+/// Reads all of `source` on the [current threads](crate::Threads::run) and gives everything that is
+/// wrong to `report`, in file order.
 ///
 /// Walks every encoding that the parser can walk entry by entry, and compares the checksum, the
-/// numbers that headers and hints announce, and the members of each key. Holds one packed value at
-/// a time, and the hashes of up to 65,536 members or fields of one key. Of `options`,
-/// [`deep`](ScanOptions::deep) is taken as set.
+/// numbers that headers and hints announce, and the members of each key. Each thread holds one
+/// packed value at a time, and the hashes of up to 65,536 members or fields of one key. Of
+/// `options`, [`deep`](ScanOptions::deep) is taken as set.
 ///
 /// # Errors
 ///
@@ -37,140 +39,104 @@ pub fn check(
     stop: &AtomicBool,
     report: impl FnMut(&Finding),
 ) -> Result<Checked, SourceError> {
-    let Source { path, data, origin, .. } = source;
-    let start = origin.prefix_bytes;
-    let context =
-        Context { options, progress, stop, guard: origin.guard.as_deref(), ready_bytes: None, sharing: None };
-    let checked = match data {
-        SourceData::Bytes(bytes) => {
-            check_input(SliceInput::starting_at(bytes, start), &origin, &context, report)
-        }
-        SourceData::Reader { reader, length, .. } => {
-            check_input(Window::starting_at(reader, start, length), &origin, &context, report)
-        }
-    };
-    checked.map_err(|error| SourceError { path, error })
-}
-
-fn check_input(
-    input: impl Input,
-    origin: &Origin<'_>,
-    context: &Context<'_>,
-    report: impl FnMut(&Finding),
-) -> Result<Checked, Error> {
-    let mut parser = Parser::new(input, context.options.parser())?;
-    let mut check = Check {
-        context,
-        ledger: Ledger::new(parser.header().dialect, report),
-        hint: Hint::default(),
-        db: 0,
-        reported: ProgressMark::at(parser.position()),
-        guarded_page: None,
-    };
-    check.read(&mut parser);
-    if check.ledger.checked.checksum.is_some() {
-        check.read_trailing(&mut parser, origin);
+    let path = source.path.clone();
+    let options = options.clone().deep(true);
+    let plan = RangePlan::for_source(&source.data, options.range_bytes, 1);
+    let mut check = Check { ledger: Ledger::new(report), hint: Hint::default(), db: 0, end: None, stop };
+    let scanned = scan_seen_by::<Walk>(source, &options, plan, None, progress, stop, &mut check);
+    let (facts, origin) = scanned.map_err(|error| SourceError { path, error })?;
+    let Check { mut ledger, end, .. } = check;
+    if let Some(end) = end {
+        ledger.end(&origin, end, facts.trailing_bytes, facts.trailing_kind);
     }
-    Ok(check.finish(parser.position()))
+    if let Some(loss) = origin.guard.as_deref().and_then(Guard::loss)
+        && facts.checksum != Some(Checksum::Verified)
+    {
+        let position = ledger.checked.bytes;
+        ledger.loss(loss, position);
+    }
+    ledger.checked.interrupted = facts.coverage.interrupted;
+    Ok(ledger.checked)
 }
 
 /// A check under way.
 struct Check<'a, F> {
-    context: &'a Context<'a>,
     ledger: Ledger<F>,
     /// Of the current database.
     hint: Hint,
     db: u64,
-    reported: ProgressMark,
-    guarded_page: Option<u64>,
+    /// Where the RDB data ends. `None`: not reached, or what follows is damaged.
+    end: Option<u64>,
+    stop: &'a AtomicBool,
 }
 
 impl<F: FnMut(&Finding)> Check<'_, F> {
-    /// Reads all records, up to the end, damage that ends the reading, or a stop.
-    fn read(&mut self, parser: &mut Parser<impl Input>) {
-        let mut walk = Walk::default();
-        loop {
-            let goes_on = match parser.next_event_with(&mut walk) {
-                Ok(Some(Event::Entry(entry))) => self.key(&entry, walk.has_duplicate),
-                Ok(Some(Event::End { checksum })) => {
-                    let end = parser.position();
-                    self.hint.settle(self.db, end, &mut self.ledger);
-                    self.ledger.checksum(checksum, end);
-                    ControlFlow::Break(())
-                }
-                Ok(Some(Event::SelectDb { db })) => {
-                    self.hint.settle(self.db, parser.position(), &mut self.ledger);
-                    self.db = db;
-                    ControlFlow::Continue(())
-                }
-                Ok(Some(event)) => {
-                    self.record(&event);
-                    ControlFlow::Continue(())
-                }
-                Ok(None) => ControlFlow::Break(()),
-                Err(error) => self.error(&error),
-            };
-            if goes_on.is_break() {
-                return;
+    fn any_key(&mut self, key: &KeyView<'_>) {
+        self.hint.add_keys(1, u64::from(key.measure.expires_at_ms.is_some()));
+        self.ledger.checked.keys += 1;
+        self.ledger.key(key);
+    }
+}
+
+impl<F: FnMut(&Finding)> Sink for Check<'_, F> {
+    fn begin(&mut self, header: Header) {
+        self.ledger.dialect = header.dialect;
+    }
+
+    fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>> {
+        self.any_key(key);
+        ControlFlow::Continue(Ok(()))
+    }
+
+    fn skipped_key(&mut self, key: &KeyView<'_>) -> ControlFlow<()> {
+        self.any_key(key);
+        ControlFlow::Continue(())
+    }
+
+    fn record(&mut self, record: FileRecord, end: u64) {
+        match record {
+            FileRecord::Warning { warning, offset } => self.ledger.warning(warning, offset),
+            FileRecord::ResizeDb { keys, expires } => self.hint.announce(keys, expires),
+            FileRecord::SelectDb(db) => {
+                self.hint.settle(self.db, end, &mut self.ledger);
+                self.db = db;
+            }
+            FileRecord::End { checksum } => {
+                self.hint.settle(self.db, end, &mut self.ledger);
+                self.ledger.checksum(checksum, end);
+                self.end = Some(end);
             }
         }
     }
 
-    fn key(&mut self, entry: &Entry<'_>, has_duplicate: bool) -> ControlFlow<()> {
-        if let Some(guard) = self.context.guard
-            && is_lost(guard, guard.alarm(), &mut self.guarded_page, entry)
-        {
-            return ControlFlow::Break(());
-        }
-        self.hint.add_key(entry.meta.expires_at_ms.is_some());
-        self.ledger.checked.keys += 1;
-        self.ledger.key(entry, has_duplicate);
-        self.reported.report_if_due(self.context.progress, entry.span.end, self.ledger.checked.keys);
-        self.ledger.checked.interrupted = self.context.stop.load(Ordering::Relaxed);
-        if self.ledger.checked.interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    /// A record that is neither a key nor a `SELECTDB` opcode nor the end.
-    fn record(&mut self, event: &Event<'_>) {
-        match *event {
-            Event::Warning { warning, offset } => self.ledger.warning(warning, offset),
-            Event::ResizeDb { keys, expires } => self.hint.announce(keys, expires),
-            _ => {}
-        }
-    }
-
-    fn error(&mut self, error: &Error) -> ControlFlow<()> {
+    fn damage(&mut self, error: &Error) {
         if error.is_contained() {
             self.hint.add_damaged_key();
-        } else if self.context.stop.load(Ordering::Relaxed) {
-            self.ledger.checked.interrupted = true;
-            return ControlFlow::Break(());
+        } else if self.stop.load(Ordering::Relaxed) {
+            // A source that is stopped may fail.
+            return;
         }
-        // After an error that is not contained, the parser gives no more events.
+        self.end = None;
         self.ledger.damage(error, self.db);
-        ControlFlow::Continue(())
     }
 
-    /// Reads the bytes after the end of the RDB data.
-    fn read_trailing(&mut self, parser: &mut Parser<impl Input>, origin: &Origin<'_>) {
-        let end = parser.position();
-        let mut trailing = Trailing::default();
-        match parser.show_trailing(|bytes| trailing.show(bytes)) {
-            Ok(bytes) => self.ledger.end(origin, end, bytes, &trailing),
-            Err(error) => self.ledger.damage(&error, self.db),
-        }
-    }
-
-    /// Sums up after reading to `position`.
-    fn finish(mut self, position: u64) -> Checked {
-        if let Some(loss) = self.context.guard.and_then(Guard::loss)
-            && self.ledger.checked.checksum != Some(Checksum::Verified)
-        {
-            self.ledger.loss(loss, position);
-        }
-        self.reported.report(self.context.progress, position, self.ledger.checked.keys);
+    fn end(&mut self, position: u64) {
         self.ledger.checked.bytes = position;
-        self.ledger.checked
+    }
+}
+
+impl<F: FnMut(&Finding)> RangeSink for Check<'_, F> {
+    type Part = SoundKeys;
+
+    fn new_part(&self, _: Place) -> SoundKeys {
+        SoundKeys::default()
+    }
+
+    fn absorb(&mut self, part: SoundKeys, _: Place) -> Absorbed {
+        let SoundKeys { keys, expires, .. } = part;
+        self.hint.add_keys(keys, expires);
+        self.ledger.checked.keys += keys;
+        Absorbed::Merged
     }
 }
 

@@ -1,42 +1,111 @@
 //! Walks every encoding and compares the members of a key.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 
+use foldhash::quality::RandomState;
+use rdb_parser::string::parse_canonical_integer;
 use rdb_parser::{RdbString, Role, ValueType, Visitor};
 
-/// Members or fields of a key that are compared with each other.
+use crate::measure::{Encoding, Estimator, ValueFacts};
+use crate::server::AssumedServer;
+
+/// Members or fields of a key that are compared with each other: the first.
 const MAX_COMPARED: usize = 1 << 16;
 
 /// Has the parser walk every encoding and decompress every string, and finds duplicates.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Walk {
     hasher: RandomState,
-    /// Hashes of the members or fields so far.
-    seen: HashSet<u64>,
-    /// Whether the last value has a member or field twice.
-    pub(super) has_duplicate: bool,
+    /// Hashes of the members or fields so far, at most [`MAX_COMPARED`].
+    hashes: Vec<u64>,
+    /// Whether elements in the middle of a value are seen.
+    is_part: bool,
+    /// Whether a part has members or fields.
+    has_members: bool,
     scratch: Vec<u8>,
+}
+
+/// Whether elements have members or fields.
+#[derive(Debug)]
+pub(super) struct HasMembers(bool);
+
+impl Estimator for Walk {
+    const IS_MODEL: bool = false;
+
+    fn new(_: &AssumedServer) -> Self {
+        Self::default()
+    }
+
+    fn for_part(&self) -> Self {
+        Self::default()
+    }
+
+    fn memory_bytes(&mut self, _: Encoding, _: ValueFacts) -> Option<u64> {
+        None
+    }
+
+    fn has_duplicate(&mut self) -> bool {
+        self.hashes.sort_unstable();
+        let has_duplicate = self.hashes.windows(2).any(|pair| pair[0] == pair[1]);
+        self.hashes.clear();
+        has_duplicate
+    }
+
+    fn forget(&mut self) {
+        self.hashes.clear();
+    }
+
+    type Part = HasMembers;
+
+    fn begin_part(&mut self) -> bool {
+        self.is_part = true;
+        true
+    }
+
+    fn take_part(&mut self) -> Option<HasMembers> {
+        Some(HasMembers(std::mem::take(&mut self.has_members)))
+    }
+
+    /// Members behind the first ones are not compared.
+    fn adds_up(&self, part: &HasMembers) -> bool {
+        !part.0 || self.hashes.len() >= MAX_COMPARED
+    }
+
+    fn add_part(&mut self, _: &HasMembers) {}
+}
+
+impl Walk {
+    /// The hash of a string, the same however the string is stored. `None`: it cannot be decoded.
+    fn hash(&mut self, string: RdbString<'_>) -> Option<u64> {
+        // An integer is stored as one or as its text. Its text is not written out to be hashed.
+        let integer = match string {
+            RdbString::Int(value) => Some(value),
+            RdbString::Raw(text) => parse_canonical_integer(text),
+            _ => None,
+        };
+        Some(match integer {
+            Some(value) => self.hasher.hash_one(value),
+            None => self.hasher.hash_one(string.decode(&mut self.scratch).ok()?),
+        })
+    }
 }
 
 impl Visitor for Walk {
     fn begin(&mut self, _: ValueType, _: Option<u64>) {
-        self.seen.clear();
-        self.has_duplicate = false;
+        self.hashes.clear();
     }
 
     fn string(&mut self, role: Role, string: RdbString<'_>) {
-        let is_unique = matches!(role, Role::Member | Role::Field);
-        if is_unique
-            && self.seen.len() < MAX_COMPARED
-            && let Ok(string) = string.decode(&mut self.scratch)
-        {
-            self.has_duplicate |= !self.seen.insert(self.hasher.hash_one(string));
+        if !matches!(role, Role::Member | Role::Field) {
+            return;
         }
-    }
-
-    fn needs_packed(&self) -> bool {
-        true
+        if self.is_part {
+            self.has_members = true;
+        } else if self.hashes.len() < MAX_COMPARED
+            && let Some(hash) = self.hash(string)
+        {
+            self.hashes.push(hash);
+        }
     }
 
     fn needs_expanded(&self) -> bool {

@@ -7,7 +7,7 @@ use rdb_parser::ErrorKind;
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use crate::measure::KeyView;
 use crate::parallel::{Absorbed, Place, RangePart, RangeSink};
-use crate::scan::{Counts, Sink};
+use crate::scan::{Counts, FileRecord, Sink};
 
 /// The keys of a source, collected up to where a pass is.
 pub(crate) struct Collecting<'c, C: Collector> {
@@ -102,8 +102,9 @@ impl<C: Collector> Sink for Part<'_, C> {
         ControlFlow::Continue(Ok(()))
     }
 
-    fn select_db(&mut self) {
-        if Self::PLACE == PlaceUse::Corrected && self.later.is_none() {
+    fn record(&mut self, record: FileRecord, _: u64) {
+        let is_select = matches!(record, FileRecord::SelectDb(_));
+        if is_select && Self::PLACE == PlaceUse::Corrected && self.later.is_none() {
             self.later = Some(self.collector.child(RangeStart { source: self.source, is_place_known: true }));
         }
     }

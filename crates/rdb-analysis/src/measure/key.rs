@@ -1,6 +1,6 @@
 //! Measurements of one key.
 
-use rdb_parser::RdbString;
+use rdb_parser::{RdbString, Warnings};
 
 use super::data_type::DataType;
 use super::encoding::Encoding;
@@ -54,4 +54,8 @@ pub struct KeyView<'a> {
     /// The time by which keys count as expired, in milliseconds since 1970: when the file was
     /// written, or [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).
     pub time_ms: i64,
+    /// What is irregular about the key.
+    pub warnings: Warnings,
+    /// Whether a member or field is there twice. Only a [check](crate::check()) compares them.
+    pub(crate) has_duplicate: bool,
 }

@@ -7,19 +7,28 @@ use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
 
 use super::data_type::DataType;
 use super::encoding::{Encoding, ValueFacts};
-use super::key::Measure;
+use super::key::{KeyView, Measure};
 use crate::server::AssumedServer;
 
-/// Memory model of a server. `()` disables it.
-pub(crate) trait Estimator: Visitor + Clone + Sync {
+/// What sees values beside the measures: the memory model of a server, or the walk of a check. `()`
+/// is neither.
+pub(crate) trait Estimator: Visitor + Sync {
     /// Whether this is a model, and not `()`.
     const IS_MODEL: bool;
 
     /// An estimator for the assumed server.
     fn new(server: &AssumedServer) -> Self;
 
+    /// One for another range of the source, which has seen nothing.
+    fn for_part(&self) -> Self;
+
     /// The memory of the key whose value was just skipped. `None`: not modelled.
     fn memory_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64>;
+
+    /// Whether the value that was just skipped has a member or field twice.
+    fn has_duplicate(&mut self) -> bool {
+        false
+    }
 
     /// The visitor does not see the value of the next key.
     fn forget(&mut self) {}
@@ -27,8 +36,8 @@ pub(crate) trait Estimator: Visitor + Clone + Sync {
     /// What adds up over the elements of a value.
     type Part: Debug + Send;
 
-    /// The visitor sees elements in the middle of a value of this type.
-    fn begin_part(&mut self, value_type: ValueType);
+    /// The visitor sees elements in the middle of a value. Returns false if they do not add up.
+    fn begin_part(&mut self) -> bool;
 
     /// Takes what was seen since the part began or the last call. `None` if it does not add up.
     fn take_part(&mut self) -> Option<Self::Part>;
@@ -46,13 +55,17 @@ impl Estimator for () {
 
     fn new(_: &AssumedServer) -> Self {}
 
+    fn for_part(&self) -> Self {}
+
     fn memory_bytes(&mut self, _: Encoding, _: ValueFacts) -> Option<u64> {
         None
     }
 
     type Part = ();
 
-    fn begin_part(&mut self, _: ValueType) {}
+    fn begin_part(&mut self) -> bool {
+        true
+    }
 
     fn take_part(&mut self) -> Option<()> {
         Some(())
@@ -67,7 +80,7 @@ impl Estimator for () {
 
 /// Sees values while the parser skips them, and measures keys. `M` is the memory model, or `()` for
 /// none.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Measurer<M> {
     server: AssumedServer,
     memory: M,
@@ -90,7 +103,7 @@ impl<M: Estimator> Measurer<M> {
 
     /// A measurer for another range of the source, with the same server.
     pub(crate) fn for_part(&self) -> Self {
-        Self { server: self.server, memory: self.memory.clone(), earlier: Vec::new(), ..*self }
+        Self { server: self.server, memory: self.memory.for_part(), earlier: Vec::new(), ..*self }
     }
 
     /// The assumed server.
@@ -120,22 +133,39 @@ impl<M: Estimator> Measurer<M> {
         self.all_integers = false;
     }
 
-    /// The visitor sees elements in the middle of a value of this type. Returns whether their
-    /// lengths are enough.
+    /// The visitor sees elements in the middle of a value of this type. Returns false if they do not
+    /// add up.
     pub(crate) fn begin_part(&mut self, value_type: ValueType) -> bool {
         self.begin(value_type, None);
-        self.memory.begin_part(value_type);
-        !self.needs_strings()
+        !self.watch_integers && self.memory.begin_part()
     }
 
-    /// The memory model.
-    pub(crate) fn memory(&mut self) -> &mut M {
-        &mut self.memory
+    /// Takes what was seen since the part began or the last call. `None` if it does not add up.
+    pub(crate) fn take_part(&mut self) -> Option<M::Part> {
+        self.memory.take_part()
+    }
+
+    /// Whether [`add_part`](Self::add_part) gives what seeing the elements would give.
+    pub(crate) fn adds_up(&self, part: &M::Part) -> bool {
+        !self.watch_integers && self.memory.adds_up(part)
+    }
+
+    /// Adds elements that follow in the current value, instead of seeing them.
+    pub(crate) fn add_part(&mut self, part: &M::Part) {
+        self.memory.add_part(part);
+    }
+
+    /// The key whose value was just skipped. `time_ms` is that by which keys count as expired.
+    #[inline(always)]
+    pub(crate) fn view<'e>(&mut self, entry: &Entry<'e>, time_ms: i64) -> KeyView<'e> {
+        let measure = self.measure(entry);
+        let has_duplicate = self.memory.has_duplicate();
+        KeyView { key: entry.key, measure, time_ms, warnings: entry.warnings, has_duplicate }
     }
 
     /// The measure of the entry whose value was just skipped.
     #[inline(always)]
-    pub(crate) fn measure(&mut self, entry: &Entry<'_>) -> Measure {
+    fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;
         let data_type = DataType::of(entry.value_type, &outline.layout);
         let facts = ValueFacts {
@@ -238,5 +268,10 @@ impl<M: Estimator> Visitor for Measurer<M> {
 
     fn needs_packed(&self) -> bool {
         self.deep
+    }
+
+    #[inline]
+    fn needs_expanded(&self) -> bool {
+        self.memory.needs_expanded()
     }
 }

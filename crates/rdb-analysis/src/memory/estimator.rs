@@ -101,6 +101,10 @@ impl Estimator for MemoryEstimator {
         }
     }
 
+    fn for_part(&self) -> Self {
+        self.clone()
+    }
+
     #[inline(always)]
     fn memory_bytes(&mut self, encoding: Encoding, facts: ValueFacts) -> Option<u64> {
         if !std::mem::take(&mut self.is_shown) {
@@ -124,8 +128,9 @@ impl Estimator for MemoryEstimator {
 
     type Part = ElementsPart;
 
-    fn begin_part(&mut self, _: ValueType) {
+    fn begin_part(&mut self) -> bool {
         self.part_ids = Some(Vec::new());
+        !self.value.in_detail
     }
 
     fn take_part(&mut self) -> Option<ElementsPart> {
@@ -142,7 +147,7 @@ impl Estimator for MemoryEstimator {
     }
 
     fn adds_up(&self, part: &ElementsPart) -> bool {
-        part.expiries == 0 || self.expiries.only_counts()
+        !self.value.in_detail && (part.expiries == 0 || self.expiries.only_counts())
     }
 
     fn add_part(&mut self, part: &ElementsPart) {

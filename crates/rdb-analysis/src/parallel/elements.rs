@@ -93,7 +93,7 @@ impl<M: Estimator> RangeContext<'_, M> {
                 (Some(run), Some(shape)) => !shape.is_unusual(run.longest_bytes()),
                 (run, _) => run.is_some(),
             };
-            let part = measurer.memory().take_part();
+            let part = measurer.take_part();
             let is_careful = !is_usual && careful_bytes < CAREFUL_BYTES + (at - start) / CAREFUL_PART;
             careful_bytes += if is_careful { until - at } else { 0 };
             if let Some(shape) = shape.filter(|_| is_careful) {
@@ -119,10 +119,10 @@ impl<M: Estimator> RangeContext<'_, M> {
             at = last.run.span.start;
         }
         let mut measurer = self.pass.measurer.for_part();
-        measurer.begin_part(chain.value_type);
-        let reader = ElementReader::new(self.slice, at, chain.value_type).filter(|_| at < record);
+        let adds_up = measurer.begin_part(chain.value_type) && at < record;
+        let reader = ElementReader::new(self.slice, at, chain.value_type).filter(|_| adds_up);
         let run = reader.and_then(|mut reader| reader.read_to(record, &mut measurer));
-        if let (Some(run), Some(part)) = (run, measurer.memory().take_part())
+        if let (Some(run), Some(part)) = (run, measurer.take_part())
             && run.span.end == record
         {
             chain.blocks.push(Block { run, part });

@@ -51,6 +51,6 @@ mod sink;
 mod stitch;
 
 pub(crate) use range_plan::RangePlan;
-pub(crate) use run::{scan_in_order, scan_in_ranges};
+pub(crate) use run::{scan_in_order, scan_in_ranges, scan_seen_by};
 pub use sink::Place;
 pub(crate) use sink::{Absorbed, RangePart, RangeSink};

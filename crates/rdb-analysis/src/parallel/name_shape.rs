@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use rdb_parser::{ErrorKind, RdbString};
+use rdb_parser::{Error, ErrorKind, RdbString};
 
 use crate::measure::KeyView;
-use crate::scan::Sink;
+use crate::scan::{FileRecord, Sink};
 
 /// Names after which the shape of names is known.
 pub(super) const WATCHED_NAMES: u64 = 16;
@@ -95,7 +95,15 @@ impl<C: Sink> Sink for Watching<'_, C> {
         self.sink.key(key)
     }
 
-    fn select_db(&mut self) {
-        self.sink.select_db();
+    fn skipped_key(&mut self, key: &KeyView<'_>) -> ControlFlow<()> {
+        self.sink.skipped_key(key)
+    }
+
+    fn record(&mut self, record: FileRecord, end: u64) {
+        self.sink.record(record, end);
+    }
+
+    fn damage(&mut self, error: &Error) {
+        self.sink.damage(error);
     }
 }

@@ -9,7 +9,7 @@ use rdb_parser::{Event, Input, Parser, SliceInput, ValueType};
 use super::context::{RangeContext, RangeSum};
 use super::sink::{INHERITED_SLOT, RangePart};
 use crate::measure::Estimator;
-use crate::scan::{Counts, Halt, LongValues, Pass, ProgressMark};
+use crate::scan::{Counts, FileRecord, Halt, LongValues, Pass, ProgressMark};
 
 /// Bytes behind the end of a range in which its last value must end. Also the bytes in which the
 /// start of a range is looked for. A longer value is read by the range in which it begins.
@@ -138,12 +138,16 @@ impl<'a, M: Estimator> RangePass<'a, M> {
                 outcome.is_continue() || self.stopped && !part.has_refused()
             }
             Ok(KeyRun::Event(event)) if is_followed(&event) => {
-                let is_select = matches!(event, Event::SelectDb { .. });
-                if is_select {
-                    part.select_db();
+                let record = FileRecord::of(&event);
+                if record.is_some_and(|record| !part.follows(record)) {
+                    return false;
                 }
+                let is_select = matches!(record, Some(FileRecord::SelectDb(_)));
                 // An AUX field counts nothing.
                 self.records += u64::from(!self.pass.record(&event));
+                if let Some(record) = record {
+                    part.record(record, self.parser.position());
+                }
                 self.pass.learned.flavour = self.parser.flavour();
                 // A chunked value belongs to the database in which it began. The range does not
                 // know that database, so it must not read keys behind another one.

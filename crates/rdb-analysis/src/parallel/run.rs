@@ -26,11 +26,12 @@ pub(crate) fn scan_in_order(
     stop: &AtomicBool,
     sink: &mut impl Sink,
 ) -> Result<SourceFacts, Error> {
-    if options.memory {
-        scan_source::<MemoryEstimator>(source, options, progress, stop, sink)
+    let (facts, origin) = if options.memory {
+        scan_source::<MemoryEstimator>(source, options, progress, stop, sink)?
     } else {
-        scan_source::<()>(source, options, progress, stop, sink)
-    }
+        scan_source::<()>(source, options, progress, stop, sink)?
+    };
+    Ok(facts.adjusted_by(origin))
 }
 
 /// Scans one source on the current threads, if there is a `plan`, or else on one thread. With
@@ -48,40 +49,46 @@ pub(crate) fn scan_in_ranges(
     stop: &AtomicBool,
     sink: &mut impl RangeSink,
 ) -> Result<SourceFacts, Error> {
-    let Some(plan) = plan else {
-        return scan_in_order(source, options, progress, stop, sink);
-    };
-    if options.memory {
-        scan_with_model::<MemoryEstimator>(source, options, plan, sharing, progress, stop, sink)
+    let (facts, origin) = if options.memory {
+        scan_seen_by::<MemoryEstimator>(source, options, plan, sharing, progress, stop, sink)?
     } else {
-        scan_with_model::<()>(source, options, plan, sharing, progress, stop, sink)
-    }
+        scan_seen_by::<()>(source, options, plan, sharing, progress, stop, sink)?
+    };
+    Ok(facts.adjusted_by(origin))
 }
 
-fn scan_with_model<M: Estimator>(
-    source: Source<'_>,
+/// As [`scan_in_ranges`], with an estimator `M` that sees the values. Returns what was learned,
+/// which the origin may [adjust](SourceFacts::adjusted_by).
+///
+/// # Errors
+///
+/// If the source does not begin as an RDB file.
+pub(crate) fn scan_seen_by<'a, M: Estimator>(
+    source: Source<'a>,
     options: &ScanOptions,
-    plan: RangePlan,
+    plan: Option<RangePlan>,
     sharing: Option<&Sharing>,
     progress: &dyn Progress,
     stop: &AtomicBool,
     sink: &mut impl RangeSink,
-) -> Result<SourceFacts, Error> {
-    let guard = source.origin.guard.as_deref();
-    let ready_bytes = source.data.ready_bytes();
+) -> Result<(SourceFacts, Origin<'a>), Error> {
+    let Some(plan) = plan else {
+        return scan_source::<M>(source, options, progress, stop, sink);
+    };
+    let Source { data, origin, fallback_time_ms, .. } = source;
+    let (guard, ready_bytes) = (origin.guard.as_deref(), data.ready_bytes());
     let context = Context { options, progress, stop, guard, ready_bytes: ready_bytes.as_deref(), sharing };
-    let Origin { prefix_bytes: start, end_mark, .. } = source.origin;
-    let (length, time_ms, mark) = (source.data.length(), source.fallback_time_ms, end_mark.as_ref());
-    let facts = match source.data {
+    let (start, length, mark) = (origin.prefix_bytes, data.length(), origin.end_mark.as_ref());
+    let facts = match data {
         SourceData::Bytes(bytes) => {
             let input = SliceInput::starting_at(bytes, start);
             let whole = Some(FileSlice { bytes, offset: 0 });
-            scan_split::<M, _>(input, (whole, length), plan, &context, time_ms, mark, sink)?
+            scan_split::<M, _>(input, (whole, length), plan, &context, fallback_time_ms, mark, sink)?
         }
         SourceData::Reader { reader, length, .. } => {
             let input = Window::starting_at(reader, start, length);
-            scan_split::<M, _>(input, (None, length), plan, &context, time_ms, mark, sink)?
+            scan_split::<M, _>(input, (None, length), plan, &context, fallback_time_ms, mark, sink)?
         }
     };
-    Ok(facts.adjusted_by(source.origin))
+    Ok((facts, origin))
 }

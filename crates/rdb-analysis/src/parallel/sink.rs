@@ -1,6 +1,6 @@
 //! What takes the keys of a source that is scanned in ranges.
 
-use crate::scan::{Counts, Sink};
+use crate::scan::{Counts, FileRecord, Sink};
 
 /// Stands for the slot of the records before, until it is known. No slot has this number.
 pub(super) const INHERITED_SLOT: u16 = u16::MAX;
@@ -33,6 +33,11 @@ pub(crate) trait RangePart: Sink + Send {
     /// Whether it has refused a key, because it holds as much as it may or because the key's name
     /// is damaged. Its range ends before that key.
     fn has_refused(&self) -> bool;
+
+    /// Whether the range goes on behind a record. Otherwise its range ends before that record.
+    fn follows(&self, _: FileRecord) -> bool {
+        true
+    }
 
     /// Forgets all keys.
     fn clear(&mut self);

@@ -40,6 +40,7 @@ pub(crate) fn scan_split<M: Estimator, C: RangeSink>(
 ) -> Result<SourceFacts, Error> {
     let hints = Hints::default();
     let mut stitch = Stitch::<_, M>::new(input, context, &hints, plan.grain_bytes(), time_ms)?;
+    sink.begin(stitch.parser.header());
     let mut flow = stitch.read_prelude(plan.prelude_bytes(length), sink);
     let mut pause = Pause::default();
     while flow.is_continue() {
@@ -48,7 +49,7 @@ pub(crate) fn scan_split<M: Estimator, C: RangeSink>(
             None => stitch.split_ahead(plan, &mut pause, sink),
         };
     }
-    Ok(stitch.pass.finish(&mut stitch.parser, context, length, end_mark))
+    Ok(stitch.pass.finish(&mut stitch.parser, context, length, end_mark, sink))
 }
 
 /// The sequential pass, which merges ranges.
@@ -90,6 +91,7 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
                 let to = bound.min(self.parser.position().saturating_add(STOP_BYTES));
                 if let Err(error) = self.parser.read_open_value(to, &mut self.pass.measurer) {
                     self.pass.coverage.note(&error, self.context.stop);
+                    sink.damage(&error);
                     return ControlFlow::Break(());
                 }
                 if self.parser.open_value().is_some_and(|value| value.left > 0) {
@@ -358,9 +360,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
             if self.parser.open_value().is_none_or(|value| value.value_type != chain.value_type) {
                 continue;
             }
-            let adds_up = self.pass.measurer.memory().adds_up(part);
-            if adds_up && self.parser.jump_elements(run) {
-                self.pass.measurer.memory().add_part(part);
+            if self.pass.measurer.adds_up(part) && self.parser.jump_elements(run) {
+                self.pass.measurer.add_part(part);
                 merged_bytes += run.span.end - run.span.start;
             }
         }

@@ -12,12 +12,10 @@ mod warnings;
 
 pub(crate) use facts::Counts;
 pub use facts::{Coverage, SourceFacts};
-pub(crate) use lost::is_lost;
 pub use options::ScanOptions;
-pub(crate) use pass::{Carried, Context, EachKey, Halt, LongValues, Pass, Sink, scan_source};
+pub(crate) use pass::{Carried, Context, EachKey, FileRecord, Halt, LongValues, Pass, Sink, scan_source};
 pub(crate) use progress::ProgressMark;
 pub(crate) use sharing::Sharing;
 pub use source::{Guard, Loss, Note, OpenSource, Origin, Piece, Progress, Source, SourceData, SourceError};
-pub(crate) use trailing::Trailing;
 pub use trailing::TrailingKind;
 pub use warnings::{WarningExample, WarningGroup, WarningLog};

@@ -14,18 +14,58 @@ use super::lost::is_lost;
 use super::options::ScanOptions;
 use super::progress::ProgressMark;
 use super::sharing::Sharing;
-use super::source::{Guard, Progress, Source, SourceData};
+use super::source::{Guard, Origin, Progress, Source, SourceData};
 use super::trailing::Trailing;
 use crate::measure::{Estimator, KeyView, Measurer};
 use crate::server::AssumedServer;
 
 /// What takes the keys of a pass.
 pub(crate) trait Sink {
+    /// The source begins with this header.
+    fn begin(&mut self, _: Header) {}
+
     /// A key. One that is refused with an error counts as damaged. A break ends the pass.
     fn key(&mut self, key: &KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>;
 
-    /// The file names a database.
-    fn select_db(&mut self) {}
+    /// A key that servers skip when they load the file, because its collection is empty. A break
+    /// ends the pass.
+    fn skipped_key(&mut self, _: &KeyView<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// A record that is no key, and the offset where it ends.
+    fn record(&mut self, _: FileRecord, _: u64) {}
+
+    /// Damage.
+    fn damage(&mut self, _: &Error) {}
+
+    /// Reading ended at an offset.
+    fn end(&mut self, _: u64) {}
+}
+
+/// A record that is no key, as far as sinks look at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FileRecord {
+    /// A `SELECTDB` opcode.
+    SelectDb(u64),
+    /// A `RESIZEDB` opcode.
+    ResizeDb { keys: u64, expires: u64 },
+    /// What is irregular, and no key has.
+    Warning { warning: Warning, offset: u64 },
+    /// The end of the RDB data.
+    End { checksum: Checksum },
+}
+
+impl FileRecord {
+    pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
+        Some(match *event {
+            Event::SelectDb { db } => Self::SelectDb(db),
+            Event::ResizeDb { keys, expires } => Self::ResizeDb { keys, expires },
+            Event::Warning { warning, offset } => Self::Warning { warning, offset },
+            Event::End { checksum } => Self::End { checksum },
+            _ => return None,
+        })
+    }
 }
 
 /// Gives keys to a function.
@@ -52,39 +92,47 @@ pub(crate) struct Context<'a> {
 }
 
 /// Gives each key of `source` to `sink`, until the end, damage, a [`Break`](ControlFlow::Break) or
-/// the stop flag.
-///
-/// `M` estimates the server's memory. `()` disables that.
+/// the stop flag. Returns what was learned, which the origin may [adjust](SourceFacts::adjusted_by).
 ///
 /// # Errors
 ///
 /// If the source does not begin as an RDB file. Later damage is in the [coverage](crate::Coverage).
-pub(crate) fn scan_source<M: Estimator>(
-    source: Source<'_>,
+pub(crate) fn scan_source<'a, M: Estimator>(
+    source: Source<'a>,
     options: &ScanOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
     sink: &mut impl Sink,
-) -> Result<SourceFacts, Error> {
-    let guard = source.origin.guard.as_deref();
+) -> Result<(SourceFacts, Origin<'a>), Error> {
+    let Source { data, origin, fallback_time_ms, .. } = source;
+    let guard = origin.guard.as_deref();
     let context = Context { options, progress, stop, guard, ready_bytes: None, sharing: None };
-    let start = source.origin.prefix_bytes;
-    let length = source.data.length();
-    let facts = match source.data {
+    let (start, length, mark) = (origin.prefix_bytes, data.length(), origin.end_mark.as_ref());
+    let facts = match data {
         SourceData::Bytes(bytes) => {
-            let mut parser = Parser::new(SliceInput::starting_at(bytes, start), options.parser())?;
-            let mut pass = Pass::<M>::new(&parser, &context, source.fallback_time_ms);
-            pass.run(&mut parser, &context, u64::MAX, sink);
-            pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
+            let parser = Parser::new(SliceInput::starting_at(bytes, start), options.parser())?;
+            scan_all::<M>(parser, &context, length, fallback_time_ms, mark, sink)
         }
         SourceData::Reader { reader, length, .. } => {
-            let mut parser = Parser::new(Window::starting_at(reader, start, length), options.parser())?;
-            let mut pass = Pass::<M>::new(&parser, &context, source.fallback_time_ms);
-            pass.run(&mut parser, &context, u64::MAX, sink);
-            pass.finish(&mut parser, &context, length, source.origin.end_mark.as_ref())
+            let parser = Parser::new(Window::starting_at(reader, start, length), options.parser())?;
+            scan_all::<M>(parser, &context, length, fallback_time_ms, mark, sink)
         }
     };
-    Ok(facts.adjusted_by(source.origin))
+    Ok((facts, origin))
+}
+
+fn scan_all<M: Estimator>(
+    mut parser: Parser<impl Input>,
+    context: &Context<'_>,
+    length: Option<u64>,
+    fallback_time_ms: i64,
+    end_mark: Option<&[u8; 40]>,
+    sink: &mut impl Sink,
+) -> SourceFacts {
+    sink.begin(parser.header());
+    let mut pass = Pass::<M>::new(&parser, context, fallback_time_ms);
+    pass.run(&mut parser, context, u64::MAX, sink);
+    pass.finish(&mut parser, context, length, end_mark, sink)
 }
 
 /// A pass under way.
@@ -250,18 +298,19 @@ impl<M: Estimator> Pass<M> {
                 Ok(_) => continue,
                 Err(error) => {
                     self.coverage.note(&error, context.stop);
+                    sink.damage(&error);
                     if error.is_contained() {
                         continue;
                     }
                     return Halt::End;
                 }
             };
-            let is_end = matches!(event, Event::End { .. });
-            if matches!(event, Event::SelectDb { .. }) {
-                sink.select_db();
-            }
+            let record = FileRecord::of(&event);
             let has_learned = self.record(&event);
-            if is_end {
+            if let Some(record) = record {
+                sink.record(record, parser.position());
+            }
+            if matches!(record, Some(FileRecord::End { .. })) {
                 return Halt::End;
             }
             if has_learned || self.learned.flavour != parser.flavour() {
@@ -269,14 +318,6 @@ impl<M: Estimator> Pass<M> {
                 self.apply_learned(parser.header(), context);
             }
         }
-    }
-
-    /// Counts a key that servers skip when they load the file.
-    #[cold]
-    fn skip_key(&mut self, end: u64, rdb_bytes: u64) {
-        self.counts.skipped_keys += 1;
-        self.counts.overhead_bytes += rdb_bytes;
-        self.end_of_last_key = end;
     }
 
     /// The sink of the parser.
@@ -322,6 +363,7 @@ impl<M: Estimator> Pass<M> {
         context: &Context<'_>,
         length: Option<u64>,
         end_mark: Option<&[u8; 40]>,
+        sink: &mut impl Sink,
     ) -> SourceFacts {
         let server = *self.measurer.server();
         let keys = self.counts.keys;
@@ -333,7 +375,10 @@ impl<M: Estimator> Pass<M> {
             let mut trailing = Trailing::default();
             match parser.show_trailing(|piece| trailing.show(piece)) {
                 Ok(bytes) => facts.trailing_bytes = bytes,
-                Err(error) => facts.coverage.note(&error, context.stop),
+                Err(error) => {
+                    facts.coverage.note(&error, context.stop);
+                    sink.damage(&error);
+                }
             }
             facts.trailing_kind = trailing.kind(end_mark);
         }
@@ -341,6 +386,7 @@ impl<M: Estimator> Pass<M> {
         facts.bytes = length.unwrap_or(parser.position());
         facts.coverage.complete = facts.checksum.is_some() && facts.coverage.reason.is_none();
         self.reported.report(context.progress, parser.position(), keys);
+        sink.end(parser.position());
         facts
     }
 }
@@ -359,6 +405,22 @@ impl<M: Estimator, S: Sink> Keys<'_, M, S> {
     pub(crate) fn chunked_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
         self.pass.measurer.forget();
         self.key(entry)
+    }
+
+    /// Adds a key that servers skip when they load the file.
+    #[cold]
+    fn skipped_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
+        let Pass { counts, coverage, measurer, end_of_last_key, time_ms, .. } = &mut *self.pass;
+        let end = entry.span.end;
+        if self.sink.skipped_key(&measurer.view(entry, *time_ms)).is_break() {
+            coverage.stop(end);
+            return ControlFlow::Break(Halt::Stopped);
+        }
+        counts.warnings.observe_entry(entry);
+        counts.skipped_keys += 1;
+        counts.overhead_bytes += entry.rdb_bytes;
+        *end_of_last_key = end;
+        ControlFlow::Continue(())
     }
 }
 
@@ -380,16 +442,14 @@ impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
         }
         let end = entry.span.end;
         if entry.warnings.contains(Warning::EmptyCollection) {
-            self.pass.counts.warnings.observe_entry(entry);
-            self.pass.skip_key(end, entry.rdb_bytes);
-            return ControlFlow::Continue(());
+            return self.skipped_key(entry);
         }
         let Pass { counts, coverage, measurer, end_of_last_key, long_values, time_ms, reported, .. } =
             &mut *self.pass;
         if entry.rdb_bytes >= LONG_VALUE_BYTES {
             long_values.note(entry.value_type, entry.span.start);
         }
-        let view = KeyView { key: entry.key, measure: measurer.measure(entry), time_ms: *time_ms };
+        let view = measurer.view(entry, *time_ms);
         match self.sink.key(&view) {
             ControlFlow::Continue(Ok(())) => {
                 counts.keys += 1;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rdb_analysis::{ReportCollector, ScanOptions, SourceData, analyze};
 
 use super::records::{Record, write};
-use super::support::{check, report, report_of, report_with, source, streamed};
+use super::support::{check, findings, report, report_of, report_with, source, streamed};
 
 /// The numbers of a report, as they stand in its JSON.
 fn numbers(report: &str, name: &str) -> Vec<u64> {
@@ -182,6 +182,25 @@ fn a_value_full_of_records_is_still_one_value() {
     records.push(Record::String(b"big".to_vec(), inner));
     records.extend((0..50).map(|i| Record::String(format!("after:{i}").into_bytes(), b"2".to_vec())));
     check(&write(&records));
+}
+
+#[test]
+fn a_check_compares_the_first_members_of_a_long_set_however_it_is_split() {
+    for (twin, is_found) in [(60_000, true), (69_999, false)] {
+        let mut set = b"\x02\x03set\x80\0\x01\x11\x70".to_vec();
+        for index in 0..70_000 {
+            let name = if index == twin { 9 } else { index };
+            set.extend(format!("\x0cmember:{name:05}").as_bytes());
+        }
+        let file = write(&[Record::Bytes(set), Record::String(b"last".to_vec(), b"1".to_vec())]);
+        let sequential = findings(SourceData::Bytes(&file), 1, None);
+        let codes: Vec<_> = sequential.1.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes.contains(&"duplicate"), is_found, "{codes:?}");
+        for (threads, range_bytes) in [(1, 20_000), (2, 100_000), (3, 500_000)] {
+            let split = findings(SourceData::Bytes(&file), threads, Some(range_bytes));
+            assert_eq!(sequential, split, "{threads} threads, ranges of {range_bytes} bytes");
+        }
+    }
 }
 
 #[test]

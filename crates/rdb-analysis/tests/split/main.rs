@@ -11,7 +11,7 @@ use rdb_analysis::{ReportCollector, ScanOptions, SourceData, analyze};
 
 use giants::{records_with_giants, regular_giants};
 use records::{Record, chunked_record, dragonfly_record, odd_record, record, trailing, write};
-use support::{check, report, report_of, rows, source, streamed};
+use support::{check, findings, report, report_of, rows, source, streamed};
 
 /// Checks that the bytes of keys, of no key and behind the end are the length of the file, if its
 /// end was reached, and that no byte is counted twice if not. Gives whether the end was reached.
@@ -74,11 +74,14 @@ fn long_values_of_all_types_are_read_in_parts() {
     let file = regular_giants();
     let sequential = report(&file, 1, None);
     let of_keys = rows(SourceData::Bytes(&file), 1, None);
+    let found = findings(SourceData::Bytes(&file), 1, None);
     for threads in [1, 2, 16] {
         for range_bytes in [20_000, 100_000, 1 << 20] {
             assert!(sequential == report(&file, threads, Some(range_bytes)), "{threads}, {range_bytes}");
             let split = rows(SourceData::Bytes(&file), threads, Some(range_bytes));
             assert!(of_keys == split, "keys, {threads}, {range_bytes}");
+            let split = findings(SourceData::Bytes(&file), threads, Some(range_bytes));
+            assert_eq!(found, split, "check, {threads}, {range_bytes}");
             let read = report_of(streamed(&file, 70_000, None, false), threads, Some(range_bytes));
             assert!(sequential == read, "a stream, {threads}, {range_bytes}");
         }

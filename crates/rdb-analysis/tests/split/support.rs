@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 
 use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{
-    KeyView, Rank, ReportCollector, ScanOptions, Source, SourceData, Threads, analyze, render_keys,
+    Checked, Finding, KeyView, Rank, ReportCollector, ScanOptions, Source, SourceData, Threads, analyze,
+    check as check_source, render_keys,
 };
 use rdb_parser::ErrorKind;
 
@@ -89,7 +90,43 @@ pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64
     all
 }
 
+/// All that a check finds.
+pub(crate) fn findings(
+    data: SourceData<'_>,
+    threads: usize,
+    range_bytes: Option<u64>,
+) -> (Checked, Vec<Finding>) {
+    let source = source(data);
+    let options = ScanOptions::default().range_bytes(range_bytes);
+    let mut all = Vec::new();
+    let report = |finding: &Finding| all.push(finding.clone());
+    let threads = Threads::start(Some(threads)).expect("threads");
+    let checked = threads.run(|| check_source(source, &options, &(), &false.into(), report));
+    (checked.expect("an RDB file"), all)
+}
+
+/// Compares what a check finds with and without ranges.
+fn check_findings(file: &[u8]) {
+    let sequential = findings(SourceData::Bytes(file), 1, None);
+    // A stream that ends too soon is known to do so only at its end.
+    let streamed_in_order = findings(streamed(file, usize::MAX, None, false), 1, None);
+    for (threads, range_bytes) in [(1, 300), (2, 1), (3, 1000), (16, 300), (16, 5000), (2, 70_000)] {
+        if range_bytes == 1 && file.len() > 4000 {
+            continue;
+        }
+        let split = findings(SourceData::Bytes(file), threads, Some(range_bytes));
+        assert_eq!(sequential, split, "check, {threads} threads, ranges of {range_bytes} bytes");
+        let read = findings(streamed(file, 70_000, None, false), threads, Some(range_bytes));
+        assert_eq!(
+            streamed_in_order, read,
+            "check of a stream, {threads} threads, ranges of {range_bytes} bytes"
+        );
+    }
+    assert_eq!(sequential, findings(SourceData::Bytes(file), 4, None));
+}
+
 pub(crate) fn check(file: &[u8]) {
+    check_findings(file);
     let all = rows(SourceData::Bytes(file), 1, None);
     for (threads, range_bytes) in [(2, 300), (16, 1000), (3, 20_000)] {
         let mapped = rows(SourceData::Bytes(file), threads, Some(range_bytes));

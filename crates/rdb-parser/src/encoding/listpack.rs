@@ -49,12 +49,46 @@ pub(super) fn walk<I: Input>(
         header_count(blob.require(HEADER_BYTES)?, blob_bytes).map_err(|detail| blob.corrupt(detail))?;
     blob.consume(HEADER_BYTES);
     let mut walked = 0;
-    while !blob.at_terminator()? {
+    loop {
+        walked += show_short_entries(blob, see)?;
+        if blob.at_terminator()? {
+            return blob.check_count(stated, walked);
+        }
         let encoded_len = show_entry(blob, see)?;
         check_backlen(blob, encoded_len)?;
         walked += 1;
     }
-    blob.check_count(stated, walked)
+}
+
+/// Shows entries as long as they are [short](short_entry), and moves past them. Returns their
+/// number.
+fn show_short_entries<I: Input>(blob: &mut Blob<'_, I>, see: &mut impl FnMut(RdbString<'_>)) -> Result<u64> {
+    let bytes = blob.peek(1)?;
+    let (mut at, mut entries) = (0, 0);
+    while let Some((entry, len)) = short_entry(bytes.get(at..).unwrap_or_default()) {
+        see(entry);
+        at += len;
+        entries += 1;
+    }
+    blob.consume(at);
+    Ok(entries)
+}
+
+/// An entry of less than 128 bytes, and its length with the backlen, which takes one byte. `None`
+/// if the entry is longer, not whole in `bytes` or not valid.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the loop around it is the hot one of a deep scan")]
+fn short_entry(bytes: &[u8]) -> Option<(RdbString<'_>, usize)> {
+    let (entry, len) = match decode_head(bytes)? {
+        Head::Int(len, value) => (RdbString::Int(value), len),
+        Head::Str(header_len, len) if len < 0x80 => {
+            let end = header_len + usize::try_from(len).ok()?;
+            (RdbString::Raw(bytes.get(header_len..end)?), end)
+        }
+        Head::Str(..) => return None,
+    };
+    let backlen = usize::from(*bytes.get(len)?);
+    (backlen == len && len < 0x80).then_some((entry, len + 1))
 }
 
 /// What the first bytes of an entry say: a number, or a string that follows.

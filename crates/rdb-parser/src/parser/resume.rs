@@ -123,8 +123,7 @@ impl<I: Input> Parser<I> {
 
     /// From now on, [`read_keys`](Self::read_keys) leaves a value after `grain_bytes` of elements,
     /// if the value is expected to end more than four times as many bytes behind the offset
-    /// `bound`, and if the visitor does not [need](Visitor::needs_strings) the strings. The parser
-    /// is then inside [an open value](Self::open_value).
+    /// `bound`. The parser is then inside [an open value](Self::open_value).
     pub fn leave_values_behind(&mut self, bound: u64, grain_bytes: u64) {
         self.records.set_pace(Pace { bound, grain_bytes, stop_at: u64::MAX });
     }

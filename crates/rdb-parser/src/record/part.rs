@@ -122,9 +122,6 @@ impl<'a> ElementReader<'a> {
 
     /// Reads up to the first end of an element at or behind the offset `to`. `None` if there is
     /// something before that is no valid element. The visitor may then have seen a part of it.
-    ///
-    /// The visitor sees lengths and no strings, as if it did not [need](Visitor::needs_strings)
-    /// them.
     pub fn read_to<V: Visitor>(&mut self, to: u64, visitor: &mut V) -> Option<ElementRun> {
         let start = self.input.position();
         let mut sums = self.none;

@@ -123,11 +123,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let count = self.input.read_count(layout.min_element_bytes(), "the elements of a collection")?;
         self.visitor.begin(value_type, Some(count));
         let mut sums = ElementSums::default();
-        let mut left = count;
-        if self.visitor.needs_strings() {
-            left = self.skip_elements::<true>(layout, left, &mut sums)?;
-        }
-        left = self.skip_elements::<false>(layout, left, &mut sums)?;
+        let left = self.skip_elements(layout, count, &mut sums)?;
         let sums = PartSums::Elements(layout, sums);
         self.finish_or_leave(OpenValue { value_type, at, base_expiry, count, left, sums })
     }
@@ -146,11 +142,30 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(self.elements_outline(count, sums))
     }
 
-    /// Skips elements, and shows their strings if `SHOWN`, as long as the visitor needs them, and
-    /// otherwise their lengths. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and
-    /// returns the number of elements that are left.
+    /// Skips elements, and shows their strings as long as the visitor needs them, and otherwise
+    /// their lengths. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and returns
+    /// the number of elements that are left.
     #[inline]
-    pub(super) fn skip_elements<const SHOWN: bool>(
+    pub(super) fn skip_elements(
+        &mut self,
+        layout: ElementLayout,
+        count: u64,
+        sums: &mut ElementSums,
+    ) -> Result<u64> {
+        let mut left = count;
+        if self.visitor.needs_strings() {
+            left = self.skip_some::<true>(layout, left, sums)?;
+        }
+        if !self.visitor.needs_strings() {
+            left = self.skip_some::<false>(layout, left, sums)?;
+        }
+        Ok(left)
+    }
+
+    /// As [`skip_elements`](Self::skip_elements). Ends also where the visitor needs no more
+    /// strings, if they are `SHOWN`.
+    #[inline]
+    fn skip_some<const SHOWN: bool>(
         &mut self,
         layout: ElementLayout,
         count: u64,
@@ -158,16 +173,16 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     ) -> Result<u64> {
         // The loop has the sums by value, so that they are in registers.
         let skipped = for_layout!(layout, |form, roles, payload| {
-            self.skip_elements_of::<_, SHOWN>(count, form, roles, payload, *sums)
+            self.skip_some_of::<_, SHOWN>(count, form, roles, payload, *sums)
         });
         let left;
         (*sums, left) = skipped?;
         Ok(left)
     }
 
-    /// As [`skip_elements`](Self::skip_elements), for one layout.
+    /// As [`skip_some`](Self::skip_some), for one layout.
     #[inline]
-    fn skip_elements_of<const STRINGS: usize, const SHOWN: bool>(
+    fn skip_some_of<const STRINGS: usize, const SHOWN: bool>(
         &mut self,
         count: u64,
         form: ElementForm,
@@ -202,7 +217,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 left -= 1;
                 wanted = !SHOWN || self.visitor.needs_strings();
             }
-            if !SHOWN && self.pace.is_over(self.input.position(), from, count - left, left) {
+            if self.pace.is_over(self.input.position(), from, count - left, left) {
                 break;
             }
         }

@@ -266,6 +266,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
         }
     }
 
+    #[inline]
     fn see(&mut self, entry: RdbString<'_>) {
         if self.leading_left > 0 {
             self.leading_left -= 1;

@@ -14,7 +14,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// the number of elements that are left.
     pub(crate) fn part(&mut self, value_type: ValueType, left: u64, sums: &mut PartSums) -> Result<u64> {
         match sums {
-            PartSums::Elements(layout, sums) => self.skip_elements::<false>(*layout, left, sums),
+            PartSums::Elements(layout, sums) => self.skip_elements(*layout, left, sums),
             PartSums::List(sums) => self.list_nodes(value_type, left, sums),
             PartSums::Stream(sums) => self.stream_nodes(left, sums),
         }
