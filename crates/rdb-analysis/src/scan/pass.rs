@@ -320,6 +320,14 @@ impl<M: Estimator> Pass<M> {
         }
     }
 
+    /// Counts a key that servers skip when they load the file.
+    #[cold]
+    fn skip_key(&mut self, end: u64, rdb_bytes: u64) {
+        self.counts.skipped_keys += 1;
+        self.counts.overhead_bytes += rdb_bytes;
+        self.end_of_last_key = end;
+    }
+
     /// The sink of the parser.
     pub(crate) fn keys<'p, S>(&'p mut self, context: &'p Context<'p>, sink: &'p mut S) -> Keys<'p, M, S> {
         Keys { pass: self, context, guard: context.guard.map(|guard| (guard, guard.alarm())), sink }
@@ -406,22 +414,6 @@ impl<M: Estimator, S: Sink> Keys<'_, M, S> {
         self.pass.measurer.forget();
         self.key(entry)
     }
-
-    /// Adds a key that servers skip when they load the file.
-    #[cold]
-    fn skipped_key(&mut self, entry: &Entry<'_>) -> ControlFlow<Halt> {
-        let Pass { counts, coverage, measurer, end_of_last_key, time_ms, .. } = &mut *self.pass;
-        let end = entry.span.end;
-        if self.sink.skipped_key(&measurer.view(entry, *time_ms)).is_break() {
-            coverage.stop(end);
-            return ControlFlow::Break(Halt::Stopped);
-        }
-        counts.warnings.observe_entry(entry);
-        counts.skipped_keys += 1;
-        counts.overhead_bytes += entry.rdb_bytes;
-        *end_of_last_key = end;
-        ControlFlow::Continue(())
-    }
 }
 
 impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
@@ -441,15 +433,23 @@ impl<M: Estimator, S: Sink> KeySink for Keys<'_, M, S> {
             return ControlFlow::Break(Halt::End);
         }
         let end = entry.span.end;
-        if entry.warnings.contains(Warning::EmptyCollection) {
-            return self.skipped_key(entry);
-        }
         let Pass { counts, coverage, measurer, end_of_last_key, long_values, time_ms, reported, .. } =
             &mut *self.pass;
         if entry.rdb_bytes >= LONG_VALUE_BYTES {
             long_values.note(entry.value_type, entry.span.start);
         }
         let view = measurer.view(entry, *time_ms);
+        if entry.warnings.contains(Warning::EmptyCollection) {
+            // A copy, so that the key itself need not be in memory.
+            let skipped = view;
+            if self.sink.skipped_key(&skipped).is_break() {
+                coverage.stop(end);
+                return ControlFlow::Break(Halt::Stopped);
+            }
+            self.pass.counts.warnings.observe_entry(entry);
+            self.pass.skip_key(end, entry.rdb_bytes);
+            return ControlFlow::Continue(());
+        }
         match self.sink.key(&view) {
             ControlFlow::Continue(Ok(())) => {
                 counts.keys += 1;
