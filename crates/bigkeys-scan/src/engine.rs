@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rdb_analysis::{
-    Checked, Collector, Finding, KeyView, OpenSource, Outcome, Partial, Report, ReportCollector, ScanOptions,
-    Source, SourceError, SourceFacts, Threads, WireError,
+    Checked, Collector, Filtered, Finding, KeyView, OpenSource, Outcome, Partial, Report, ReportCollector,
+    ScanOptions, Source, SourceError, SourceFacts, Threads, WireError,
 };
 use rdb_parser::ErrorKind;
 use rdb_source::OpenOptions;
 
 use crate::error::ScanError;
+use crate::filter::Filter;
 use crate::input::Input;
 use crate::monitor::Monitor;
 
@@ -19,6 +20,7 @@ use crate::monitor::Monitor;
 #[derive(Clone, Copy)]
 pub(crate) struct Engine<'a> {
     pub(crate) collector: &'a ReportCollector,
+    pub(crate) filter: &'a Filter,
     pub(crate) options: &'a ScanOptions,
     pub(crate) monitor: &'a dyn Monitor,
     pub(crate) stop: &'a Arc<AtomicBool>,
@@ -34,7 +36,18 @@ impl Engine<'_> {
     ) -> Result<Outcome<C::Output, ScanError>, ScanError> {
         let unopened = |input| Unopened { input, open, engine: *self };
         let sources: Vec<_> = inputs.into_iter().map(unopened).collect();
-        Ok(rdb_analysis::analyze(sources, collector, self.options, self.monitor, self.stop)?)
+        let Self { options, monitor, stop, filter, .. } = *self;
+        if filter.is_empty() {
+            return Ok(rdb_analysis::analyze(sources, collector, options, monitor, stop)?);
+        }
+        let admits = filter.clone().into_function();
+        Ok(if filter.needs_db() {
+            let filtered = Filtered::<_, _, true>::new(collector, admits);
+            rdb_analysis::analyze(sources, filtered, options, monitor, stop)?
+        } else {
+            let filtered = Filtered::<_, _, false>::new(collector, admits);
+            rdb_analysis::analyze(sources, filtered, options, monitor, stop)?
+        })
     }
 
     /// Scans one source into the output of `collector`, on `threads`.
@@ -44,14 +57,25 @@ impl Engine<'_> {
         threads: &Threads,
         collector: C,
     ) -> Result<(SourceFacts, C::Output), SourceError> {
-        let Self { options, monitor, stop, .. } = *self;
-        threads.run(|| rdb_analysis::analyze_source(source, collector, options, monitor, stop))
+        let Self { options, monitor, stop, filter, .. } = *self;
+        threads.run(|| {
+            if filter.is_empty() {
+                return rdb_analysis::analyze_source(source, collector, options, monitor, stop);
+            }
+            let filtered = Filtered::<_, _, true>::new(collector, filter.clone().into_function());
+            rdb_analysis::analyze_source(source, filtered, options, monitor, stop)
+        })
     }
 
     /// Scans one source into a part of a report, on `threads`.
-    pub(crate) fn partial(&self, source: Source<'_>, threads: &Threads) -> Result<Partial, SourceError> {
-        let Self { collector, options, monitor, stop } = *self;
-        threads.run(|| Partial::scan(source, collector, options, monitor, stop))
+    pub(crate) fn partial(&self, source: Source<'_>, threads: &Threads) -> Result<Partial, ScanError> {
+        self.refuse_filter("a part of a report")?;
+        let Self { collector, options, monitor, stop, .. } = *self;
+        Ok(threads.run(|| Partial::scan(source, collector, options, monitor, stop))?)
+    }
+
+    fn refuse_filter(&self, what: &'static str) -> Result<(), ScanError> {
+        if self.filter.is_empty() { Ok(()) } else { Err(ScanError::FilterRefused { what }) }
     }
 
     /// Reads a part of a report from JSON.
@@ -68,9 +92,20 @@ impl Engine<'_> {
     pub(crate) fn for_each_key(
         &self,
         source: Source<'_>,
-        key: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
+        mut key: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
     ) -> Result<SourceFacts, SourceError> {
-        rdb_analysis::for_each_key(source, self.options, self.monitor, self.stop, key)
+        let Self { options, monitor, stop, filter, .. } = *self;
+        if filter.is_empty() {
+            return rdb_analysis::for_each_key(source, options, monitor, stop, key);
+        }
+        let mut scratch = Vec::new();
+        rdb_analysis::for_each_key(source, options, monitor, stop, |view| {
+            match view.key.decode(&mut scratch) {
+                Ok(name) if filter.admits(view, name) => key(view),
+                Ok(_) => ControlFlow::Continue(Ok(())),
+                Err(kind) => ControlFlow::Continue(Err(kind)),
+            }
+        })
     }
 
     /// Renders each key of a source on `threads` and gives the bytes to `emit`, in file order.
@@ -81,8 +116,15 @@ impl Engine<'_> {
         render: impl Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
         emit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
     ) -> Result<SourceFacts, SourceError> {
-        let Self { options, monitor, stop, .. } = *self;
-        threads.run(|| rdb_analysis::render_keys(source, options, monitor, stop, &render, emit))
+        let Self { options, monitor, stop, filter, .. } = *self;
+        let render = |view: &KeyView<'_>, block: &mut Vec<u8>| {
+            if filter.is_empty() || filter.admits(view, view.key.decode(&mut Vec::new())?) {
+                render(view, block)
+            } else {
+                Ok(())
+            }
+        };
+        threads.run(|| rdb_analysis::render_keys(source, options, monitor, stop, render, emit))
     }
 
     /// Checks a source on `threads` and gives each finding to `finding`, in file order.
@@ -91,9 +133,10 @@ impl Engine<'_> {
         source: Source<'_>,
         threads: &Threads,
         finding: impl FnMut(&Finding) + Send,
-    ) -> Result<Checked, SourceError> {
+    ) -> Result<Checked, ScanError> {
+        self.refuse_filter("a check")?;
         let Self { options, monitor, stop, .. } = *self;
-        threads.run(|| rdb_analysis::check(source, options, monitor, stop, finding))
+        Ok(threads.run(|| rdb_analysis::check(source, options, monitor, stop, finding))?)
     }
 }
 

@@ -25,6 +25,12 @@ pub enum ScanError {
         /// The shard of the second name.
         second: String,
     },
+    /// A scan with a filter cannot do this, because its result has all keys.
+    #[error("{what} takes no filter, because it covers all keys")]
+    FilterRefused {
+        /// What cannot be done.
+        what: &'static str,
+    },
     /// The threads of the scan could not be started.
     #[error(transparent)]
     Threads(#[from] ThreadsError),

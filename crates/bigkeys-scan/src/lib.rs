@@ -29,18 +29,21 @@
 
 mod engine;
 mod error;
+mod filter;
 mod input;
 mod list;
 mod monitor;
 mod scan;
 
 pub use error::{InputError, ScanError};
+pub use filter::{Filter, FilterError, NumberList, TtlCondition, parse_size};
 pub use input::{Input, OpenInput};
 pub use list::ListingProblem;
 pub use monitor::Monitor;
 pub use rdb_analysis::{
-    Allocator, Assumptions, Checked, Collector, DataType, Finding, KeyRecord, KeyView, Measure, Outcome,
-    Partial, Progress, Rank, Report, ServerVersion, SourceError, SourceFacts, ThreadsError, WireError,
+    Allocator, Assumptions, Checked, Collector, DataType, Finding, KeyRecord, KeyView, Measure, NameGroup,
+    NameGroups, NameRule, NameTree, Outcome, Partial, Progress, Rank, Report, ServerVersion, SourceError,
+    SourceFacts, ThreadsError, WireError,
 };
 pub use rdb_parser::ErrorKind;
 pub use rdb_source::{IoMode, OpenError, STDIN};

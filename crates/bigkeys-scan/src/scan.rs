@@ -17,6 +17,7 @@ use rdb_source::{IoMode, OpenError, OpenOptions, STDIN, display_name, is_remote}
 
 use crate::engine::Engine;
 use crate::error::{InputError, ScanError};
+use crate::filter::Filter;
 use crate::input::{Input, OpenInput};
 use crate::list::{self, ListingProblem, Name};
 use crate::monitor::Monitor;
@@ -39,6 +40,7 @@ pub struct Scan<'a> {
     recursive: bool,
     open: OpenOptions,
     collector: ReportCollector,
+    filter: Filter,
     options: ScanOptions,
     monitor: &'a dyn Monitor,
     stop: Arc<AtomicBool>,
@@ -101,6 +103,7 @@ impl Scan<'static> {
             recursive: false,
             open: OpenOptions::default(),
             collector: ReportCollector::default(),
+            filter: Filter::default(),
             options: ScanOptions::default(),
             monitor: &(),
             stop: Arc::default(),
@@ -151,8 +154,8 @@ impl Scan<'_> {
     /// Sends progress to `monitor`.
     #[must_use]
     pub fn monitor(self, monitor: &dyn Monitor) -> Scan<'_> {
-        let Self { names, recursive, open, collector, options, stop, threads, .. } = self;
-        Scan { names, recursive, open, collector, options, monitor, stop, threads }
+        let Self { names, recursive, open, collector, filter, options, stop, threads, .. } = self;
+        Scan { names, recursive, open, collector, filter, options, monitor, stop, threads }
     }
 
     /// Ends the scan soon after `stop` is set. The report then covers what was read, and says so.
@@ -190,7 +193,7 @@ impl Scan<'_> {
     /// Off by default.
     #[must_use]
     pub fn deep(mut self, deep: bool) -> Self {
-        self.options.deep = deep;
+        self.options.deep = deep || self.filter.needs_deep();
         self
     }
 
@@ -212,6 +215,25 @@ impl Scan<'_> {
     #[must_use]
     pub fn assumptions(mut self, assumptions: Assumptions) -> Self {
         self.options.assumptions = assumptions;
+        self
+    }
+
+    /// Looks only at the keys that `filter` admits. What is said of a file as a whole covers all of
+    /// its keys, and there is no account of the server's memory.
+    ///
+    /// A filter on `value_bytes` or `largest_element_bytes` makes the scan [deep](Self::deep).
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.options.deep |= filter.needs_deep();
+        self.filter = filter;
+        self
+    }
+
+    /// Sets the time by which keys count as expired, in milliseconds since 1970. The default is the
+    /// time when a file was written.
+    #[must_use]
+    pub fn now_ms(mut self, now_ms: impl Into<Option<i64>>) -> Self {
+        self.options.now_ms = now_ms.into();
         self
     }
 
@@ -335,12 +357,28 @@ impl Scan<'_> {
     /// The threads cannot be started.
     pub fn run_inputs(&self, inputs: Vec<Input>) -> Result<ScanOutcome, ScanError> {
         let outcome = self.engine().collect(inputs, &self.open, &self.collector)?;
+        let mut report = outcome.output;
+        report.filter = self.filter.description();
         Ok(ScanOutcome {
-            report: outcome.output,
+            report,
             unopened: outcome.unopened,
             failures: outcome.failures,
             skipped_inputs: outcome.skipped_sources,
         })
+    }
+
+    /// Scans `inputs` into the output of `collector`, several inputs at a time. Inputs that cannot
+    /// be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    pub fn collect_inputs<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        collector: C,
+    ) -> Result<Outcome<C::Output, ScanError>, ScanError> {
+        self.engine().collect(inputs, &self.open, collector)
     }
 
     /// Opens an input, which one of the methods below then reads.
@@ -376,7 +414,7 @@ impl Scan<'_> {
     ///
     /// The input is not an RDB file, or the threads cannot be started.
     pub fn partial(&self, input: &mut OpenInput) -> Result<Partial, ScanError> {
-        Ok(self.engine().partial(input.source(), self.threads_of_scan()?)?)
+        self.engine().partial(input.source(), self.threads_of_scan()?)
     }
 
     /// Reads a part of a report from the JSON that [`Partial::to_json`] writes.
@@ -434,11 +472,12 @@ impl Scan<'_> {
         input: &mut OpenInput,
         finding: impl FnMut(&Finding) + Send,
     ) -> Result<Checked, ScanError> {
-        Ok(self.engine().check(input.source(), self.threads_of_scan()?, finding)?)
+        self.engine().check(input.source(), self.threads_of_scan()?, finding)
     }
 
     fn engine(&self) -> Engine<'_> {
-        Engine { collector: &self.collector, options: &self.options, monitor: self.monitor, stop: &self.stop }
+        let Self { collector, filter, options, monitor, stop, .. } = self;
+        Engine { collector, filter, options, monitor: *monitor, stop }
     }
 
     fn threads_of_scan(&self) -> Result<&Threads, ScanError> {

@@ -6,15 +6,17 @@ use std::sync::LazyLock;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use rdb_analysis::Rank;
 use rdb_analysis::json::{KeysAs, NumbersAs};
+use rdb_analysis::{MAX_GROUP_DEPTH, Rank};
 use rdb_parser::escape::Escaped;
 use rdb_parser::format::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 use rdb_source::IoMode;
+use regex::bytes::Regex;
 
+use crate::filter_args::FilterArgs;
 use crate::memory_args::MemoryArgs;
 use crate::render::json::JsonStyle;
-use crate::render::{KeysFormat, ScanFormat};
+use crate::render::{GroupsFormat, KeysFormat, ScanFormat};
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
@@ -43,6 +45,13 @@ Tables fit the terminal, or COLUMNS if it is set.";
 const KEYS_EXAMPLES: &str = "Examples:
   bigkeys keys dump.rdb | jq -c 'select(.elements > 5000)'
   bigkeys keys --format csv dump.rdb > keys.csv";
+
+const GROUPS_EXAMPLES: &str = "Examples:
+  bigkeys groups dump.rdb                                which names take the memory
+  bigkeys groups -s : -s . --depth 2 dump.rdb            two separators, two segments
+  bigkeys groups --ttl none dump.rdb                     of the keys that never expire
+  bigkeys groups --group 'carts=^(cart|basket):' dump.rdb
+  bigkeys groups --format csv *.rdb > groups.csv";
 
 const CHECK_EXAMPLES: &str = "Examples:
   bigkeys check dump.rdb
@@ -103,6 +112,15 @@ pub(crate) enum Command {
     /// Exit status: as for scan.
     #[command(after_help = KEYS_EXAMPLES, disable_help_flag = true)]
     Keys(KeysArgs),
+    /// Sum up keys by the beginnings and patterns of their names
+    ///
+    /// Every group is exactly the sum of the groups below it, and the last line is the sum of all.
+    /// Numbers, dates, UUIDs, hexadecimal numbers, tokens, e-mail addresses and hash tags in names
+    /// have placeholders, so that user:8231:session is in the group user:{int}:session.
+    ///
+    /// Exit status: as for scan.
+    #[command(after_help = GROUPS_EXAMPLES, disable_help_flag = true)]
+    Groups(GroupsArgs),
     /// Look for everything that is wrong with files
     ///
     /// Compares checksums, walks every encoding entry by entry, compares counts with headers and
@@ -219,6 +237,9 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Report")]
     pub(crate) per_file: bool,
 
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
     /// Id of the instance in the output of --format dcs
     #[arg(
         long,
@@ -246,10 +267,78 @@ pub(crate) struct KeysArgs {
     pub(crate) format: KeysFormat,
 
     #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GroupsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Characters that end a segment of a name; may be given several times
+    #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Groups")]
+    pub(crate) separators: Vec<u8>,
+
+    /// Segments of a name that form groups
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_depth, help_heading = "Groups")]
+    pub(crate) depth: usize,
+
+    /// Take names literally, without placeholders
+    ///
+    /// The last segment of a name is then left out.
+    #[arg(long, help_heading = "Groups")]
+    pub(crate) literal: bool,
+
+    /// Fold groups below this share of all bytes, in percent [default: 1 for tables, or else 0]
+    #[arg(long, value_name = "PERCENT", help_heading = "Groups")]
+    pub(crate) min_share: Option<f64>,
+
+    /// A group of its own for keys whose names match a regular expression; the first that matches
+    #[arg(long = "group", value_name = "NAME=REGEX", value_parser = parse_group, help_heading = "Groups")]
+    pub(crate) groups: Vec<(String, Regex)>,
+
+    /// Groups of the deepest level that are held, of about 300 bytes each
+    ///
+    /// If there are more, names are grouped by fewer segments.
+    #[arg(long, value_name = "N", default_value_t = 1 << 18, help_heading = "Groups", hide_short_help = true)]
+    pub(crate) max_groups: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = GroupsFormat::Table, help_heading = "Output")]
+    pub(crate) format: GroupsFormat,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn parse_separator(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ => Err("a separator is one ASCII character".to_owned()),
+    }
+}
+
+fn parse_depth(text: &str) -> Result<usize, String> {
+    let depth = text.parse().ok().filter(|depth| (1..=MAX_GROUP_DEPTH).contains(depth));
+    depth.ok_or_else(|| format!("give a number from 1 to {MAX_GROUP_DEPTH}"))
+}
+
+fn parse_group(text: &str) -> Result<(String, Regex), String> {
+    let (name, regex) = text.split_once('=').ok_or("give NAME=REGEX")?;
+    let regex = Regex::new(regex).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), regex))
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let monitor = BarMonitor { bar: &bar, stop, messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
     let scan = scan.memory(model.memory).assumptions(model.assumptions);
+    let scan = args.filter.apply(scan, model.memory)?;
     for unopened in inputs {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);

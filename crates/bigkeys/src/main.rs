@@ -5,6 +5,8 @@
 mod args;
 mod check;
 mod ending;
+mod filter_args;
+mod groups;
 mod inputs;
 mod keys;
 mod memory_args;
@@ -29,13 +31,14 @@ fn main() -> ExitCode {
     let quiet = match &cli.command {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,
+        Command::Groups(args) => args.output.quiet,
         Command::Check(args) => args.output.quiet,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,
     };
     let messages = Messages { quiet };
     let stop = match &cli.command {
-        Command::Scan(_) | Command::Keys(_) | Command::Check(_) => Stop::on_signals(),
+        Command::Scan(_) | Command::Keys(_) | Command::Groups(_) | Command::Check(_) => Stop::on_signals(),
         // These commands have their own signal handlers.
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Scan(args) => scan::run(args, &stop, &messages),
         Command::Keys(args) => keys::run(args, stop.flag(), &messages),
+        Command::Groups(args) => groups::run(args, &stop, &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),

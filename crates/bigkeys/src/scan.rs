@@ -24,7 +24,9 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     let started_at = DcsTime::now();
     let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
-    let outcome = configure(scan, args, model).run_inputs(inputs)?;
+    let has_memory = model.memory;
+    let scan = args.filter.apply(configure(scan, args, model), has_memory)?;
+    let outcome = scan.run_inputs(inputs)?;
     stop.reading_ended();
     bar.finish();
 

@@ -18,9 +18,10 @@
 //! # Collectors
 //!
 //! A collector observes every key and its [`Measure`], and gives a typed result. [`Totals`],
-//! [`ByType`], [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`TopKeys`], [`Prefixes`]
-//! and [`ReportCollector`] are here. A tuple of collectors is a collector, so your own runs in the
-//! same pass: see [`Collector`].
+//! [`ByType`], [`ByEncoding`], [`ByDatabase`], [`ByExpiry`], [`Groups`], [`NameGroups`],
+//! [`TopKeys`], [`Prefixes`] and [`ReportCollector`] are here. [`Filtered`] gives one of them some
+//! of the keys. A tuple of collectors is a collector, so your own runs in the same pass: see
+//! [`Collector`].
 //!
 //! # Other ways to the keys
 //!
@@ -62,14 +63,15 @@ pub use analyze::{Outcome, analyze, analyze_source, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByType, Collector, DbGroup, EncodingGroup, EndOfSource, ExpiryBucket,
-    ExpiryGroup, Group, GroupTables, Groups, KeyRecord, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart,
-    Rank, TopKeys, Totals, TypeGroup,
+    ExpiryGroup, Filtered, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH, NameGroup,
+    NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart, Rank,
+    SizePercentiles, TopKeys, Totals, TypeGroup,
 };
-pub use measure::{DataType, Encoding, KeyView, Measure};
+pub use measure::{DataType, Encoding, KeyView, Measure, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;
-pub use report::{Partial, Report, ReportCollector, SourceReport, WireError, append_key_record};
+pub use report::{Partial, Report, ReportCollector, SourceReport, WireError, append_key_record, groups_json};
 pub use rows::render_keys;
 pub use scan::{
     Coverage, Guard, Loss, Note, OpenSource, Origin, Piece, Progress, ScanOptions, Source, SourceData,

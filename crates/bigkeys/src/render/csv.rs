@@ -47,15 +47,19 @@ impl RowFormat for Rows {
         number(out, m.slot);
         text(out, row.shard.unwrap_or_default().as_bytes());
         number(out, Some(m.offset));
-        // The comma after the last cell.
-        out.pop();
-        out.push(b'\n');
+        end_row(out);
         Ok(())
     }
 }
 
+/// Ends a row: the comma after its last cell becomes a line feed.
+pub(super) fn end_row(out: &mut Vec<u8>) {
+    out.pop();
+    out.push(b'\n');
+}
+
 /// Appends a cell of text and a comma.
-fn text(out: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn text(out: &mut Vec<u8>, text: &[u8]) {
     if is_plain(text) {
         out.extend_from_slice(text);
     } else {
@@ -73,7 +77,7 @@ fn text(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends a cell of a number and a comma. A number is not escaped: a minus sign before digits is
 /// no formula.
-fn number(out: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
+pub(super) fn number(out: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
     if let Some(value) = value {
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
@@ -111,8 +115,7 @@ mod tests {
                 text(&mut ours, cell.as_bytes());
             }
             number(&mut ours, value);
-            ours.pop();
-            ours.push(b'\n');
+            end_row(&mut ours);
             let mut writer = csv::Writer::from_writer(Vec::new());
             let cells = texts.iter().map(|cell| Escaped::for_cell(cell.as_bytes()).to_string());
             let value = value.map(|value| value.to_string()).unwrap_or_default();

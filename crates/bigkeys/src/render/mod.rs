@@ -4,6 +4,7 @@
 //! [`ScanFormat`], and an arm in their methods here.
 
 pub(crate) mod csv;
+pub(crate) mod groups;
 pub(crate) mod json;
 mod layout;
 mod lines;
@@ -59,6 +60,17 @@ pub(crate) enum KeysFormat {
     /// One JSON object a line
     Jsonl,
     /// CSV with a header
+    Csv,
+}
+
+/// The formats of `bigkeys groups`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupsFormat {
+    /// For people
+    Table,
+    /// The tree as one JSON object
+    Json,
+    /// A row for each group, with a header
     Csv,
 }
 

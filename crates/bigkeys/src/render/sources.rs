@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
-use indicatif::BinaryBytes;
+use indicatif::{BinaryBytes, HumanCount};
 use jiff::Timestamp;
 use rdb_analysis::{Report, SourceReport};
 use rdb_parser::escape::Escaped;
@@ -34,6 +34,19 @@ pub(super) fn verdicts(out: &mut dyn Write, report: &Report, width: Width, per_f
         width.paragraph(out, &text, "    ")?;
     }
     Ok(())
+}
+
+/// Writes which keys are looked at, and how many of all. Nothing without a filter.
+pub(super) fn filter(out: &mut dyn Write, report: &Report, width: Width) -> io::Result<()> {
+    let Some(filter) = &report.filter else { return Ok(()) };
+    let all: u64 = report.sources.iter().map(|source| source.facts.keys).sum();
+    let text = format!(
+        "  Only {} of {}: {}",
+        HumanCount(report.totals.keys),
+        count(all, "key"),
+        Escaped::for_terminal(filter.as_bytes())
+    );
+    width.paragraph(out, &text, "    ")
 }
 
 /// One line about all sources.

@@ -14,6 +14,7 @@ use super::{memory, sources};
 
 pub(crate) fn report(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
     sources::verdicts(out, report, style.width, style.per_file)?;
+    sources::filter(out, report, style.width)?;
     if report.top.len() > 1 {
         biggest_of_all(out, report, style)?;
     }
@@ -137,7 +138,7 @@ fn groups(
 }
 
 /// A part of a whole in percent, to one digit.
-fn share(part: u64, whole: u64) -> String {
+pub(super) fn share(part: u64, whole: u64) -> String {
     let tenths =
         (u128::from(part) * 1000 + u128::from(whole) / 2).checked_div(u128::from(whole)).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)

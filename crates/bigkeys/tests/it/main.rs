@@ -18,6 +18,7 @@ mod memory_support;
 mod output;
 #[cfg(target_os = "linux")]
 mod peak_memory;
+mod selection;
 #[path = "common/server.rs"]
 mod server;
 mod sources;

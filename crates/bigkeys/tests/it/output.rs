@@ -45,6 +45,15 @@ fn no_format_lets_a_control_character_through() {
             }
         }
     }
+    for format in ["table", "json", "csv"] {
+        for keys_as in ["auto", "base64"] {
+            let options = ["--format", format, "--keys-as", keys_as, "--min-share=0", "-s", "d", "-s", "t"];
+            let shown = stdout(&[&["groups"], &options[..], &[text(&path)]].concat(), 0);
+            let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
+            assert_eq!(bad, None, "groups {format}: {shown:?}");
+            assert!(shown.contains("owne") || keys_as == "base64", "the names are in it: {shown:?}");
+        }
+    }
     let shown = stdout(&["scan", "--format", "dcs", text(&path)], 0);
     assert!(!shown.chars().any(|c| c != '\n' && rdb_parser::escape::is_unprintable(c)), "{shown:?}");
     // A file name is as hostile as a key's.
@@ -97,8 +106,10 @@ fn check(validator: &jsonschema::Validator, instance: &Value) {
 fn reports_and_keys_are_as_their_schemas_say() {
     let report_schema = validator("report.schema.json");
     let key_schema = validator("key.schema.json");
+    let groups_schema = validator("groups.schema.json");
     for file in all_testdata() {
         check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&file)], 0)));
+        check(&groups_schema, &json(&stdout(&["groups", "--format", "json", text(&file)], 0)));
         for row in json_lines(&stdout(&["keys", text(&file)], 0)) {
             check(&key_schema, &row);
         }

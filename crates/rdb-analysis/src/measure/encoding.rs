@@ -77,6 +77,11 @@ impl Encoding {
         Self::Unknown,
     ];
 
+    /// The names of all encodings.
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|encoding| encoding.name()).collect()
+    }
+
     /// The name that `OBJECT ENCODING` returns.
     pub fn name(self) -> &'static str {
         match self {

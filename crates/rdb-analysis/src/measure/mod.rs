@@ -4,9 +4,11 @@ mod data_type;
 mod encoding;
 mod key;
 mod measurer;
+mod slot;
 
 pub use data_type::DataType;
 pub use encoding::Encoding;
 pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
 pub(crate) use measurer::{Estimator, Measurer};
+pub use slot::slot_of_name;

@@ -126,6 +126,6 @@ impl Collector for ReportCollector {
         top.change_sources(|index| indices.partition_point(|&before| before < index));
         let GroupTables { totals, by_type, by_db, by_encoding, expiry } = sums.into();
         let top = self.top_keys().finish(top);
-        Report { sources, totals, by_type, by_db, by_encoding, expiry, rank: self.rank, top }
+        Report { sources, totals, by_type, by_db, by_encoding, expiry, filter: None, rank: self.rank, top }
     }
 }

@@ -23,6 +23,8 @@ pub struct Report {
     pub by_encoding: Vec<EncodingGroup>,
     /// By time to expiry; every bucket, empty ones too.
     pub expiry: Vec<ExpiryGroup>,
+    /// The conditions of the keys that totals, groups and lists have, in one line. `None`: all keys.
+    pub filter: Option<String>,
     /// The measure by which keys rank in `top`.
     pub rank: Rank,
     /// The largest keys of each type that occurs, largest first.

@@ -127,8 +127,9 @@ pub fn key_record<'a>(
 pub fn report(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
     ReportJson {
         schema_version: SCHEMA_VERSION,
-        tool: ToolJson { name: "bigkeys", version: env!("CARGO_PKG_VERSION") },
+        tool: ToolJson::THIS,
         sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
+        filter: report.filter.as_deref(),
         totals: report.totals,
         by_type: &report.by_type,
         by_db: &report.by_db,
@@ -187,6 +188,8 @@ struct ReportJson<'a> {
     schema_version: u32,
     tool: ToolJson,
     sources: Vec<SourceJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
     totals: Group,
     by_type: &'a [TypeGroup],
     by_db: &'a [DbGroup],
@@ -197,13 +200,17 @@ struct ReportJson<'a> {
 }
 
 #[derive(Serialize)]
-struct ToolJson {
+pub(super) struct ToolJson {
     name: &'static str,
     version: &'static str,
 }
 
+impl ToolJson {
+    pub(super) const THIS: Self = Self { name: "bigkeys", version: env!("CARGO_PKG_VERSION") };
+}
+
 #[derive(Serialize)]
-struct SourceJson<'a> {
+pub(super) struct SourceJson<'a> {
     path: &'a str,
     shard: Option<&'a str>,
     flavour: &'static str,
@@ -255,7 +262,7 @@ struct CoverageJson<'a> {
     damaged_keys: u64,
 }
 
-fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
+pub(super) fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
     let facts = &source.facts;
     let sums = match facts.checksum {
         Some(Checksum::Mismatch { stored, computed }) => Some((stored, computed)),

@@ -2,6 +2,7 @@
 
 mod collector;
 mod contents;
+mod groups;
 pub mod json;
 mod key_row;
 mod partial;
@@ -9,6 +10,7 @@ mod wire;
 
 pub use collector::ReportCollector;
 pub use contents::{Report, SourceReport};
+pub use groups::groups_json;
 pub use key_row::append_key_record;
 pub use partial::Partial;
 pub use wire::WireError;

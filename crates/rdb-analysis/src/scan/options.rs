@@ -25,6 +25,9 @@ pub struct ScanOptions {
     pub memory: bool,
     /// What is assumed of the server.
     pub assumptions: Assumptions,
+    /// The time by which keys count as expired, in milliseconds since 1970. `None`: when the file
+    /// was written.
+    pub now_ms: Option<i64>,
     /// Threads that [`analyze()`](crate::analyze()) starts. `None`: one per core.
     pub threads: Option<usize>,
 }
@@ -37,6 +40,7 @@ impl Default for ScanOptions {
             range_bytes: None,
             memory: true,
             assumptions: Assumptions::default(),
+            now_ms: None,
             threads: None,
         }
     }
@@ -71,6 +75,12 @@ impl ScanOptions {
     #[must_use]
     pub fn assumptions(self, assumptions: Assumptions) -> Self {
         Self { assumptions, ..self }
+    }
+
+    /// Sets [`now_ms`](Self::now_ms).
+    #[must_use]
+    pub fn now_ms(self, now_ms: impl Into<Option<i64>>) -> Self {
+        Self { now_ms: now_ms.into(), ..self }
     }
 
     /// Sets [`threads`](Self::threads).

@@ -245,7 +245,7 @@ impl<M: Estimator> Pass<M> {
             long_values: LongValues::default(),
             guarded_page: None,
             fallback_time_ms,
-            time_ms: fallback_time_ms,
+            time_ms: context.options.now_ms.unwrap_or(fallback_time_ms),
             reported: ProgressMark::default(),
         }
     }
@@ -354,7 +354,8 @@ impl<M: Estimator> Pass<M> {
 
     /// Measures the keys that follow by what was learned.
     fn apply_learned(&mut self, header: Header, context: &Context<'_>) {
-        self.time_ms = self.learned.time_ms(self.fallback_time_ms);
+        let learned_ms = self.learned.time_ms(self.fallback_time_ms);
+        self.time_ms = context.options.now_ms.unwrap_or(learned_ms);
         let Learned { flavour, server_version, .. } = &self.learned;
         self.measurer.set_server(AssumedServer::new(
             &context.options.assumptions,

@@ -1,0 +1,93 @@
+//! `bigkeys groups`.
+
+use std::sync::Arc;
+
+use rdb_analysis::{NameGroups, NameRule, Rank, ReportCollector, ScanOptions};
+
+use crate::args::GroupsArgs;
+use crate::ending::Ending;
+use crate::inputs::{BarMonitor, Inputs};
+use crate::messages::{self, Messages};
+use crate::progress::Bar;
+use crate::render::style::TableStyle;
+use crate::render::{self, GroupsFormat, Width};
+use crate::scan::source_status;
+use crate::stop::Stop;
+
+/// Share of all bytes below which a table folds groups, in percent.
+const TABLE_MIN_SHARE: f64 = 1.0;
+
+pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
+    let mut model = ScanOptions::default();
+    args.memory.apply(&mut model);
+    let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
+    let unlisted = inputs.failures();
+    let bar = Bar::new(&args.output, inputs.lengths(), true);
+    let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
+    let (scan, inputs) = inputs.into_scan(&monitor);
+    let scan = scan.memory(model.memory).assumptions(model.assumptions);
+    let scan = args.filter.apply(scan, model.memory)?;
+    let rank = if model.memory { Rank::MemoryBytes } else { Rank::RdbBytes };
+    let collector = (ReportCollector::default().top(0).rank(rank), collector(args));
+    let outcome = scan.collect_inputs(inputs, collector)?;
+    stop.reading_ended();
+    bar.finish();
+
+    let (mut report, tree) = outcome.output;
+    report.filter = args.filter.filter()?.description();
+    for failure in &outcome.failures {
+        messages::error(failure);
+    }
+    let mut ending = match unlisted + outcome.unopened.len() + outcome.failures.len() {
+        _ if outcome.skipped_sources > 0 => Ending::Interrupted,
+        0 => Ending::Clean,
+        _ => Ending::Failed,
+    };
+    if report.sources.is_empty() {
+        return Ok(ending);
+    }
+    for source in &report.sources {
+        ending = ending.max(source_status(&source.path, &source.facts, messages));
+    }
+    if tree.is_shortened {
+        messages.warning(&format_args!(
+            "there are more than {} groups, so names are grouped by their first {}; \
+             --match and --exclude select keys, and --max-groups allows more",
+            args.max_groups,
+            messages::count(tree.depth as u64, "segment"),
+        ));
+    }
+    let style = args.output.json_style();
+    let mut out = render::stdout(args.output.color.choice());
+    match args.format {
+        GroupsFormat::Json => {
+            let json = rdb_analysis::groups_json(&report, &tree, style.keys_as);
+            render::json::object(&mut out, &json, style.numbers_as)?;
+        }
+        GroupsFormat::Csv => render::groups::csv(&mut out, &tree, style.keys_as)?,
+        GroupsFormat::Table => {
+            let width = Width::of_stdout();
+            let style = TableStyle { keys_as: style.keys_as, width, per_file: false, top: 0 };
+            render::groups::table(&mut out, &report, &tree, style)?;
+        }
+    }
+    render::flush(out)?;
+    Ok(ending)
+}
+
+fn collector(args: &GroupsArgs) -> NameGroups {
+    let rule = NameRule::new(&args.separators).literal(args.literal);
+    let default_share = if args.format == GroupsFormat::Table { TABLE_MIN_SHARE } else { 0.0 };
+    let groups = NameGroups::new(rule)
+        .depth(args.depth)
+        .max_groups(args.max_groups)
+        .min_share(args.min_share.unwrap_or(default_share) / 100.0);
+    if args.groups.is_empty() {
+        return groups;
+    }
+    let named: Vec<(Arc<str>, _)> =
+        args.groups.iter().map(|(name, regex)| (Arc::from(name.as_str()), regex.clone())).collect();
+    groups.named_by(move |name| {
+        named.iter().find(|(_, regex)| regex.is_match(name)).map(|(group, _)| Arc::clone(group))
+    })
+}

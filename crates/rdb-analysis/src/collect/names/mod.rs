@@ -1,0 +1,218 @@
+//! Groups of keys by name: by prefix and by pattern.
+
+mod path;
+mod pattern;
+mod sizes;
+mod tree;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use rdb_parser::{ErrorKind, RdbString};
+
+use super::collector::{Collector, Observe, PlaceUse, RangeStart};
+use crate::measure::KeyView;
+use path::{MAX_NAME_BYTES, Path, shortened};
+use tree::{NameSums, tree_of};
+
+pub use path::{GroupKind, MAX_GROUP_DEPTH, NameRule};
+pub use sizes::SizePercentiles;
+pub use tree::{NameGroup, NameTree};
+
+/// Groups of the deepest level that are held, if the user sets no other number.
+const MAX_GROUPS: usize = 1 << 18;
+
+/// What the child of a range may hold: bytes of paths, each with a fixed number of bytes for its
+/// sums.
+const MAX_BYTES_IN_RANGE: usize = 1 << 20;
+const SUMS_BYTES: usize = 256;
+
+/// The name that a rule of the user's gives to the group of a key.
+type NamedBy = Arc<dyn Fn(&[u8]) -> Option<Arc<str>> + Send + Sync>;
+
+/// Collects a tree of groups by name.
+///
+/// A name is split into segments, of which each ends with a separator. Variable parts of a segment
+/// have placeholders, so that `user:8231:session` belongs to `user:{int}:session`. Every group is
+/// exactly the sum over its children, and the root is the sum over all keys.
+///
+/// If there are more groups than may be held, all paths are shortened to the greatest depth at
+/// which there are not. So the tree is the same on any number of threads, and for sources in any
+/// order. Paths are made of the first 1,024 bytes of a name.
+///
+/// ```
+/// use rdb_analysis::{NameGroups, NameRule, ScanOptions, Source, analyze};
+///
+/// let file = b"REDIS0003\xfe\x00\x00\x06user:1\x01v\x00\x06user:2\x01v\xff";
+/// let source = Source::from_bytes("dump.rdb", file);
+/// let groups = NameGroups::new(NameRule::new(b":"));
+/// let tree = analyze(vec![source], groups, &ScanOptions::default(), &(), &false.into())?.output;
+/// let user = &tree.root.children[0];
+/// assert_eq!((&user.path[..], user.group.keys), (&b"user:"[..], 2));
+/// assert_eq!(user.children[0].path, b"user:{int}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct NameGroups {
+    rule: NameRule,
+    depth: usize,
+    max_groups: usize,
+    min_share: f64,
+    named_by: Option<NamedBy>,
+}
+
+impl NameGroups {
+    /// Groups by a rule, of up to four segments.
+    pub fn new(rule: NameRule) -> Self {
+        Self { rule, depth: 4, max_groups: MAX_GROUPS, min_share: 0.0, named_by: None }
+    }
+
+    /// Sets the number of segments of the longest paths, at most [`MAX_GROUP_DEPTH`].
+    #[must_use]
+    pub fn depth(self, depth: usize) -> Self {
+        Self { depth: depth.min(MAX_GROUP_DEPTH), ..self }
+    }
+
+    /// Sets the number of groups of the deepest level that are held. Each takes about 300 bytes.
+    #[must_use]
+    pub fn max_groups(self, max_groups: usize) -> Self {
+        Self { max_groups: max_groups.max(1), ..self }
+    }
+
+    /// Folds the groups with a smaller share of all bytes into one group for each parent. The
+    /// default is 0: no group is folded.
+    #[must_use]
+    pub fn min_share(self, min_share: f64) -> Self {
+        Self { min_share, ..self }
+    }
+
+    /// Gives names to the groups of some keys. All other keys are grouped by segments. `named_by`
+    /// sees the first 1,024 bytes of a key's name.
+    #[must_use]
+    pub fn named_by(self, named_by: impl Fn(&[u8]) -> Option<Arc<str>> + Send + Sync + 'static) -> Self {
+        Self { named_by: Some(Arc::new(named_by)), ..self }
+    }
+}
+
+impl fmt::Debug for NameGroups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NameGroups")
+            .field("depth", &self.depth)
+            .field("max_groups", &self.max_groups)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Collector for NameGroups {
+    type Child = NameLeaves;
+    type Output = NameTree;
+
+    fn child(&self, _: RangeStart) -> NameLeaves {
+        NameLeaves {
+            config: self.clone(),
+            depth: self.depth,
+            places: HashMap::default(),
+            sums: Vec::new(),
+            held_bytes: 0,
+            path: Path::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn merge(&self, all: &mut NameLeaves, child: NameLeaves) {
+        all.shorten_to(child.depth);
+        for (path, place) in &child.places {
+            all.leaf(shortened(path, all.depth)).merge(&child.sums[*place]);
+        }
+        all.shorten();
+    }
+
+    fn finish(&self, mut all: NameLeaves) -> NameTree {
+        all.shorten();
+        let mut leaves: Vec<(&[u8], &NameSums)> =
+            all.places.iter().map(|(path, &place)| (&path[..], &all.sums[place])).collect();
+        leaves.sort_unstable_by_key(|&(path, _)| path);
+        tree_of(&leaves, all.depth, all.depth < self.depth, self.min_share)
+    }
+}
+
+/// Sums by path. The child of [`NameGroups`].
+#[derive(Debug)]
+pub struct NameLeaves {
+    config: NameGroups,
+    /// Segments of the longest paths, of which there are not more than may be held.
+    depth: usize,
+    /// Where the sums of a path are.
+    places: HashMap<Box<[u8]>, usize, RandomState>,
+    sums: Vec<NameSums>,
+    /// Bytes that were taken for them.
+    held_bytes: usize,
+    path: Path,
+    scratch: Vec<u8>,
+}
+
+impl NameLeaves {
+    /// The sums of a path.
+    fn leaf(&mut self, path: &[u8]) -> &mut NameSums {
+        let known = self.places.get(path).copied();
+        let place = known.unwrap_or_else(|| {
+            self.held_bytes += path.len() + SUMS_BYTES;
+            self.places.insert(path.into(), self.sums.len());
+            self.sums.push(NameSums::default());
+            self.sums.len() - 1
+        });
+        &mut self.sums[place]
+    }
+
+    /// Shortens paths until there are not more than may be held.
+    ///
+    /// The depth that results is the greatest at which all keys together have few enough paths:
+    /// some of the keys never have more paths of that depth than all.
+    fn shorten(&mut self) {
+        while self.sums.len() > self.config.max_groups && self.depth > 0 {
+            self.shorten_to(self.depth - 1);
+        }
+    }
+
+    fn shorten_to(&mut self, depth: usize) {
+        if depth >= self.depth {
+            return;
+        }
+        self.depth = depth;
+        let sums = std::mem::take(&mut self.sums);
+        for (path, place) in std::mem::take(&mut self.places) {
+            self.leaf(shortened(&path, depth)).merge(&sums[place]);
+        }
+    }
+}
+
+impl Observe for NameLeaves {
+    const PLACE: PlaceUse = PlaceUse::Ignored;
+
+    fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+        match key.key {
+            RdbString::Raw(_) => Ok(()),
+            _ => key.key.decode_prefix(MAX_NAME_BYTES, &mut self.scratch).map(|_| ()),
+        }
+    }
+
+    fn observe(&mut self, key: &KeyView<'_>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut path = std::mem::take(&mut self.path);
+        if let Ok(name) = key.key.decode_prefix(MAX_NAME_BYTES, &mut scratch) {
+            match self.config.named_by.as_ref().and_then(|named_by| named_by(name)) {
+                Some(group) => path.set_named(&group),
+                None => path.set(name, &self.config.rule, self.depth),
+            }
+            self.leaf(shortened(path.bytes(), self.depth)).add(&key.measure, name);
+            self.shorten();
+        }
+        (self.scratch, self.path) = (scratch, path);
+    }
+
+    fn is_full(&self) -> bool {
+        self.held_bytes > MAX_BYTES_IN_RANGE
+    }
+}
