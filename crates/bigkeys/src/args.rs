@@ -44,6 +44,8 @@ Tables fit the terminal, or COLUMNS if it is set.";
 
 const KEYS_EXAMPLES: &str = "Examples:
   bigkeys keys dump.rdb | jq -c 'select(.elements > 5000)'
+  bigkeys keys --match 'user:*' --min-memory 10KB dump.rdb
+  bigkeys keys --fail --ttl none --match 'cache:*' dump.rdb || echo 'keys that never expire'
   bigkeys keys --format csv dump.rdb > keys.csv";
 
 const GROUPS_EXAMPLES: &str = "Examples:
@@ -109,7 +111,8 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Print every key with its type, encoding, counts and sizes, in file order
     ///
-    /// Exit status: as for scan.
+    /// Exit status: as for scan, and 1 with --fail if a key was printed and nothing was wrong with
+    /// an input.
     #[command(after_help = KEYS_EXAMPLES, disable_help_flag = true)]
     Keys(KeysArgs),
     /// Sum up keys by the beginnings and patterns of their names
@@ -265,6 +268,12 @@ pub(crate) struct KeysArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl, help_heading = "Output")]
     pub(crate) format: KeysFormat,
+
+    /// Exit with status 1 if a key is printed
+    ///
+    /// For cron and CI: a condition such as --min-memory 50MB states what must not be there.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail: bool,
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(crate) enum Ending {
     /// Everything was read.
     Clean,
+    /// A key was found, and the user asked for none.
+    Found,
     /// An input is damaged; the result is partial and says so.
     Damaged,
     /// An input could not be opened or is not an RDB file.
@@ -19,6 +21,7 @@ impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> Self {
         Self::from(match ending {
             Ending::Clean => 0,
+            Ending::Found => 1,
             Ending::Failed => 2,
             Ending::Damaged => 3,
             Ending::Interrupted => 130,

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use bigkeys::{Filter, NumberList, Scan, TtlCondition, parse_size};
 use clap::Args;
 use jiff::Timestamp;
-use rdb_analysis::Encoding;
+use rdb_analysis::{DataType, Encoding};
 use regex::bytes::Regex;
 
 /// Which keys are looked at.
@@ -26,7 +26,7 @@ pub(crate) struct FilterArgs {
     exclude: Vec<String>,
 
     /// Only keys of these types: string, list, set, zset, hash, stream, or a type of a module
-    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = parse_type)]
     types: Vec<String>,
 
     /// Only keys of these encodings, as OBJECT ENCODING names them
@@ -132,6 +132,15 @@ impl FilterArgs {
         }
         Ok(scan.filter(filter).now_ms(self.now.map(Timestamp::as_millisecond)))
     }
+}
+
+fn parse_type(text: &str) -> Result<String, String> {
+    if DataType::is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("types are string, list, set, zset, hash, stream, those of Dragonfly and KeyDB such as json or \
+         cron, and the names of nine characters that modules have, such as ReJSON-RL"
+        .to_owned())
 }
 
 fn parse_encoding(text: &str) -> Result<String, String> {

@@ -24,6 +24,7 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let format = args.format.rows(args.output.json_style(), model.memory);
     let mut writer = RowWriter::new(format.as_ref(), args.output.color.choice())?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
+    let mut is_found = false;
     let monitor = BarMonitor { bar: &bar, stop, messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
     let scan = scan.memory(model.memory).assumptions(model.assumptions);
@@ -52,10 +53,18 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         };
         let mut written = Ok(());
         let emit = |block: &[u8]| {
+            is_found |= !block.is_empty();
             written = writer.write(block);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let facts = scan.render_keys_of(&mut input, render, emit);
+        if args.fail && is_found {
+            ending = ending.max(Ending::Found);
+            // The reader of the output may close it, and the answer stays.
+            if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+                return Ok(ending);
+            }
+        }
         written?;
         ending = ending.max(match facts {
             Ok(facts) => source_status(&path, &facts, messages),

@@ -10,6 +10,9 @@ use regex::{Captures, Regex};
 use super::error::FilterError;
 use super::size::parse_size;
 
+/// Length of an expression. The parser recurses, and panics on lines of 64 KiB.
+const MAX_BYTES: usize = 4096;
+
 /// A literal string, or a number with a unit.
 static SIZES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?x) "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | \b(?<size>[0-9]+[kKmMgGtT]i?[bB]?)\b"#).ok()
@@ -101,6 +104,11 @@ impl Expression {
     /// The text is not an expression, or it refers to something that keys do not have.
     pub(super) fn new(text: &str) -> Result<Self, FilterError> {
         let wrong = |reason: String| FilterError::Expression { text: text.to_owned(), reason };
+        if text.len() > MAX_BYTES {
+            let text = format!("{}...", text.chars().take(40).collect::<String>());
+            let reason = format!("it is longer than {MAX_BYTES} bytes");
+            return Err(FilterError::Expression { text, reason });
+        }
         let program = Program::compile(&with_sizes(text)).map_err(|error| wrong(error.to_string()))?;
         let mut variables = Vec::new();
         for name in program.references().variables() {
@@ -153,6 +161,7 @@ fn with_sizes(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sizes_are_numbers_except_in_strings() {
@@ -167,6 +176,35 @@ mod tests {
         for (text, reason) in [("size >", "size"), ("lenght > 3", "keys have no lenght"), ("", "")] {
             let error = Expression::new(text).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(reason) && !error.is_empty(), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_deeply_nested_expression_is_refused_or_compiled() {
+        for depth in [100, 1000, 2000, 4000, 100_000] {
+            let _ = Expression::new(&format!("{}elements{} > 1", "(".repeat(depth), ")".repeat(depth)));
+            let _ = Expression::new(&format!("{}true", "!".repeat(depth)));
+            let _ = Expression::new(&"[".repeat(depth));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_compiled(
+            tokens in proptest::collection::vec(
+                prop_oneof![
+                    "elements|key|type|ttl_seconds|true|null|in|has",
+                    "[0-9]{1,3}(k|KB|MiB|u)?",
+                    "[-+*/%!<>=&|?:.,(){}\\[\\]]",
+                    "\"[ -~]{0,4}\"?",
+                    "\\PC{0,3}",
+                ],
+                0..12,
+            ),
+        ) {
+            for separator in ["", " "] {
+                let _ = Expression::new(&tokens.join(separator));
+            }
         }
     }
 }

@@ -123,6 +123,7 @@ fn a_condition_that_cannot_be_meant_is_refused() {
         &["--match", "[a"][..],
         &["--regex", "("],
         &["--encoding", "listpak"],
+        &["--type", "string,hsah"],
         &["--db", "x"],
         &["--slot", "5-1"],
         &["--ttl", "1h"],
@@ -141,6 +142,25 @@ fn a_condition_that_cannot_be_meant_is_refused() {
     }
     // A check is one of all keys.
     assert_eq!(output(&["check", "--match", "a", text(&path)]).status.code(), Some(2));
+}
+
+#[test]
+fn with_fail_a_key_that_is_printed_is_the_exit_status() {
+    let (_directory, path) = file();
+    for format in ["table", "json", "jsonl", "csv"] {
+        for (options, status) in [
+            (&["--min-memory", "1KB", "--fail"][..], 1),
+            (&["--min-memory", "1MB", "--fail"], 0),
+            (&["--min-memory", "1KB"], 0),
+        ] {
+            let arguments = [&["keys", "--format", format], options, &[text(&path)]].concat();
+            assert_eq!(output(&arguments).status.code(), Some(status), "{format} {options:?}");
+        }
+    }
+    // An input that is damaged takes precedence.
+    let bytes = std::fs::read(&path).expect("written");
+    std::fs::write(&path, &bytes[..bytes.len() - 12]).expect("written");
+    assert_eq!(output(&["keys", "--fail", text(&path)]).status.code(), Some(3));
 }
 
 /// Paths of all groups, and their keys.

@@ -125,6 +125,32 @@ impl DataType {
 }
 
 impl DataType {
+    /// The types that are not of modules.
+    const PLAIN: [Self; 15] = [
+        Self::String,
+        Self::List,
+        Self::Set,
+        Self::Zset,
+        Self::Hash,
+        Self::Stream,
+        Self::Array,
+        Self::Json,
+        Self::Bloom,
+        Self::Cuckoo,
+        Self::CountMin,
+        Self::TopK,
+        Self::Gcra,
+        Self::Cron,
+        Self::Unknown,
+    ];
+
+    /// Whether a type may have this name: one of ours, or the nine characters of a module's type.
+    pub fn is_name(name: &str) -> bool {
+        let is_module_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        Self::PLAIN.iter().any(|plain| plain.plain_name() == Some(name))
+            || name.len() == 9 && name.bytes().all(is_module_char)
+    }
+
     /// The name of a type that is not of a module.
     pub(crate) fn plain_name(self) -> Option<&'static str> {
         Some(match self {

@@ -26,10 +26,12 @@ fn placeholder(segment: &[u8]) -> Option<&'static [u8]> {
     if first == b'{' && segment.last() == Some(&b'}') {
         return Some(b"{tag}");
     }
+    // A number such as 20261127 stays a number, because one in two thousand of the numbers of eight
+    // digits could be a date.
     if segment.iter().all(u8::is_ascii_digit) {
-        return Some(if is_date(segment) { b"{date}" } else { b"{int}" });
+        return Some(b"{int}");
     }
-    if is_dashed_date(segment) {
+    if is_date(segment) {
         return Some(b"{date}");
     }
     if is_uuid(segment) {
@@ -62,14 +64,8 @@ fn is_day(year: &[u8], month: &[u8], day: &[u8]) -> bool {
     is_in(year, 1970, 2099) && is_in(month, 1, 12) && is_in(day, 1, 31)
 }
 
-/// `20261127`.
-fn is_date(segment: &[u8]) -> bool {
-    matches!(segment, [y1, y2, y3, y4, m1, m2, d1, d2]
-        if is_day(&[*y1, *y2, *y3, *y4], &[*m1, *m2], &[*d1, *d2]))
-}
-
 /// `2026-11-27`, also with dots, slashes or underscores.
-fn is_dashed_date(segment: &[u8]) -> bool {
+fn is_date(segment: &[u8]) -> bool {
     matches!(segment, [y1, y2, y3, y4, one, m1, m2, other, d1, d2]
         if one == other && b"-./_".contains(one) && is_day(&[*y1, *y2, *y3, *y4], &[*m1, *m2], &[*d1, *d2]))
 }
@@ -118,8 +114,8 @@ mod tests {
         for (segment, expected) in [
             ("user", "user"),
             ("8231", "{int}"),
-            ("20261127", "{date}"),
-            ("20261327", "{int}"),
+            ("20261127", "{int}"),
+            ("2026-13-27", "{int}-{int}-{int}"),
             ("2026-11-27", "{date}"),
             ("2026-11.27", "{int}-{int}.{int}"),
             ("8c9f2e6a-1b2c-4d5e-8f90-1234567890ab", "{uuid}"),
