@@ -35,15 +35,15 @@ pub(crate) struct FilterArgs {
 
     /// Only keys of these databases, such as 0 or 1-3,7
     #[arg(long, value_name = "NUMBERS")]
-    db: Option<String>,
+    db: Option<NumberList>,
 
     /// Only keys of these hash slots of a cluster, such as 0-5460
     #[arg(long, value_name = "NUMBERS", hide_short_help = true)]
-    slot: Option<String>,
+    slot: Option<NumberList>,
 
     /// Only keys with this time to live: none, any, expired, or a limit such as '<1h' or '>7d'
     #[arg(long, value_name = "TTL")]
-    ttl: Option<String>,
+    ttl: Option<TtlCondition>,
 
     /// Only keys of at least this size in memory, such as 10KB
     ///
@@ -96,14 +96,14 @@ impl FilterArgs {
         if !self.encoding.is_empty() {
             filter = filter.encodings(self.encoding.iter().cloned());
         }
-        if let Some(text) = &self.db {
-            filter = filter.dbs(text.parse::<NumberList>().context("--db")?, text);
+        if let Some(dbs) = &self.db {
+            filter = filter.dbs(dbs.clone());
         }
-        if let Some(text) = &self.slot {
-            filter = filter.slots(text.parse::<NumberList>().context("--slot")?, text);
+        if let Some(slots) = &self.slot {
+            filter = filter.slots(slots.clone());
         }
-        if let Some(text) = &self.ttl {
-            filter = filter.ttl(text.parse::<TtlCondition>().context("--ttl")?, text);
+        if let Some(ttl) = self.ttl {
+            filter = filter.ttl(ttl);
         }
         if let Some(bytes) = self.min_memory {
             filter = filter.min_memory_bytes(bytes);

@@ -11,7 +11,7 @@ use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
 use crate::render::{self, GroupsFormat, Width};
-use crate::scan::source_status;
+use crate::scan::report_ending;
 use crate::stop::Stop;
 
 /// Share of all bytes below which a table folds groups, in percent.
@@ -35,19 +35,10 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
 
     let (mut report, tree) = outcome.output;
     report.filter = args.filter.filter()?.description();
-    for failure in &outcome.failures {
-        messages::error(failure);
-    }
-    let mut ending = match unlisted + outcome.unopened.len() + outcome.failures.len() {
-        _ if outcome.skipped_sources > 0 => Ending::Interrupted,
-        0 => Ending::Clean,
-        _ => Ending::Failed,
-    };
+    let failed_inputs = unlisted + outcome.unopened.len();
+    let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_sources, messages);
     if report.sources.is_empty() {
         return Ok(ending);
-    }
-    for source in &report.sources {
-        ending = ending.max(source_status(&source.path, &source.facts, messages));
     }
     if tree.is_shortened {
         messages.warning(&format_args!(

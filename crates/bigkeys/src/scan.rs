@@ -3,7 +3,7 @@
 use bigkeys::Scan;
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use rdb_analysis::json::NumbersAs;
-use rdb_analysis::{Rank, ScanOptions, SourceFacts};
+use rdb_analysis::{Rank, Report, ScanOptions, SourceError, SourceFacts, SourceReport};
 use rdb_parser::escape::Escaped;
 
 use crate::args::{By, ScanArgs};
@@ -31,19 +31,10 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     bar.finish();
 
     let report = outcome.report;
-    for failure in &outcome.failures {
-        messages::error(failure);
-    }
-    let mut ending = match unlisted + outcome.unopened.len() + outcome.failures.len() {
-        _ if outcome.skipped_inputs > 0 => Ending::Interrupted,
-        0 => Ending::Clean,
-        _ => Ending::Failed,
-    };
+    let failed_inputs = unlisted + outcome.unopened.len();
+    let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_inputs, messages);
     if report.sources.is_empty() {
         return Ok(ending);
-    }
-    for source in &report.sources {
-        ending = ending.max(source_status(&source.path, &source.facts, messages));
     }
 
     let style = args.output.json_style();
@@ -105,6 +96,28 @@ fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a
     } else {
         scan.top(args.top)
     }
+}
+
+/// Reports sources that are no RDB files, and damage in the others. Returns the result that all
+/// inputs imply: those that could not be listed or opened, these, and those that were skipped
+/// because of a signal.
+pub(crate) fn report_ending(
+    report: &Report,
+    failed_inputs: usize,
+    failures: &[SourceError],
+    skipped_inputs: usize,
+    messages: &Messages,
+) -> Ending {
+    for failure in failures {
+        messages::error(failure);
+    }
+    let ending = match failed_inputs + failures.len() {
+        _ if skipped_inputs > 0 => Ending::Interrupted,
+        0 => Ending::Clean,
+        _ => Ending::Failed,
+    };
+    let status = |source: &SourceReport| source_status(&source.path, &source.facts, messages);
+    report.sources.iter().map(status).fold(ending, Ending::max)
 }
 
 /// Warns about damage in a source, and returns the result that it implies.

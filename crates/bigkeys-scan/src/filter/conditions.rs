@@ -1,5 +1,6 @@
 //! Conditions that are lists, limits and samples.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -12,6 +13,20 @@ pub struct NumberList(Vec<RangeInclusive<u64>>);
 impl NumberList {
     pub(super) fn contains(&self, number: u64) -> bool {
         self.0.iter().any(|range| range.contains(&number))
+    }
+}
+
+/// As it is parsed.
+impl fmt::Display for NumberList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, range) in self.0.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            match (range.start(), range.end()) {
+                (first, last) if first == last => write!(f, "{comma}{first}")?,
+                (first, last) => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -55,6 +70,19 @@ impl TtlCondition {
             (Self::Expired, Some(ttl_ms)) => ttl_ms <= 0,
             (Self::Below(limit_ms), Some(ttl_ms)) => 0 < ttl_ms && ttl_ms < limit_ms,
             (Self::Above(limit_ms), Some(ttl_ms)) => ttl_ms > limit_ms,
+        }
+    }
+}
+
+/// As it is parsed, with limits in seconds.
+impl fmt::Display for TtlCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Any => f.write_str("any"),
+            Self::Expired => f.write_str("expired"),
+            Self::Below(limit_ms) => write!(f, "<{}s", limit_ms / 1000),
+            Self::Above(limit_ms) => write!(f, ">{}s", limit_ms / 1000),
         }
     }
 }
@@ -125,6 +153,7 @@ mod tests {
         let list: NumberList = "0, 2-5".parse().expect("a list");
         let inside: Vec<u64> = (0..8).filter(|&number| list.contains(number)).collect();
         assert_eq!(inside, [0, 2, 3, 4, 5]);
+        assert_eq!(list.to_string(), "0,2-5");
         for text in ["", "a", "1-", "5-2", "1,,2"] {
             assert!(text.parse::<NumberList>().is_err(), "{text}");
         }
@@ -140,6 +169,7 @@ mod tests {
         assert_eq!(holds("<1h", None), Some(false));
         assert_eq!(holds(">7d", Some(8 * 86_400_000)), Some(true));
         assert_eq!(holds("expired", Some(-1)), Some(true));
+        assert_eq!("<1h".parse::<TtlCondition>().expect("a limit").to_string(), "<3600s");
         assert_eq!(holds("1h", None), None);
         assert_eq!(holds("<1y", None), None);
         assert_eq!(holds("<9223372036854775807w", None), None);

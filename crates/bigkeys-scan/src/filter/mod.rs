@@ -103,24 +103,24 @@ impl Filter {
         self.described("encoding", &text)
     }
 
-    /// Only keys of these logical databases. `text` is the list as it is described.
+    /// Only keys of these logical databases.
     #[must_use]
-    pub fn dbs(self, dbs: NumberList, text: &str) -> Self {
-        Self { dbs: Some(dbs), ..self }.described("db", text)
+    pub fn dbs(self, dbs: NumberList) -> Self {
+        let text = dbs.to_string();
+        Self { dbs: Some(dbs), ..self }.described("db", &text)
     }
 
-    /// Only keys of these hash slots of a cluster. The slot follows from the name. `text` is the
-    /// list as it is described.
+    /// Only keys of these hash slots of a cluster. The slot follows from the name.
     #[must_use]
-    pub fn slots(self, slots: NumberList, text: &str) -> Self {
-        Self { slots: Some(slots), ..self }.described("slot", text)
+    pub fn slots(self, slots: NumberList) -> Self {
+        let text = slots.to_string();
+        Self { slots: Some(slots), ..self }.described("slot", &text)
     }
 
-    /// Only keys for whose time to live a condition holds. `text` is the condition as it is
-    /// described.
+    /// Only keys for whose time to live a condition holds.
     #[must_use]
-    pub fn ttl(self, ttl: TtlCondition, text: &str) -> Self {
-        Self { ttl: Some(ttl), ..self }.described("ttl", text)
+    pub fn ttl(self, ttl: TtlCondition) -> Self {
+        Self { ttl: Some(ttl), ..self }.described("ttl", &ttl.to_string())
     }
 
     /// Only keys that take at least so many bytes in memory.
