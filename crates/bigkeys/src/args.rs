@@ -314,7 +314,7 @@ pub(crate) struct GroupsArgs {
 
     /// Groups of the deepest level that are held, of about 300 bytes each
     ///
-    /// If there are more, names are grouped by fewer segments.
+    /// If there are more, or if their names are too long, names are grouped by fewer segments.
     #[arg(long, value_name = "N", default_value_t = 1 << 18, help_heading = "Groups", hide_short_help = true)]
     pub(crate) max_groups: usize,
 

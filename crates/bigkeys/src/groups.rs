@@ -42,7 +42,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
     }
     if tree.is_shortened {
         messages.warning(&format_args!(
-            "there are more than {} groups, so names are grouped by their first {}; \
+            "there are more than {} groups, or they have too long names, so names are grouped by their first {}; \
              --match and --exclude select keys, and --max-groups allows more",
             args.max_groups,
             messages::count(tree.depth as u64, "segment"),

@@ -97,11 +97,14 @@ proptest! {
 #[test]
 fn paths_are_shortened_to_the_greatest_depth_that_has_few_enough_groups() {
     let keys: Vec<_> = (0..100).map(|i| (format!("word:{}:x", "abcdefghij".repeat(i % 50 + 1)), 9)).collect();
-    let groups = NameGroups::new(NameRule::new(b":")).max_groups(49);
-    let tree = tree(&[file(&keys)], groups, 2, Some(100));
-    assert_eq!((tree.depth, tree.is_shortened), (1, true));
-    assert_eq!(tree.root.children[0].path, b"word:");
-    assert_eq!(tree.root.children[0].group.keys, 100);
+    // There are 50 groups. They are too many for one limit, and their paths too long for the other.
+    for (max_groups, depth) in [(49, 1), (50, 1), (51, 1), (200, 4)] {
+        let groups = NameGroups::new(NameRule::new(b":")).max_groups(max_groups);
+        let tree = tree(&[file(&keys)], groups, 2, Some(100));
+        assert_eq!((tree.depth, tree.is_shortened), (depth, depth < 4), "{max_groups}");
+        assert_eq!(tree.root.children[0].path, b"word:");
+        assert_eq!(tree.root.children[0].group.keys, 100);
+    }
 }
 
 #[test]

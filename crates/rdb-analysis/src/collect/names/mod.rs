@@ -24,8 +24,12 @@ pub use tree::{NameGroup, NameTree};
 /// Groups of the deepest level that are held, if the user sets no other number.
 const MAX_GROUPS: usize = 1 << 18;
 
-/// What the child of a range may hold: bytes of paths, each with a fixed number of bytes for its
-/// sums.
+/// Bytes of paths and histograms that are held for each group that may be held, on average. Most
+/// groups take less than half of it.
+const MEAN_BYTES: usize = 256;
+
+/// What the child of a range may hold: bytes of paths and histograms, each with a fixed number of
+/// bytes for its other sums.
 const MAX_BYTES_IN_RANGE: usize = 1 << 20;
 const SUMS_BYTES: usize = 256;
 
@@ -38,8 +42,8 @@ type NamedBy = Arc<dyn Fn(&[u8]) -> Option<Arc<str>> + Send + Sync>;
 /// have placeholders, so that `user:8231:session` belongs to `user:{int}:session`. Every group is
 /// exactly the sum over its children, and the root is the sum over all keys.
 ///
-/// If there are more groups than may be held, all paths are shortened to the greatest depth at
-/// which there are not. So the tree is the same on any number of threads, and for sources in any
+/// If there are more groups than may be held, or if their paths are too long, all paths are
+/// shortened to the greatest depth at which they are not. So the tree is the same on any number of threads, and for sources in any
 /// order. Paths are made of the first 1,024 bytes of a name.
 ///
 /// ```
@@ -75,7 +79,8 @@ impl NameGroups {
         Self { depth: depth.min(MAX_GROUP_DEPTH), ..self }
     }
 
-    /// Sets the number of groups of the deepest level that are held. Each takes about 300 bytes.
+    /// Sets the number of groups of the deepest level that are held. Each takes about 300 bytes, and
+    /// at most 800 on average, whatever the file.
     #[must_use]
     pub fn max_groups(self, max_groups: usize) -> Self {
         Self { max_groups: max_groups.max(1), ..self }
@@ -124,7 +129,8 @@ impl Collector for NameGroups {
     fn merge(&self, all: &mut NameLeaves, child: NameLeaves) {
         all.shorten_to(child.depth);
         for (path, place) in &child.places {
-            all.leaf(shortened(path, all.depth)).merge(&child.sums[*place]);
+            let depth = all.depth;
+            all.change(shortened(path, depth), |sums| sums.merge(&child.sums[*place]));
         }
         all.shorten();
     }
@@ -147,31 +153,38 @@ pub struct NameLeaves {
     /// Where the sums of a path are.
     places: HashMap<Box<[u8]>, usize, RandomState>,
     sums: Vec<NameSums>,
-    /// Bytes that were taken for them.
+    /// Bytes of all paths and histograms.
     held_bytes: usize,
     path: Path,
     scratch: Vec<u8>,
 }
 
 impl NameLeaves {
-    /// The sums of a path.
-    fn leaf(&mut self, path: &[u8]) -> &mut NameSums {
+    /// Changes the sums of a path with `add`.
+    fn change(&mut self, path: &[u8], add: impl FnOnce(&mut NameSums)) {
         let known = self.places.get(path).copied();
         let place = known.unwrap_or_else(|| {
-            self.held_bytes += path.len() + SUMS_BYTES;
+            self.held_bytes += path.len();
             self.places.insert(path.into(), self.sums.len());
             self.sums.push(NameSums::default());
             self.sums.len() - 1
         });
-        &mut self.sums[place]
+        let sums = &mut self.sums[place];
+        let before = sums.held_bytes();
+        add(sums);
+        self.held_bytes += sums.held_bytes() - before;
     }
 
-    /// Shortens paths until there are not more than may be held.
+    /// Shortens paths until they take no more than they may.
     ///
-    /// The depth that results is the greatest at which all keys together have few enough paths:
-    /// some of the keys never have more paths of that depth than all.
+    /// The depth that results is the greatest at which the paths of all keys together do: the paths
+    /// that some of the keys have at that depth never take more. So it does not depend on the order
+    /// of keys.
     fn shorten(&mut self) {
-        while self.sums.len() > self.config.max_groups && self.depth > 0 {
+        let NameGroups { max_groups, .. } = self.config;
+        while self.depth > 0
+            && (self.sums.len() > max_groups || self.held_bytes > max_groups.saturating_mul(MEAN_BYTES))
+        {
             self.shorten_to(self.depth - 1);
         }
     }
@@ -181,9 +194,10 @@ impl NameLeaves {
             return;
         }
         self.depth = depth;
+        self.held_bytes = 0;
         let sums = std::mem::take(&mut self.sums);
         for (path, place) in std::mem::take(&mut self.places) {
-            self.leaf(shortened(&path, depth)).merge(&sums[place]);
+            self.change(shortened(&path, depth), |all| all.merge(&sums[place]));
         }
     }
 }
@@ -206,13 +220,14 @@ impl Observe for NameLeaves {
                 Some(group) => path.set_named(&group),
                 None => path.set(name, &self.config.rule, self.depth),
             }
-            self.leaf(shortened(path.bytes(), self.depth)).add(&key.measure, name);
+            let depth = self.depth;
+            self.change(shortened(path.bytes(), depth), |sums| sums.add(&key.measure, name));
             self.shorten();
         }
         (self.scratch, self.path) = (scratch, path);
     }
 
     fn is_full(&self) -> bool {
-        self.held_bytes > MAX_BYTES_IN_RANGE
+        self.held_bytes + self.sums.len() * SUMS_BYTES > MAX_BYTES_IN_RANGE
     }
 }

@@ -26,6 +26,11 @@ pub struct SizePercentiles {
 }
 
 impl SizeHistogram {
+    /// Bytes that the buckets take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.buckets.len() * size_of::<(u8, u64)>()
+    }
+
     pub(super) fn add(&mut self, bytes: u64) {
         self.add_keys(bucket_of(bytes), 1);
     }

@@ -69,6 +69,11 @@ struct Largest {
 }
 
 impl NameSums {
+    /// Bytes that grow with the number of keys. More keys never take less.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.sizes.held_bytes()
+    }
+
     pub(super) fn add(&mut self, measure: &Measure, name: &[u8]) {
         self.group.add(measure);
         self.types |= 1 << measure.data_type.built_in_index().unwrap_or(DataType::BUILT_IN.len());
