@@ -36,7 +36,6 @@ const EXAMPLES: &str = "Examples:
 bigkeys COMMAND -h shows the options of a command, --help all of them.";
 
 const SCAN_EXAMPLES: &str = "Examples:
-  bigkeys scan dump.rdb
   bigkeys scan -n 5 --by elements backups/
   bigkeys scan --format json s3://bucket/dump.rdb.gz
 
@@ -44,14 +43,12 @@ Tables fit the terminal, or COLUMNS if it is set.";
 
 const KEYS_EXAMPLES: &str = "Examples:
   bigkeys keys dump.rdb | jq -c 'select(.elements > 5000)'
-  bigkeys keys --match 'user:*' --min-memory 10KB dump.rdb
-  bigkeys keys --fail --ttl none --match 'cache:*' dump.rdb || echo 'keys that never expire'
+  bigkeys keys --fail --ttl none --match 'cache:*' dump.rdb
   bigkeys keys --format csv dump.rdb > keys.csv";
 
 const GROUPS_EXAMPLES: &str = "Examples:
   bigkeys groups dump.rdb                                which names take the memory
   bigkeys groups -s : -s . --depth 2 dump.rdb            two separators, two segments
-  bigkeys groups --ttl none dump.rdb                     of the keys that never expire
   bigkeys groups --group 'carts=^(cart|basket):' dump.rdb
   bigkeys groups --format csv *.rdb > groups.csv";
 
@@ -232,12 +229,12 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
 
-    /// Output format
-    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report")]
+    /// Output format: table, json, jsonl, csv or dcs
+    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report", hide_possible_values = true)]
     pub(crate) format: ScanFormat,
 
     /// Show each of several files by itself in tables
-    #[arg(long, help_heading = "Report")]
+    #[arg(long, help_heading = "Report", hide_short_help = true)]
     pub(crate) per_file: bool,
 
     #[command(flatten)]
@@ -290,7 +287,7 @@ pub(crate) struct GroupsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Characters that end a segment of a name; may be given several times
+    /// Characters that end a segment of a name
     #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Groups")]
     pub(crate) separators: Vec<u8>,
 
@@ -304,11 +301,11 @@ pub(crate) struct GroupsArgs {
     #[arg(long, help_heading = "Groups")]
     pub(crate) literal: bool,
 
-    /// Fold groups below this share of all bytes, in percent [default: 1 for tables, or else 0]
-    #[arg(long, value_name = "PERCENT", help_heading = "Groups")]
+    /// Fold groups below this share of all bytes, in percent [default: 1 in tables, or else 0]
+    #[arg(long, value_name = "PERCENT", help_heading = "Groups", hide_short_help = true)]
     pub(crate) min_share: Option<f64>,
 
-    /// A group of its own for keys whose names match a regular expression; the first that matches
+    /// A group of its own for keys that match; the first match counts
     #[arg(long = "group", value_name = "NAME=REGEX", value_parser = parse_group, help_heading = "Groups")]
     pub(crate) groups: Vec<(String, Regex)>,
 
@@ -405,7 +402,7 @@ pub(crate) struct InputArgs {
     /// Decode packed values to know their payload
     ///
     /// `value_bytes` and `largest_element_bytes` are then known for all collections except streams.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) deep: bool,
 
     /// Do not compare the checksums of files

@@ -9,11 +9,12 @@ use regex::bytes::Regex;
 
 /// Which keys are looked at.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Keys to look at (all conditions must hold)")]
+#[command(next_help_heading = "Keys (all conditions must hold)")]
 pub(crate) struct FilterArgs {
-    /// Only keys whose names match a pattern as KEYS takes, such as 'user:*'
+    /// Only keys whose names match, such as 'user:*'
     ///
-    /// May be given several times, also with --regex: one of them must match.
+    /// Patterns are those of KEYS. May be given several times, also with --regex: one of them must
+    /// match.
     #[arg(long = "match", value_name = "GLOB")]
     globs: Vec<String>,
 
@@ -22,10 +23,12 @@ pub(crate) struct FilterArgs {
     regex: Vec<Regex>,
 
     /// No keys whose names match a pattern
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", hide_short_help = true)]
     exclude: Vec<String>,
 
-    /// Only keys of these types: string, list, set, zset, hash, stream, or a type of a module
+    /// Only keys of these types, such as hash,zset
+    ///
+    /// string, list, set, zset, hash, stream, or the name of a module's type.
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = parse_type)]
     types: Vec<String>,
 
@@ -34,34 +37,36 @@ pub(crate) struct FilterArgs {
     encoding: Vec<String>,
 
     /// Only keys of these databases, such as 0 or 1-3,7
-    #[arg(long, value_name = "NUMBERS")]
+    #[arg(long, value_name = "NUMBERS", hide_short_help = true)]
     db: Option<NumberList>,
 
     /// Only keys of these hash slots of a cluster, such as 0-5460
     #[arg(long, value_name = "NUMBERS", hide_short_help = true)]
     slot: Option<NumberList>,
 
-    /// Only keys with this time to live: none, any, expired, or a limit such as '<1h' or '>7d'
+    /// Time to live: none, any, expired, or such as '<1h'
+    ///
+    /// Limits are a number of s, m, h, d or w, such as '<90s' or '>7d'.
     #[arg(long, value_name = "TTL")]
     ttl: Option<TtlCondition>,
 
-    /// Only keys of at least this size in memory, such as 10KB
+    /// Only keys of at least this memory, such as 10KB
     ///
     /// Sizes have the units of redis.conf: 1k is 1000 bytes, 1KB is 1024.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     min_memory: Option<u64>,
 
     /// Only keys with at least this number of elements
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     min_elements: Option<u64>,
 
-    /// Only keys for which a CEL expression is true, such as 'memory_bytes > 10KB && type == "hash"'
+    /// Only keys for which a CEL expression is true
     ///
-    /// A key has: key, type, encoding, db, slot, elements, value_bytes, rdb_bytes, memory_bytes,
+    /// Such as 'memory_bytes > 10KB && type == "hash"'. A key has: key, type, encoding, db, slot, elements, value_bytes, rdb_bytes, memory_bytes,
     /// largest_element_bytes, ttl_seconds, idle_seconds and freq. What is not known is null, and a
     /// comparison with null is not true. value_bytes and largest_element_bytes imply --deep.
     #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
-    #[arg(long = "where", value_name = "EXPRESSION")]
+    #[arg(long = "where", value_name = "EXPR")]
     conditions: Vec<String>,
 
     /// Only this part of the keys, such as 0.01, chosen by their names

@@ -8,7 +8,7 @@ use rdb_analysis::{Allocator, Assumptions, Limits, ScanOptions, ServerVersion};
 #[command(next_help_heading = "Memory model")]
 pub(crate) struct MemoryArgs {
     /// Do not model the server's memory
-    #[arg(long, help_heading = "Report")]
+    #[arg(long, help_heading = "Report", hide_short_help = true)]
     pub(crate) no_memory: bool,
 
     /// Assumed server, such as 7.2.6 or valkey-8.1 [default: the server that the file names]
