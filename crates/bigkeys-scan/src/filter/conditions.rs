@@ -54,9 +54,9 @@ pub enum TtlCondition {
     Any,
     /// The key had expired and was not deleted.
     Expired,
-    /// The key lives for less than so many milliseconds, and has not expired.
+    /// The key lives for less than this number of milliseconds, and has not expired.
     Below(i64),
-    /// The key lives for more than so many milliseconds.
+    /// The key lives for more than this number of milliseconds.
     Above(i64),
 }
 

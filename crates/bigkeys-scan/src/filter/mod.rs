@@ -123,13 +123,13 @@ impl Filter {
         Self { ttl: Some(ttl), ..self }.described("ttl", &ttl.to_string())
     }
 
-    /// Only keys that take at least so many bytes in memory.
+    /// Only keys that take at least this number of bytes in memory.
     #[must_use]
     pub fn min_memory_bytes(self, bytes: u64) -> Self {
         Self { min_memory_bytes: Some(bytes), ..self }.described("memory_bytes >=", &bytes.to_string())
     }
 
-    /// Only keys with at least so many elements.
+    /// Only keys with at least this number of elements.
     #[must_use]
     pub fn min_elements(self, elements: u64) -> Self {
         Self { min_elements: Some(elements), ..self }.described("elements >=", &elements.to_string())
