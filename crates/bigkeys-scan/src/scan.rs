@@ -229,6 +229,11 @@ impl Scan<'_> {
         self
     }
 
+    /// The conditions of the [filter](Self::filter) in one line. `None`: there are none.
+    pub fn filter_description(&self) -> Option<String> {
+        self.filter.description()
+    }
+
     /// Sets the time by which keys count as expired, in milliseconds since 1970. The default is the
     /// time when a file was written.
     #[must_use]
@@ -358,7 +363,7 @@ impl Scan<'_> {
     pub fn run_inputs(&self, inputs: Vec<Input>) -> Result<ScanOutcome, ScanError> {
         let outcome = self.engine().collect(inputs, &self.open, &self.collector)?;
         let mut report = outcome.output;
-        report.filter = self.filter.description();
+        report.filter = self.filter_description();
         Ok(ScanOutcome {
             report,
             unopened: outcome.unopened,

@@ -84,7 +84,7 @@ impl FilterArgs {
     /// # Errors
     ///
     /// An argument cannot be meant.
-    pub(crate) fn filter(&self) -> anyhow::Result<Filter> {
+    fn filter(&self) -> anyhow::Result<Filter> {
         let mut filter = Filter::default();
         for glob in &self.globs {
             filter = filter.matching(glob).context("--match")?;

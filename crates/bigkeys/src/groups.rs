@@ -34,7 +34,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
     bar.finish();
 
     let (mut report, tree) = outcome.output;
-    report.filter = args.filter.filter()?.description();
+    report.filter = scan.filter_description();
     let failed_inputs = unlisted + outcome.unopened.len();
     let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_sources, messages);
     if report.sources.is_empty() {
@@ -42,8 +42,8 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
     }
     if tree.is_shortened {
         messages.warning(&format_args!(
-            "there are more than {} groups, or they have too long names, so names are grouped by their first {}; \
-             --match and --exclude select keys, and --max-groups allows more",
+            "there are more than {} groups, or their names are too long, so names are grouped by their \
+             first {}; --match and --exclude select keys, and --max-groups allows more",
             args.max_groups,
             messages::count(tree.depth as u64, "segment"),
         ));
