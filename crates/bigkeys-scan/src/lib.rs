@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod diff;
 mod engine;
 mod error;
 mod filter;
@@ -35,6 +36,7 @@ mod list;
 mod monitor;
 mod scan;
 
+pub use diff::{ChangedGroup, ChangedKey, Changes, Comparison, Diff, DiffError, KeySide};
 pub use error::{InputError, ScanError};
 pub use filter::{Filter, FilterError, NumberList, TtlCondition, parse_size};
 pub use input::{Input, OpenInput};

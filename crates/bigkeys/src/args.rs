@@ -16,7 +16,7 @@ use regex::bytes::Regex;
 use crate::filter_args::FilterArgs;
 use crate::memory_args::MemoryArgs;
 use crate::render::json::JsonStyle;
-use crate::render::{GroupsFormat, KeysFormat, ScanFormat};
+use crate::render::{DiffFormat, GroupsFormat, KeysFormat, ScanFormat};
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
@@ -30,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   bigkeys scan dump.rdb                    totals, groups, the biggest keys
   bigkeys scan --by elements *.rdb         the files of a cluster in one report
   bigkeys keys dump.rdb | jq .key          every key as JSON
+  bigkeys diff old.rdb new.rdb             what grew, key by key
   bigkeys check dump.rdb                   everything that is wrong with a file
   zcat dump.rdb.gz | bigkeys scan -        a pipe
 
@@ -51,6 +52,10 @@ const GROUPS_EXAMPLES: &str = "Examples:
   bigkeys groups -s : -s . --depth 2 dump.rdb            two separators, two segments
   bigkeys groups --group 'carts=^(cart|basket):' dump.rdb
   bigkeys groups --format csv *.rdb > groups.csv";
+
+const DIFF_EXAMPLES: &str = "Examples:
+  bigkeys diff tuesday.rdb friday.rdb
+  bigkeys diff --match 'cart:*' --format json old/ new/";
 
 const CHECK_EXAMPLES: &str = "Examples:
   bigkeys check dump.rdb
@@ -121,6 +126,15 @@ pub(crate) enum Command {
     /// Exit status: as for scan.
     #[command(after_help = GROUPS_EXAMPLES, disable_help_flag = true)]
     Groups(GroupsArgs),
+    /// Compare two backups key by key: what grew, what is new, what is gone
+    ///
+    /// Each side is a file, a directory, a pattern or a URL, so that it may be all files of a
+    /// cluster. Keys are held in temporary files without names, in TMPDIR, and memory does not
+    /// depend on their number. Bytes are those in memory, or in the file with --no-memory.
+    ///
+    /// Exit status: as for scan.
+    #[command(after_help = DIFF_EXAMPLES, disable_help_flag = true)]
+    Diff(DiffArgs),
     /// Look for everything that is wrong with files
     ///
     /// Compares checksums, walks every encoding entry by entry, compares counts with headers and
@@ -329,6 +343,45 @@ pub(crate) struct GroupsArgs {
     pub(crate) output: OutputArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The earlier backup
+    #[arg(value_name = "OLD", help_heading = None::<&str>)]
+    pub(crate) old: PathBuf,
+
+    /// The later backup
+    #[arg(value_name = "NEW", help_heading = None::<&str>)]
+    pub(crate) new: PathBuf,
+
+    /// Number of keys, groups and slots to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Report")]
+    pub(crate) top: usize,
+
+    /// Characters that end a segment of a name
+    #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Report", hide_short_help = true)]
+    pub(crate) separators: Vec<u8>,
+
+    /// Segments of a name that form groups
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_depth, help_heading = "Report", hide_short_help = true)]
+    pub(crate) depth: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = DiffFormat::Table, help_heading = "Report")]
+    pub(crate) format: DiffFormat,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 fn parse_separator(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] => Ok(*byte),
@@ -378,6 +431,14 @@ pub(crate) struct InputArgs {
     #[arg(long = "shard", id = "shards", value_name = "IP:PORT=FILE", value_parser = parse_shard)]
     pub(crate) shards: Vec<Shard>,
 
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// How inputs are found and read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct ReadArgs {
     /// Search directories below a named directory, too
     #[arg(short, long)]
     pub(crate) recursive: bool,

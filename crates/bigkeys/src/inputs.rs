@@ -60,16 +60,16 @@ impl Inputs {
 /// The scan of the inputs that the arguments name.
 fn scan(args: &InputArgs, stop: &Arc<AtomicBool>) -> Scan<'static> {
     let mut scan = Scan::inputs(&args.inputs)
-        .recursive(args.recursive)
-        .io(args.io.mode())
-        .deep(args.deep)
-        .verify_checksum(!args.no_checksum)
-        .threads(args.threads.map(usize::from))
+        .recursive(args.read.recursive)
+        .io(args.read.io.mode())
+        .deep(args.read.deep)
+        .verify_checksum(!args.read.no_checksum)
+        .threads(args.read.threads.map(usize::from))
         .stop(Arc::clone(stop));
     for shard in &args.shards {
         scan = scan.shard(shard.node.to_string(), &shard.path);
     }
-    for (name, value) in &args.store_options {
+    for (name, value) in &args.read.store_options {
         scan = scan.store_option(name, value);
     }
     scan

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod diff;
 mod ending;
 mod filter_args;
 mod groups;
@@ -32,13 +33,16 @@ fn main() -> ExitCode {
         Command::Scan(args) => args.output.quiet,
         Command::Keys(args) => args.output.quiet,
         Command::Groups(args) => args.output.quiet,
+        Command::Diff(args) => args.output.quiet,
         Command::Check(args) => args.output.quiet,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,
     };
     let messages = Messages { quiet };
     let stop = match &cli.command {
-        Command::Scan(_) | Command::Keys(_) | Command::Groups(_) | Command::Check(_) => Stop::on_signals(),
+        Command::Scan(_) | Command::Keys(_) | Command::Groups(_) | Command::Diff(_) | Command::Check(_) => {
+            Stop::on_signals()
+        }
         // These commands have their own signal handlers.
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args, &stop, &messages),
         Command::Keys(args) => keys::run(args, stop.flag(), &messages),
         Command::Groups(args) => groups::run(args, &stop, &messages),
+        Command::Diff(args) => diff::run(args, stop.flag(), &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),

@@ -89,7 +89,7 @@ fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a
     let scan = scan
         .memory(model.memory)
         .assumptions(model.assumptions)
-        .deep(args.input.deep || args.by == Some(By::ValueBytes))
+        .deep(args.input.read.deep || args.by == Some(By::ValueBytes))
         .rank(rank);
     if args.format == ScanFormat::Dcs {
         scan.top(args.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE)).max_db(dcs_bigkeys::MAX_DB)

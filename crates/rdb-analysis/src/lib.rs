@@ -62,9 +62,9 @@ mod threads;
 pub use analyze::{Outcome, analyze, analyze_source, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
-    ByDatabase, ByEncoding, ByExpiry, ByType, Collector, DbGroup, EncodingGroup, EndOfSource, ExpiryBucket,
-    ExpiryGroup, Filtered, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH, NameGroup,
-    NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart, Rank,
+    ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Collector, DbGroup, EncodingGroup, EndOfSource,
+    ExpiryBucket, ExpiryGroup, Filtered, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH,
+    NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart, Rank,
     SizePercentiles, TopKeys, Totals, TypeGroup,
 };
 pub use measure::{DataType, Encoding, KeyView, Measure, slot_of_name};

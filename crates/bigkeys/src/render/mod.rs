@@ -4,6 +4,7 @@
 //! [`ScanFormat`], and an arm in their methods here.
 
 pub(crate) mod csv;
+pub(crate) mod diff;
 pub(crate) mod groups;
 pub(crate) mod json;
 mod layout;
@@ -72,6 +73,15 @@ pub(crate) enum GroupsFormat {
     Json,
     /// A row for each group, with a header
     Csv,
+}
+
+/// The formats of `bigkeys diff`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For people
+    Table,
+    /// The whole comparison as one JSON object
+    Json,
 }
 
 impl KeysFormat {

@@ -1,5 +1,6 @@
 //! What the program prints, by format.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::common::{all_testdata, json, json_lines, output, stdout, testdata, text};
@@ -27,9 +28,14 @@ fn hostile_names() -> (TempDir, PathBuf) {
         file.extend(b"\x01v");
     }
     file.push(0xff);
+    named("names.rdb", &file)
+}
+
+/// A file in a directory of its own.
+fn named(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join("names.rdb");
-    std::fs::write(&path, file).expect("written");
+    let path = dir.path().join(name);
+    std::fs::write(&path, content).expect("written");
     (dir, path)
 }
 
@@ -52,6 +58,15 @@ fn no_format_lets_a_control_character_through() {
             let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
             assert_eq!(bad, None, "groups {format}: {shown:?}");
             assert!(shown.contains("owne") || keys_as == "base64", "the names are in it: {shown:?}");
+        }
+    }
+    let (_other, empty) = named("empty.rdb", b"REDIS0009\xff\0\0\0\0\0\0\0\0");
+    for format in ["table", "json"] {
+        for keys_as in ["auto", "base64"] {
+            let shown =
+                stdout(&["diff", "--format", format, "--keys-as", keys_as, text(&empty), text(&path)], 0);
+            let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
+            assert_eq!(bad, None, "diff {format}: {shown:?}");
         }
     }
     let shown = stdout(&["scan", "--format", "dcs", text(&path)], 0);
@@ -107,7 +122,17 @@ fn reports_and_keys_are_as_their_schemas_say() {
     let report_schema = validator("report.schema.json");
     let key_schema = validator("key.schema.json");
     let groups_schema = validator("groups.schema.json");
+    let diff_schema = validator("diff.schema.json");
+    let mut before = None;
     for file in all_testdata() {
+        let other = before.replace(file.clone()).unwrap_or_else(|| file.clone());
+        let diff = json(&stdout(&["diff", "--format", "json", text(&other), text(&file)], 0));
+        check(&diff_schema, &diff);
+        // Two of the files have a key twice.
+        let rows = json_lines(&stdout(&["keys", text(&file)], 0));
+        let name = |row: &Value| [&row["db"], &row["key"], &row["key_b64"]].map(ToString::to_string);
+        let keys: HashMap<_, _> = rows.iter().map(|row| (name(row), row["memory_bytes"].as_u64())).collect();
+        assert_eq!(diff["totals"]["new_bytes"], keys.values().flatten().sum::<u64>());
         check(&report_schema, &json(&stdout(&["scan", "--format", "json", text(&file)], 0)));
         check(&groups_schema, &json(&stdout(&["groups", "--format", "json", text(&file)], 0)));
         for row in json_lines(&stdout(&["keys", text(&file)], 0)) {

@@ -232,6 +232,8 @@ fn the_questions_of_the_documentation_are_answered() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::copy(root.join("testdata/fixtures/redis-8.2.3.rdb"), directory.path().join("dump.rdb"))
         .expect("copied");
+    std::fs::copy(root.join("testdata/fixtures/redis-7.2.6.rdb"), directory.path().join("tuesday.rdb"))
+        .expect("copied");
     let program = assert_cmd::cargo::cargo_bin!("bigkeys");
     let mut commands = 0;
     for command in page.lines().filter_map(|line| line.strip_prefix("$ ")) {

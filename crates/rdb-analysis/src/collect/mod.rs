@@ -21,7 +21,9 @@ pub use expiry::ExpiryBucket;
 pub use filtered::Filtered;
 pub use group::{DbGroup, EncodingGroup, ExpiryGroup, Group, TypeGroup};
 pub use groups::{ByDatabase, ByEncoding, ByExpiry, ByType, GroupTables, Groups, Totals};
-pub use names::{GroupKind, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, SizePercentiles};
+pub use names::{
+    ByName, GroupKind, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, SizePercentiles,
+};
 pub use prefixes::{PrefixGroup, Prefixes};
 pub use rank::Rank;
 pub(crate) use sums::Sums;

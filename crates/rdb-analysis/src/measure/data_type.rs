@@ -1,5 +1,6 @@
 //! Data types of keys.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rdb_parser::{Layout, ModuleId, ValueType};
@@ -149,6 +150,11 @@ impl DataType {
         let is_module_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         Self::PLAIN.iter().any(|plain| plain.plain_name() == Some(name))
             || name.len() == 9 && name.bytes().all(is_module_char)
+    }
+
+    /// The name of a type, as reports have it. Only that of a module's type is made for the call.
+    pub fn name(self) -> Cow<'static, str> {
+        self.plain_name().map_or_else(|| Cow::Owned(self.to_string()), Cow::Borrowed)
     }
 
     /// The name of a type that is not of a module.

@@ -166,10 +166,13 @@ struct KeyJson<'a> {
     offset: u64,
 }
 
-/// `key` or `key_b64`.
-struct NameJson<'a> {
-    name: &'a [u8],
-    keys_as: KeysAs,
+/// The name of a key: a map of `key` or `key_b64`, to be flattened.
+#[derive(Clone, Copy, Debug)]
+pub struct NameJson<'a> {
+    /// The decoded name, or its beginning.
+    pub name: &'a [u8],
+    /// How it is written.
+    pub keys_as: KeysAs,
 }
 
 impl Serialize for NameJson<'_> {

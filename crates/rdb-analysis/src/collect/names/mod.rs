@@ -1,5 +1,6 @@
 //! Groups of keys by name: by prefix and by pattern.
 
+mod by_name;
 mod path;
 mod pattern;
 mod sizes;
@@ -17,6 +18,7 @@ use crate::measure::KeyView;
 use path::{MAX_NAME_BYTES, Path, shortened};
 use tree::{NameSums, tree_of};
 
+pub use by_name::ByName;
 pub use path::{GroupKind, MAX_GROUP_DEPTH, NameRule};
 pub use sizes::SizePercentiles;
 pub use tree::{NameGroup, NameTree};
