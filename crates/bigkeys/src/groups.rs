@@ -55,6 +55,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
             let json = rdb_analysis::groups_json(&report, &tree, style.keys_as);
             render::json::object(&mut out, &json, style.numbers_as)?;
         }
+        GroupsFormat::Folded => render::groups::folded(&mut out, &tree)?,
         GroupsFormat::Csv => render::groups::csv(&mut out, &tree, style.keys_as)?,
         GroupsFormat::Table => {
             let width = Width::of_stdout();

@@ -1,8 +1,9 @@
 //! The result of a comparison.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
+use foldhash::fast::RandomState;
 use rdb_analysis::{ByName, GroupKind, NameRule, slot_of_name};
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ const MAX_KEPT_KEY_BYTES: usize = 64 << 10;
 
 /// Types with counts of their own. A hostile file may name any number of types of modules.
 const MAX_TYPES: usize = 1024;
-const OTHER_TYPES: &str = "other";
+const OTHER_TYPES: &[u8] = b"other";
 
 /// How keys differ between two sides. Bytes are those in memory where that is modelled, or else in
 /// the file.
@@ -155,8 +156,8 @@ pub struct KeySide {
 impl KeySide {
     fn new(key: &KeyState<'_>) -> Self {
         Self {
-            data_type: key.data_type.to_owned(),
-            encoding: key.encoding.to_owned(),
+            data_type: String::from_utf8_lossy(key.data_type).into_owned(),
+            encoding: String::from_utf8_lossy(key.encoding).into_owned(),
             bytes: key.bytes,
             elements: key.elements,
             expires_at_ms: key.expires_at_ms,
@@ -215,8 +216,8 @@ impl PartialOrd for Mover {
 pub(super) struct DiffSums {
     top: usize,
     totals: Changes,
-    by_type: BTreeMap<String, Changes>,
-    by_slot: BTreeMap<u16, Changes>,
+    by_type: BTreeMap<Vec<u8>, Changes>,
+    by_slot: HashMap<u16, Changes, RandomState>,
     by_name: ByName<Changes>,
     movers: BinaryHeap<Mover>,
 }
@@ -227,7 +228,7 @@ impl DiffSums {
             top,
             totals: Changes::default(),
             by_type: BTreeMap::new(),
-            by_slot: BTreeMap::new(),
+            by_slot: HashMap::default(),
             by_name: ByName::new(rule, depth, MAX_GROUPS, Changes::add),
             movers: BinaryHeap::new(),
         }
@@ -248,21 +249,22 @@ impl DiffSums {
         }
         self.by_slot.entry(slot_of_name(key.name)).or_default().add(changes);
         self.by_name.add(key.name, changes);
-        let grown = changes.growth_bytes().unsigned_abs();
-        let smallest = self.movers.peek().map(|mover| mover.0.growth_bytes().unsigned_abs());
-        if grown > 0 && (self.movers.len() < self.top || smallest.is_some_and(|least| grown >= least)) {
-            self.push(Mover(ChangedKey {
-                key: key.name.get(..MAX_KEPT_KEY_BYTES).unwrap_or(key.name).to_vec(),
-                db: key.db,
-                old: old.map(KeySide::new),
-                new: new.map(KeySide::new),
-            }));
+        let growth = changes.growth_bytes().unsigned_abs();
+        let name = key.name.get(..MAX_KEPT_KEY_BYTES).unwrap_or(key.name);
+        // Many keys change by the same number of bytes, so the names are compared before anything is
+        // allocated.
+        let standing = (Reverse(growth), name, key.db);
+        let is_listed = self.movers.len() < self.top
+            || self.movers.peek().is_some_and(|least| standing < least.standing());
+        if growth > 0 && is_listed {
+            let (old, new) = (old.map(KeySide::new), new.map(KeySide::new));
+            self.push(Mover(ChangedKey { key: name.to_vec(), db: key.db, old, new }));
         }
     }
 
     /// A type beyond the bound counts as another one. Types are kept by their order and not by their
     /// arrival, so that the result does not depend on the order of keys.
-    fn add_type(&mut self, data_type: String, changes: Changes) {
+    fn add_type(&mut self, data_type: Vec<u8>, changes: Changes) {
         self.by_type.entry(data_type).or_default().add(changes);
         if self.by_type.len() > MAX_TYPES {
             let last = self.by_type.keys().rfind(|name| *name != OTHER_TYPES).cloned();
@@ -301,8 +303,12 @@ impl DiffSums {
         by_name.sort_by_key(|group| Reverse(group.changes.growth_bytes().unsigned_abs()));
         Diff {
             totals: self.totals,
-            by_type: self.by_type,
-            by_slot: self.by_slot,
+            by_type: self
+                .by_type
+                .into_iter()
+                .map(|(name, changes)| (String::from_utf8_lossy(&name).into_owned(), changes))
+                .collect(),
+            by_slot: self.by_slot.into_iter().collect(),
             by_name,
             keys: self.movers.into_sorted_vec().into_iter().map(|mover| mover.0).collect(),
         }

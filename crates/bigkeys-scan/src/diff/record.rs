@@ -6,12 +6,18 @@ use rdb_parser::ErrorKind;
 /// Bytes before the fields of a record: its length, and the hash of database and name.
 pub(super) const HEAD_BYTES: usize = 12;
 
+/// Bytes of the numbers of a record: four of 64 bits, whether there is an expiry, and the lengths of
+/// the names of type and encoding.
+const NUMBERS_BYTES: usize = 4 * 8 + 3;
+
 /// What is compared of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyState<'a> {
     pub(super) db: u64,
-    pub(super) data_type: &'a str,
-    pub(super) encoding: &'a str,
+    /// The name of the type in reports.
+    pub(super) data_type: &'a [u8],
+    /// The answer of `OBJECT ENCODING`.
+    pub(super) encoding: &'a [u8],
     /// In memory where that is modelled, or else in the file.
     pub(super) bytes: u64,
     pub(super) elements: Option<u64>,
@@ -34,18 +40,17 @@ pub(super) fn append(
     let measure = &key.measure;
     let start = out.len();
     out.extend([0; HEAD_BYTES]);
-    append_number(out, measure.db);
-    append_text(out, &measure.data_type.name());
-    append_text(out, measure.encoding.name());
-    append_number(out, measure.memory_bytes.unwrap_or(measure.rdb_bytes));
-    append_number(out, measure.elements.map_or(0, |elements| elements.saturating_add(1)));
-    match measure.expires_at_ms {
-        Some(at_ms) => {
-            out.push(1);
-            out.extend(at_ms.to_le_bytes());
-        }
-        None => out.push(0),
-    }
+    let (data_type, encoding) = (measure.data_type.name(), measure.encoding.name());
+    out.extend(measure.db.to_le_bytes());
+    out.extend(measure.memory_bytes.unwrap_or(measure.rdb_bytes).to_le_bytes());
+    out.extend(measure.elements.map_or(0, |elements| elements.saturating_add(1)).to_le_bytes());
+    out.extend(measure.expires_at_ms.unwrap_or(0).to_le_bytes());
+    // The names of types and encodings are short.
+    let len = |text: &str| u8::try_from(text.len()).unwrap_or(0);
+    let lens = [len(&data_type), len(encoding)];
+    out.extend([u8::from(measure.expires_at_ms.is_some()), lens[0], lens[1]]);
+    out.extend_from_slice(data_type.get(..lens[0].into()).unwrap_or_default().as_bytes());
+    out.extend_from_slice(encoding.get(..lens[1].into()).unwrap_or_default().as_bytes());
     out.extend_from_slice(name);
     let fields_bytes = (out.len() - start - HEAD_BYTES) as u64;
     // A name has at most 4 GiB: the length of a string in a record has 32 bits where it is longer.
@@ -67,56 +72,20 @@ pub(super) fn head(bytes: &[u8]) -> Option<(usize, u64)> {
 
 impl<'a> KeyState<'a> {
     /// Reads the fields of a record. `None`: they are damaged.
-    pub(super) fn read(mut fields: &'a [u8]) -> Option<Self> {
-        let db = take_number(&mut fields)?;
-        let data_type = take_text(&mut fields)?;
-        let encoding = take_text(&mut fields)?;
-        let bytes = take_number(&mut fields)?;
-        let elements = take_number(&mut fields)?.checked_sub(1);
-        let expires_at_ms = match take(&mut fields, 1)? {
-            [0] => None,
-            _ => Some(i64::from_le_bytes(*take(&mut fields, 8)?.first_chunk()?)),
-        };
-        Some(Self { db, data_type, encoding, bytes, elements, expires_at_ms, name: fields })
+    pub(super) fn read(fields: &'a [u8]) -> Option<Self> {
+        let (numbers, texts) = fields.split_first_chunk::<NUMBERS_BYTES>()?;
+        let number = |index: usize| Some(u64::from_le_bytes(*numbers.get(8 * index..)?.first_chunk()?));
+        let &[has_expiry, type_bytes, encoding_bytes] = numbers.last_chunk()?;
+        let (data_type, texts) = texts.split_at_checked(type_bytes.into())?;
+        let (encoding, name) = texts.split_at_checked(encoding_bytes.into())?;
+        Some(Self {
+            db: number(0)?,
+            data_type,
+            encoding,
+            bytes: number(1)?,
+            elements: number(2)?.checked_sub(1),
+            expires_at_ms: (has_expiry == 1).then_some(number(3)?.cast_signed()),
+            name,
+        })
     }
-}
-
-fn append_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(low_bits(number) | 0x80);
-        number >>= 7;
-    }
-    out.push(low_bits(number));
-}
-
-fn low_bits(number: u64) -> u8 {
-    number.to_le_bytes()[0] & 0x7f
-}
-
-fn append_text(out: &mut Vec<u8>, text: &str) {
-    append_number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = bytes.split_at_checked(count)?;
-    *bytes = rest;
-    Some(taken)
-}
-
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let &[byte] = take(bytes, 1)?.first_chunk()?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
-}
-
-fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    let len = usize::try_from(take_number(bytes)?).ok()?;
-    std::str::from_utf8(take(bytes, len)?).ok()
 }

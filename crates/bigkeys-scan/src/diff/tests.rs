@@ -94,8 +94,8 @@ fn a_key_that_is_repeated_takes_no_memory_for_each_time() {
     let mut record = Vec::new();
     for byte in 0..200u8 {
         record.clear();
-        // Database, type, encoding, bytes, elements, no expiry, and a long name.
-        let fields = [&[0, 1, b's', 1, b'r', byte & 0x7f, 1, 0][..], &vec![b'x'; 100_000]].concat();
+        let numbers = [0, u64::from(byte), 1, 0].map(u64::to_le_bytes).concat();
+        let fields = [&numbers[..], &[0, 1, 1], b"sr", &vec![b'x'; 100_000]].concat();
         record.extend(u32::try_from(fields.len()).expect("short").to_le_bytes());
         record.extend(7u64.to_le_bytes());
         record.extend(fields);
@@ -105,6 +105,6 @@ fn a_key_that_is_repeated_takes_no_memory_for_each_time() {
     assert!(partition.bytes() > 20_000_000);
     let table = KeyTable::read(partition).expect("read");
     let keys: Vec<_> = table.keys().map(|(_, key)| key.bytes).collect();
-    assert_eq!(keys, [199 - 128], "the last one counts");
+    assert_eq!(keys, [199], "the last one counts");
     assert!(table.records.len() < 3 * COMPACTED_BYTES, "{}", table.records.len());
 }

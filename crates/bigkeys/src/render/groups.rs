@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::json::KeysAs;
 use rdb_analysis::{GroupKind, NameGroup, NameTree, Report};
+use rdb_parser::escape::Escaped;
 
 use super::csv::{end_row, number, text};
 use super::layout::{Table, cell, numbers};
@@ -151,4 +152,29 @@ fn csv_rows(
     end_row(line);
     out.write_all(line)?;
     group.children.iter().try_for_each(|child| csv_rows(child, level + 1, keys_as, line, out))
+}
+
+/// Writes a line for each group without children: its segments with semicolons between them, and
+/// its bytes. This is the input of tools that draw flame graphs.
+pub(crate) fn folded(out: &mut dyn Write, tree: &NameTree) -> io::Result<()> {
+    folded_lines(&tree.root, &mut Vec::new(), out)
+}
+
+fn folded_lines(group: &NameGroup, stack: &mut Vec<String>, out: &mut dyn Write) -> io::Result<()> {
+    if group.children.is_empty() {
+        let frames = if stack.is_empty() { "total".to_owned() } else { stack.join(";") };
+        return writeln!(out, "{frames} {}", group.bytes());
+    }
+    for child in &group.children {
+        let segment = match child.kind {
+            // The path of a group begins with that of its parent.
+            GroupKind::Segments => child.path.get(group.path.len()..).unwrap_or(&child.path).to_vec(),
+            _ => label(child, stack.len()),
+        };
+        // A semicolon ends a frame.
+        stack.push(Escaped::for_terminal(&segment).to_string().replace(';', "\\x3b"));
+        folded_lines(child, stack, out)?;
+        stack.pop();
+    }
+    Ok(())
 }

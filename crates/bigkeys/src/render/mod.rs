@@ -73,6 +73,8 @@ pub(crate) enum GroupsFormat {
     Json,
     /// A row for each group, with a header
     Csv,
+    /// Folded stacks of bytes, for flame graphs
+    Folded,
 }
 
 /// The formats of `bigkeys diff`.

@@ -51,7 +51,7 @@ fn no_format_lets_a_control_character_through() {
             }
         }
     }
-    for format in ["table", "json", "csv"] {
+    for format in ["table", "json", "csv", "folded"] {
         for keys_as in ["auto", "base64"] {
             let options = ["--format", format, "--keys-as", keys_as, "--min-share=0", "-s", "d", "-s", "t"];
             let shown = stdout(&[&["groups"], &options[..], &[text(&path)]].concat(), 0);

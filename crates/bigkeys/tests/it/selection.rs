@@ -226,6 +226,19 @@ fn groups_have_placeholders_or_literal_prefixes() {
 }
 
 #[test]
+fn folded_stacks_add_up_to_the_total() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let file = root.join("testdata/fixtures/redis-8.2.3.rdb");
+    let folded = stdout(&["groups", "--format", "folded", "--min-share", "0.5", text(&file)], 0);
+    let bytes = |line: &str| line.rsplit_once(' ').and_then(|(_, bytes)| bytes.parse::<u64>().ok());
+    let sum: u64 = folded.lines().map(|line| bytes(line).expect("a number of bytes")).sum();
+    let report = json(&stdout(&["scan", "--format", "json", text(&file)], 0));
+    assert_eq!(Some(sum), report["totals"]["memory_bytes"].as_u64());
+    assert!(folded.lines().any(|line| line.starts_with("str:;{int}MiB:;random:;{int}: ")), "{folded}");
+    assert!(folded.lines().any(|line| line.contains(" smaller groups) ")), "{folded}");
+}
+
+#[test]
 fn the_questions_of_the_documentation_are_answered() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(root.join("docs/questions.md")).expect("the page");
