@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rdb_analysis::{
-    Assumptions, Checked, Collector, Finding, KeyView, Outcome, Partial, Rank, Report, ReportCollector,
-    ScanOptions, SourceError, SourceFacts, Threads, WireError,
+    Assumptions, Checked, Collector, Filtered, Finding, KeyView, Outcome, Partial, Rank, Report,
+    ReportCollector, ScanOptions, SourceError, SourceFacts, Threads, Totals, WireError,
 };
 use rdb_parser::ErrorKind;
 use rdb_source::{IoMode, OpenError, OpenOptions, STDIN, display_name, is_remote};
@@ -41,6 +41,7 @@ pub struct Scan<'a> {
     open: OpenOptions,
     collector: ReportCollector,
     filter: Filter,
+    counted: Filter,
     options: ScanOptions,
     monitor: &'a dyn Monitor,
     stop: Arc<AtomicBool>,
@@ -54,6 +55,8 @@ pub struct Scan<'a> {
 pub struct ScanOutcome {
     /// The report over all inputs that begin as an RDB file, damaged ones included.
     pub report: Report,
+    /// Keys that [`Scan::count`] counts.
+    pub counted_keys: u64,
     /// Inputs that could not be opened. [`Monitor::not_opened`] received each of these errors, too.
     pub unopened: Vec<ScanError>,
     /// Inputs that are not RDB files.
@@ -104,6 +107,7 @@ impl Scan<'static> {
             open: OpenOptions::default(),
             collector: ReportCollector::default(),
             filter: Filter::default(),
+            counted: Filter::default(),
             options: ScanOptions::default(),
             monitor: &(),
             stop: Arc::default(),
@@ -154,8 +158,8 @@ impl Scan<'_> {
     /// Sends progress to `monitor`.
     #[must_use]
     pub fn monitor(self, monitor: &dyn Monitor) -> Scan<'_> {
-        let Self { names, recursive, open, collector, filter, options, stop, threads, .. } = self;
-        Scan { names, recursive, open, collector, filter, options, monitor, stop, threads }
+        let Self { names, recursive, open, collector, filter, counted, options, stop, threads, .. } = self;
+        Scan { names, recursive, open, collector, filter, counted, options, monitor, stop, threads }
     }
 
     /// Ends the scan soon after `stop` is set. The report then covers what was read, and says so.
@@ -193,7 +197,7 @@ impl Scan<'_> {
     /// Off by default.
     #[must_use]
     pub fn deep(mut self, deep: bool) -> Self {
-        self.options.deep = deep || self.filter.needs_deep();
+        self.options.deep = deep || self.filter.needs_deep() || self.counted.needs_deep();
         self
     }
 
@@ -226,6 +230,15 @@ impl Scan<'_> {
     pub fn filter(mut self, filter: Filter) -> Self {
         self.options.deep |= filter.needs_deep();
         self.filter = filter;
+        self
+    }
+
+    /// Counts the keys that `counted` admits, of those that the [filter](Self::filter) admits:
+    /// [`ScanOutcome::counted_keys`].
+    #[must_use]
+    pub fn count(mut self, counted: Filter) -> Self {
+        self.options.deep |= counted.needs_deep();
+        self.counted = counted;
         self
     }
 
@@ -361,15 +374,30 @@ impl Scan<'_> {
     ///
     /// The threads cannot be started.
     pub fn run_inputs(&self, inputs: Vec<Input>) -> Result<ScanOutcome, ScanError> {
-        let outcome = self.engine().collect(inputs, &self.open, &self.collector)?;
-        let mut report = outcome.output;
+        if self.counted.is_empty() {
+            let outcome = self.engine().collect(inputs, &self.open, &self.collector)?;
+            return Ok(self.outcome(outcome, |report| (report, 0)));
+        }
+        let counted = Filtered::<_, _, true>::new(Totals, self.counted.clone().into_function());
+        let outcome = self.engine().collect(inputs, &self.open, (&self.collector, counted))?;
+        Ok(self.outcome(outcome, |(report, counted)| (report, counted.keys)))
+    }
+
+    /// The outcome of a scan into a report and a number of counted keys.
+    fn outcome<T>(
+        &self,
+        outcome: Outcome<T, ScanError>,
+        parts: impl FnOnce(T) -> (Report, u64),
+    ) -> ScanOutcome {
+        let (mut report, counted_keys) = parts(outcome.output);
         report.filter = self.filter_description();
-        Ok(ScanOutcome {
+        ScanOutcome {
             report,
+            counted_keys,
             unopened: outcome.unopened,
             failures: outcome.failures,
             skipped_inputs: outcome.skipped_sources,
-        })
+        }
     }
 
     /// Scans `inputs` into the output of `collector`, several inputs at a time. Inputs that cannot

@@ -106,7 +106,8 @@ fn is_input(argument: &str) -> bool {
 pub(crate) enum Command {
     /// Report totals, groups and the biggest keys of each type
     ///
-    /// Exit status: 0 all was read; 2 an input could not be opened or is no RDB file; 3 an input is
+    /// Exit status: 0 all was read; 1 a key meets the expression of --fail-on and nothing was wrong
+    /// with an input; 2 an input could not be opened or is no RDB file; 3 an input is
     /// damaged, the report covers what was readable and says so; 129, 130, 143 stopped by SIGHUP,
     /// SIGINT or SIGTERM, likewise.
     #[command(after_help = SCAN_EXAMPLES, disable_help_flag = true)]
@@ -242,6 +243,13 @@ pub(crate) struct ScanArgs {
     /// all other types. `value_bytes` implies --deep.
     #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
+
+    /// Exit with status 1 if a key meets a CEL expression, such as 'memory_bytes > 50MB'
+    ///
+    /// For cron and CI, beside the report. The language is that of --where.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
+    #[arg(long, value_name = "EXPR", help_heading = "Report", hide_short_help = true)]
+    pub(crate) fail_on: Option<String>,
 
     /// Output format: table, json, jsonl, csv or dcs
     #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report", hide_possible_values = true)]

@@ -1,6 +1,7 @@
 //! `bigkeys scan`.
 
-use bigkeys::Scan;
+use anyhow::Context as _;
+use bigkeys::{Filter, Scan};
 use dcs_bigkeys::{DcsTime, Task, TaskInfo};
 use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Rank, Report, ScanOptions, SourceError, SourceFacts, SourceReport};
@@ -26,6 +27,10 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     let (scan, inputs) = inputs.into_scan(&monitor);
     let has_memory = model.memory;
     let scan = args.filter.apply(configure(scan, args, model), has_memory)?;
+    let scan = match &args.fail_on {
+        Some(text) => scan.count(fail_on(text, has_memory)?),
+        None => scan,
+    };
     let outcome = scan.run_inputs(inputs)?;
     stop.reading_ended();
     bar.finish();
@@ -33,6 +38,15 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     let report = outcome.report;
     let failed_inputs = unlisted + outcome.unopened.len();
     let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_inputs, messages);
+    let ending = match outcome.counted_keys {
+        0 => ending,
+        keys => {
+            let expression = args.fail_on.as_deref().unwrap_or_default();
+            let expression = Escaped::for_terminal(expression.as_bytes());
+            messages.warning(&format_args!("{} with {expression}", count(keys, "key")));
+            ending.max(Ending::Found)
+        }
+    };
     if report.sources.is_empty() {
         return Ok(ending);
     }
@@ -65,6 +79,15 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     }
     render::flush(out)?;
     Ok(ending)
+}
+
+/// The keys that must not be there.
+fn fail_on(text: &str, has_memory: bool) -> anyhow::Result<Filter> {
+    let filter = Filter::default().condition(text).context("--fail-on")?;
+    if filter.needs_memory() && !has_memory {
+        anyhow::bail!("--fail-on with memory needs the memory model, which is off here");
+    }
+    Ok(filter)
 }
 
 /// Whether and how the memory is modelled.

@@ -226,6 +226,25 @@ fn groups_have_placeholders_or_literal_prefixes() {
 }
 
 #[test]
+fn a_scan_fails_if_a_key_meets_an_expression() {
+    let (_directory, path) = file();
+    let run = |options: &[&str], status| {
+        stdout(&[&["scan", "--format", "json"], options, &[text(&path)]].concat(), status)
+    };
+    let found = run(&["--fail-on", "memory_bytes > 2KB"], 1);
+    assert_eq!(found, run(&[], 0), "the report is the same");
+    run(&["--fail-on", "memory_bytes > 1MB"], 0);
+    run(&["--fail-on", "db == 5 && elements == 3"], 1);
+    run(&["--fail-on", "db == 5 && elements == 3", "--match", "user:*"], 0);
+    run(&["--fail-on", "largest_element_bytes > 1000"], 1);
+    for refused in [&["--fail-on", "memory_bytes >"][..], &["--fail-on", "memory_bytes > 1", "--no-memory"]] {
+        assert!(run(refused, 2).is_empty(), "{refused:?}");
+    }
+    let quiet = output(&["scan", "--fail-on", "rdb_bytes > 2000", text(&path)]);
+    assert!(String::from_utf8_lossy(&quiet.stderr).contains("2 keys with rdb_bytes > 2000"));
+}
+
+#[test]
 fn folded_stacks_add_up_to_the_total() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let file = root.join("testdata/fixtures/redis-8.2.3.rdb");
