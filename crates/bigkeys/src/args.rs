@@ -309,13 +309,8 @@ pub(crate) struct GroupsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Characters that end a segment of a name
-    #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Groups")]
-    pub(crate) separators: Vec<u8>,
-
-    /// Segments of a name that form groups
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_depth, help_heading = "Groups")]
-    pub(crate) depth: usize,
+    #[command(flatten)]
+    pub(crate) segments: SegmentArgs,
 
     /// Take names literally, without placeholders
     ///
@@ -351,6 +346,18 @@ pub(crate) struct GroupsArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// How names are split into segments.
+#[derive(Debug, Args)]
+pub(crate) struct SegmentArgs {
+    /// Characters that end a segment of a name
+    #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Groups")]
+    pub(crate) separators: Vec<u8>,
+
+    /// Segments of a name that form groups
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_depth, help_heading = "Groups")]
+    pub(crate) depth: usize,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The earlier backup
@@ -365,13 +372,8 @@ pub(crate) struct DiffArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Report")]
     pub(crate) top: usize,
 
-    /// Characters that end a segment of a name
-    #[arg(short, long = "separator", value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Report", hide_short_help = true)]
-    pub(crate) separators: Vec<u8>,
-
-    /// Segments of a name that form groups
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_depth, help_heading = "Report", hide_short_help = true)]
-    pub(crate) depth: usize,
+    #[command(flatten)]
+    pub(crate) segments: SegmentArgs,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = DiffFormat::Table, help_heading = "Report")]

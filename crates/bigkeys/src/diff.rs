@@ -25,8 +25,8 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let sides = [(list(&args.old)?, false), (list(&args.new)?, true)];
     let bar = Bar::new(&args.output, sides.iter().flat_map(|(inputs, _)| inputs.lengths()), true);
     let monitor = BarMonitor { bar: &bar, stop, messages };
-    let rule = NameRule::new(&args.separators);
-    let mut comparison = Comparison::new().groups(rule, args.depth).top(args.top);
+    let rule = NameRule::new(&args.segments.separators);
+    let mut comparison = Comparison::new().groups(rule, args.segments.depth).top(args.top);
     let mut ending = Ending::Clean;
     let mut has_failed = false;
     let mut filter = None;

@@ -68,10 +68,10 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
 }
 
 fn collector(args: &GroupsArgs) -> NameGroups {
-    let rule = NameRule::new(&args.separators).literal(args.literal);
+    let rule = NameRule::new(&args.segments.separators).literal(args.literal);
     let default_share = if args.format == GroupsFormat::Table { TABLE_MIN_SHARE } else { 0.0 };
     let groups = NameGroups::new(rule)
-        .depth(args.depth)
+        .depth(args.segments.depth)
         .max_groups(args.max_groups)
         .min_share(args.min_share.unwrap_or(default_share) / 100.0);
     if args.groups.is_empty() {
