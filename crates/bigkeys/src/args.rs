@@ -114,8 +114,8 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Print every key with its type, encoding, counts and sizes, in file order
     ///
-    /// Exit status: as for scan, and 1 with --fail if a key was printed and nothing was wrong with
-    /// an input.
+    /// Exit status: as for scan, where 1 means that --fail is set, a key was printed, and nothing was
+    /// wrong with an input.
     #[command(after_help = KEYS_EXAMPLES, disable_help_flag = true)]
     Keys(KeysArgs),
     /// Sum up keys by the beginnings and patterns of their names
@@ -124,7 +124,7 @@ pub(crate) enum Command {
     /// Numbers, dates, UUIDs, hexadecimal numbers, tokens, e-mail addresses and hash tags in names
     /// have placeholders, so that user:8231:session is in the group user:{int}:session.
     ///
-    /// Exit status: as for scan.
+    /// Exit status: as for scan without --fail-on.
     #[command(after_help = GROUPS_EXAMPLES, disable_help_flag = true)]
     Groups(GroupsArgs),
     /// Compare two backups key by key: what grew, what is new, what is gone
@@ -133,7 +133,7 @@ pub(crate) enum Command {
     /// cluster. Keys are held in temporary files without names, in TMPDIR, and memory does not
     /// depend on their number. Bytes are those in memory, or in the file with --no-memory.
     ///
-    /// Exit status: as for scan.
+    /// Exit status: as for scan without --fail-on.
     #[command(after_help = DIFF_EXAMPLES, disable_help_flag = true)]
     Diff(DiffArgs),
     /// Look for everything that is wrong with files

@@ -28,10 +28,11 @@ use spool::{Partition, Spool, damaged};
 
 pub use changes::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
 
-/// Bytes of the old side's partition that are held for a comparison. Two threads hold two of them.
+/// Bytes of a partition that are held for a comparison. Each thread holds a partition of each side.
 const MAX_HELD_BYTES: u64 = 64 << 20;
 
-/// Levels of partitions. Hashes of 64 bits have ten; a file without equal keys never needs four.
+/// Levels of partitions: 64 to the fourth power are enough for 1 PiB of different keys. Equal keys
+/// stay together at every level.
 const MAX_LEVELS: u32 = 4;
 
 /// Bytes of replaced records from which on they are forgotten.

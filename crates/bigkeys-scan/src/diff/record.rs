@@ -4,7 +4,7 @@ use rdb_analysis::KeyView;
 use rdb_parser::ErrorKind;
 
 /// Bytes before the fields of a record: its length, and the hash of database and name.
-pub(super) const HEAD_BYTES: usize = 12;
+pub(super) const HEAD_BYTES: usize = 16;
 
 /// Bytes of the numbers of a record: four of 64 bits, whether there is an expiry, and the lengths of
 /// the names of type and encoding.
@@ -53,20 +53,19 @@ pub(super) fn append(
     out.extend_from_slice(encoding.get(..lens[1].into()).unwrap_or_default().as_bytes());
     out.extend_from_slice(name);
     let fields_bytes = (out.len() - start - HEAD_BYTES) as u64;
-    // A name has at most 4 GiB: the length of a string in a record has 32 bits where it is longer.
-    let Ok(fields_bytes) = u32::try_from(fields_bytes) else {
-        out.truncate(start);
-        return Ok(());
-    };
-    out[start..start + 4].copy_from_slice(&fields_bytes.to_le_bytes());
-    out[start + 4..start + HEAD_BYTES].copy_from_slice(&hash(measure.db, name).to_le_bytes());
+    out[start..start + HEAD_BYTES].copy_from_slice(&head_of(fields_bytes, hash(measure.db, name)));
     Ok(())
+}
+
+/// The head of a record.
+pub(super) fn head_of(fields_bytes: u64, hash: u64) -> [u8; HEAD_BYTES] {
+    (u128::from(hash) << u64::BITS | u128::from(fields_bytes)).to_le_bytes()
 }
 
 /// The length of the fields behind a head, and the hash.
 pub(super) fn head(bytes: &[u8]) -> Option<(usize, u64)> {
-    let fields_bytes = u32::from_le_bytes(*bytes.first_chunk()?);
-    let hash = u64::from_le_bytes(*bytes.get(4..)?.first_chunk()?);
+    let fields_bytes = u64::from_le_bytes(*bytes.first_chunk()?);
+    let hash = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
     Some((usize::try_from(fields_bytes).ok()?, hash))
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::record::{HEAD_BYTES, head};
+use super::record::{HEAD_BYTES, head, head_of};
 
 /// Partitions of one level. A partition that is still too large has partitions of its own.
 pub(super) const PARTITIONS: usize = 64;
@@ -52,9 +52,7 @@ impl Spool {
     fn add(&mut self, hash: u64, record: &[u8]) -> io::Result<()> {
         let Self { dir, level, partitions } = self;
         let bits = hash >> (u64::BITS - PARTITION_BITS * (*level + 1));
-        let Some(partition) = partitions.get_mut(usize::from(bits.to_le_bytes()[0]) % PARTITIONS) else {
-            return Ok(());
-        };
+        let partition = &mut partitions[usize::from(bits.to_le_bytes()[0]) % PARTITIONS];
         partition.held.extend_from_slice(record);
         if partition.held.len() < BUFFER_BYTES {
             return Ok(());
@@ -97,9 +95,7 @@ impl Partition {
         let mut record = Vec::new();
         self.for_each(|hash, fields| {
             record.clear();
-            let fields_bytes = u32::try_from(fields.len()).map_err(|_| damaged())?;
-            record.extend(fields_bytes.to_le_bytes());
-            record.extend(hash.to_le_bytes());
+            record.extend(head_of(fields.len() as u64, hash));
             record.extend_from_slice(fields);
             spool.add(hash, &record)
         })?;

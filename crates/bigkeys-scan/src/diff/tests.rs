@@ -96,8 +96,7 @@ fn a_key_that_is_repeated_takes_no_memory_for_each_time() {
         record.clear();
         let numbers = [0, u64::from(byte), 1, 0].map(u64::to_le_bytes).concat();
         let fields = [&numbers[..], &[0, 1, 1], b"sr", &vec![b'x'; 100_000]].concat();
-        record.extend(u32::try_from(fields.len()).expect("short").to_le_bytes());
-        record.extend(7u64.to_le_bytes());
+        record.extend(record::head_of(fields.len() as u64, 7));
         record.extend(fields);
         spool.add_all(&record).expect("written");
     }

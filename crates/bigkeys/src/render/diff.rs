@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bigkeys::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::GroupKind;
@@ -274,10 +276,9 @@ enum PathJson {
 
 impl PathJson {
     fn new(path: &[u8], keys_as: KeysAs) -> Self {
-        use base64::Engine as _;
         match (keys_as, std::str::from_utf8(path)) {
             (KeysAs::Auto, Ok(text)) => Self::Path(text.to_owned()),
-            _ => Self::PathB64(base64::engine::general_purpose::STANDARD.encode(path)),
+            _ => Self::PathB64(STANDARD.encode(path)),
         }
     }
 }
