@@ -34,7 +34,11 @@ mod filter;
 mod input;
 mod list;
 mod monitor;
+mod redact;
+mod rules;
+mod saved;
 mod scan;
+mod slot_map;
 
 pub use diff::{ChangedGroup, ChangedKey, Changes, Comparison, Diff, DiffError, KeySide};
 pub use error::{InputError, ScanError};
@@ -43,10 +47,14 @@ pub use input::{Input, OpenInput};
 pub use list::ListingProblem;
 pub use monitor::Monitor;
 pub use rdb_analysis::{
-    Allocator, Assumptions, Checked, Collector, DataType, Finding, KeyRecord, KeyView, Measure, NameGroup,
-    NameGroups, NameRule, NameTree, Outcome, Partial, Progress, Rank, Report, ServerVersion, SourceError,
-    SourceFacts, ThreadsError, WireError,
+    Allocator, Assumptions, Checked, Collector, DataType, ExpirySecond, Finding, Group, KeyRecord, KeyView,
+    Measure, NameGroup, NameGroups, NameRule, NameTree, Outcome, Partial, Progress, Rank, Report,
+    ServerVersion, SourceError, SourceFacts, ThreadsError, WireError,
 };
 pub use rdb_parser::ErrorKind;
 pub use rdb_source::{IoMode, OpenError, STDIN};
+pub use redact::Redactor;
+pub use rules::{Baseline, BaselineError, Limit, Preset, Rule, RuleResult, Rules, RulesError, Severity};
+pub use saved::{SavedError, SavedReport};
 pub use scan::{Scan, ScanOutcome, ScannedInput};
+pub use slot_map::{SlotMapError, parse_slot_map};

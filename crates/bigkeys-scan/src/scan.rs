@@ -21,6 +21,8 @@ use crate::filter::Filter;
 use crate::input::{Input, OpenInput};
 use crate::list::{self, ListingProblem, Name};
 use crate::monitor::Monitor;
+use crate::rules::{self, RuleResult, Rules};
+use crate::saved::{SavedError, SavedReport};
 
 /// Inputs, and how to scan them.
 ///
@@ -183,6 +185,21 @@ impl Scan<'_> {
     #[must_use]
     pub fn rank(mut self, rank: Rank) -> Self {
         self.collector.rank = rank;
+        self
+    }
+
+    /// Sets how many prefixes of names the report lists. The default is 20. With 0, names are not
+    /// summed up.
+    #[must_use]
+    pub fn prefixes(mut self, prefixes: usize) -> Self {
+        self.collector.prefixes = prefixes;
+        self
+    }
+
+    /// Sets the byte that ends a prefix. The default is a colon.
+    #[must_use]
+    pub fn separator(mut self, separator: u8) -> Self {
+        self.collector.separator = separator;
         self
     }
 
@@ -414,6 +431,35 @@ impl Scan<'_> {
         self.engine().collect(inputs, &self.open, collector)
     }
 
+    /// Checks the keys of `inputs` against `rules`, several inputs at a time. The report is over the
+    /// same keys and lists none. The largest keys rank by the [rank](Self::rank) of this scan.
+    /// Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    #[allow(clippy::type_complexity, reason = "a report, and a result for each rule")]
+    pub fn check_rules(
+        &self,
+        inputs: Vec<Input>,
+        rules: &Rules,
+    ) -> Result<Outcome<(Report, Vec<RuleResult>), ScanError>, ScanError> {
+        let rank = self.collector.rank;
+        let mut options = self.options.clone();
+        options.deep |= rules.needs_deep();
+        let engine = Engine { options: &options, ..self.engine() };
+        let report = self.collector.clone().top(0).prefixes(0);
+        let outcome = if rules.needs_db() {
+            engine.collect(inputs, &self.open, (report, rules::checks::<true>(rules, rank)))?
+        } else {
+            engine.collect(inputs, &self.open, (report, rules::checks::<false>(rules, rank)))?
+        };
+        Ok(outcome.map(|(mut report, checked)| {
+            report.filter = self.filter_description();
+            (report, rules::results(rules, checked, rank))
+        }))
+    }
+
     /// Opens an input, which one of the methods below then reads.
     ///
     /// # Errors
@@ -448,6 +494,48 @@ impl Scan<'_> {
     /// The input is not an RDB file, or the threads cannot be started.
     pub fn partial(&self, input: &mut OpenInput) -> Result<Partial, ScanError> {
         self.engine().partial(input.source(), self.threads_of_scan()?)
+    }
+
+    /// Scans `inputs`, one after the other, and writes a [saved report](SavedReport) to `out`.
+    /// Inputs that cannot be used are in the outcome, whose report is over all others.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written to, the scan has a [filter](Self::filter), or the threads cannot be
+    /// started.
+    pub fn save_inputs(
+        &self,
+        inputs: Vec<Input>,
+        out: &mut dyn io::Write,
+    ) -> Result<ScanOutcome, SavedError> {
+        let (mut unopened, mut failures, mut skipped_inputs) = (Vec::new(), Vec::new(), 0);
+        let mut all = SavedReport::empty(&self.collector);
+        for input in inputs {
+            if self.stop.load(Ordering::Relaxed) {
+                skipped_inputs += 1;
+                continue;
+            }
+            match self.open_input(input).map(|mut input| self.save(&mut input)) {
+                Ok(Ok(one)) => {
+                    one.write(out)?;
+                    all = all.merge(one)?;
+                }
+                Ok(Err(ScanError::NotRdb(error))) => failures.push(error),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => unopened.push(error),
+            }
+        }
+        Ok(ScanOutcome { report: all.report(), counted_keys: 0, unopened, failures, skipped_inputs })
+    }
+
+    /// Scans one input, on all threads, into a report that is saved and joined with others later.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, the scan has a [filter](Self::filter), or the threads cannot be
+    /// started.
+    pub fn save(&self, input: &mut OpenInput) -> Result<SavedReport, ScanError> {
+        Ok(SavedReport::new(self.partial(input)?, &self.collector, &self.options))
     }
 
     /// Reads a part of a report from the JSON that [`Partial::to_json`] writes.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use bigkeys::{Preset, Redactor};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use rdb_analysis::json::{KeysAs, NumbersAs};
@@ -16,7 +17,7 @@ use regex::bytes::Regex;
 use crate::filter_args::FilterArgs;
 use crate::memory_args::MemoryArgs;
 use crate::render::json::JsonStyle;
-use crate::render::{DiffFormat, GroupsFormat, KeysFormat, ScanFormat};
+use crate::render::{DiffFormat, GroupsFormat, KeysFormat, LintFormat, ScanFormat};
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
@@ -38,14 +39,12 @@ bigkeys COMMAND -h shows the options of a command, --help all of them.";
 
 const SCAN_EXAMPLES: &str = "Examples:
   bigkeys scan -n 5 --by elements backups/
-  bigkeys scan --format json s3://bucket/dump.rdb.gz
-
-Tables fit the terminal, or COLUMNS if it is set.";
+  bigkeys scan --format json s3://bucket/dump.rdb.gz";
 
 const KEYS_EXAMPLES: &str = "Examples:
   bigkeys keys dump.rdb | jq -c 'select(.elements > 5000)'
   bigkeys keys --fail --ttl none --match 'cache:*' dump.rdb
-  bigkeys keys --format csv dump.rdb > keys.csv";
+  bigkeys keys --export parquet=keys.parquet dump.rdb";
 
 const GROUPS_EXAMPLES: &str = "Examples:
   bigkeys groups dump.rdb                                which names take the memory
@@ -56,6 +55,21 @@ const GROUPS_EXAMPLES: &str = "Examples:
 const DIFF_EXAMPLES: &str = "Examples:
   bigkeys diff tuesday.rdb friday.rdb
   bigkeys diff --match 'cart:*' --format json old/ new/";
+
+const REPORT_EXAMPLES: &str = "Examples:
+  bigkeys scan --save a.report a.rdb
+  bigkeys report --all a.report b.report
+  bigkeys report --save week.report monday.report tuesday.report";
+
+const CLUSTER_EXAMPLES: &str = "Examples:
+  bigkeys cluster --shard 10.0.0.1:6379=a.rdb --shard 10.0.0.2:6379=b.rdb
+  redis-cli -c CLUSTER NODES > nodes.txt; bigkeys cluster --map nodes.txt backups/";
+
+const LINT_EXAMPLES: &str = "Examples:
+  bigkeys lint --preset dcs dump.rdb
+  bigkeys lint --rules rules.toml --format junit dump.rdb > junit.xml
+  bigkeys lint --write-baseline accepted.json dump.rdb
+  bigkeys lint --baseline accepted.json --fail-level error dump.rdb";
 
 const CHECK_EXAMPLES: &str = "Examples:
   bigkeys check dump.rdb
@@ -136,6 +150,29 @@ pub(crate) enum Command {
     /// Exit status: as for scan without --fail-on.
     #[command(after_help = DIFF_EXAMPLES, disable_help_flag = true)]
     Diff(DiffArgs),
+    /// Show reports that scan --save wrote, several as one
+    ///
+    /// Exit status: as for scan without --fail-on; 2 a file is no saved report.
+    #[command(after_help = REPORT_EXAMPLES, disable_help_flag = true)]
+    Report(ReportArgs),
+    /// Sum up keys by the shards, slots and hash tags of a cluster
+    ///
+    /// The slot of a key follows from its name. Skew is the largest part divided by the mean, and the
+    /// Gini coefficient.
+    ///
+    /// Exit status: as for scan without --fail-on.
+    #[command(after_help = CLUSTER_EXAMPLES, disable_help_flag = true)]
+    Cluster(ClusterArgs),
+    /// Check keys against rules: big-key definitions, limits of Redis, rules of your own
+    ///
+    /// A rule says which keys must not be there, or what all keys of a kind may add up to, and why it
+    /// hurts. Without --rules and --preset, all presets are checked. docs/rules.md describes the file
+    /// of rules.
+    ///
+    /// Exit status: as for scan, where 1 means that a rule of at least the level of --fail-level is
+    /// broken and nothing was wrong with an input.
+    #[command(after_help = LINT_EXAMPLES, disable_help_flag = true)]
+    Lint(LintArgs),
     /// Look for everything that is wrong with files
     ///
     /// Compares checksums, walks every encoding entry by entry, compares counts with headers and
@@ -232,9 +269,13 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Number of keys to list for each type
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Report")]
-    pub(crate) top: usize,
+    /// Number of prefixes of names to list; 0 does not sum up names
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Report", hide_short_help = true)]
+    pub(crate) prefixes: usize,
+
+    /// Character that ends a prefix
+    #[arg(short, long, value_name = "CHAR", default_value = ":", value_parser = parse_separator, help_heading = "Report", hide_short_help = true)]
+    pub(crate) separator: u8,
 
     /// Measure by which keys rank [default: `memory_bytes`]
     ///
@@ -251,13 +292,17 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "EXPR", help_heading = "Report", hide_short_help = true)]
     pub(crate) fail_on: Option<String>,
 
-    /// Output format: table, json, jsonl, csv or dcs
-    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report", hide_possible_values = true)]
-    pub(crate) format: ScanFormat,
+    /// Also save the report, so that the command report shows it or merges it with others
+    ///
+    /// Sources are then scanned one after the other, and conditions on keys are refused.
+    #[arg(long, value_name = "FILE", help_heading = "Report", hide_short_help = true, conflicts_with_all = ["fail_on", "redact"])]
+    pub(crate) save: Option<PathBuf>,
 
-    /// Show each of several files by itself in tables
-    #[arg(long, help_heading = "Report", hide_short_help = true)]
-    pub(crate) per_file: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
@@ -279,14 +324,102 @@ pub(crate) struct ScanArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// How a report is shown.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Show all groups and lists in tables
+    #[arg(long, help_heading = "Report")]
+    pub(crate) all: bool,
+
+    /// Number of keys to list for each type [default: 20]
+    ///
+    /// Without --all, a table lists the biggest keys of all types, 5 by default.
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Report")]
+    pub(crate) top: Option<usize>,
+
+    /// Output format: table, json, jsonl, csv, prometheus or dcs
+    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report", hide_possible_values = true)]
+    pub(crate) format: ScanFormat,
+
+    /// Also write the report to a file, as json, jsonl, csv or prometheus
+    ///
+    /// May be given several times, for several files of one scan. The file appears under its name
+    /// when it is complete.
+    #[arg(long = "export", value_name = "FORMAT=FILE", value_parser = parse_scan_export, help_heading = "Report", hide_short_help = true)]
+    pub(crate) exports: Vec<Export<ScanFormat>>,
+
+    /// Show each of several files by itself in tables
+    #[arg(long, help_heading = "Report", hide_short_help = true)]
+    pub(crate) per_file: bool,
+}
+
+/// Saved reports.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Files that scan --save or report --save wrote
+    #[arg(value_name = "FILE", required = true, help_heading = None::<&str>)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Also save the merged report
+    #[arg(long, value_name = "FILE", help_heading = "Report", conflicts_with = "redact")]
+    pub(crate) save: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How names are replaced by hashes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct RedactArgs {
+    /// Replace the segments of names by hashes, to give the result to others
+    ///
+    /// The same segment has the same hash everywhere. The hashes are keyed with BIGKEYS_REDACT_KEY
+    /// from the environment, or with a random number, so that another run gives others. Paths of
+    /// files, shards and the conditions of the command line are left as they are.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
+    #[arg(long, hide_short_help = true)]
+    pub(crate) redact: bool,
+
+    /// A beginning of names that --redact keeps
+    #[arg(long, value_name = "PREFIX", hide_short_help = true, requires = "redact")]
+    pub(crate) redact_keep: Vec<String>,
+}
+
+impl RedactArgs {
+    /// What replaces names. `None`: names are left as they are.
+    pub(crate) fn redactor(&self) -> Option<Redactor> {
+        if !self.redact {
+            return None;
+        }
+        let secret = std::env::var_os("BIGKEYS_REDACT_KEY").map(|key| key.as_encoded_bytes().to_vec());
+        let random = || [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(uuid::Uuid::into_bytes).concat();
+        let redactor = Redactor::new(&secret.unwrap_or_else(random));
+        Some(self.redact_keep.iter().fold(redactor, |redactor, prefix| redactor.keep(prefix)))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Output format
-    #[arg(long, value_enum, default_value_t = KeysFormat::Jsonl, help_heading = "Output")]
-    pub(crate) format: KeysFormat,
+    /// Output format [default: jsonl, or nothing with --export]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub(crate) format: Option<KeysFormat>,
+
+    /// Write the keys to a file, in one of the formats except table
+    ///
+    /// May be given several times, for several files of one scan. The file appears under its name
+    /// when it is complete.
+    #[arg(long = "export", value_name = "FORMAT=FILE", value_parser = parse_keys_export, help_heading = "Output")]
+    pub(crate) exports: Vec<Export<KeysFormat>>,
 
     /// Exit with status 1 if a key is printed
     ///
@@ -298,10 +431,45 @@ pub(crate) struct KeysArgs {
     pub(crate) filter: FilterArgs,
 
     #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// A file that gets the result, and its format.
+#[derive(Clone, Debug)]
+pub(crate) struct Export<F> {
+    pub(crate) format: F,
+    pub(crate) path: PathBuf,
+}
+
+/// A table is for terminals, and the object of the contract ranks keys by a measure of its own.
+fn parse_scan_export(text: &str) -> Result<Export<ScanFormat>, String> {
+    parse_export(text, |format| !matches!(format, ScanFormat::Table | ScanFormat::Dcs))
+}
+
+fn parse_keys_export(text: &str) -> Result<Export<KeysFormat>, String> {
+    parse_export(text, |format| format != KeysFormat::Table)
+}
+
+/// `FORMAT=FILE`, where `is_for_files` holds for the format.
+fn parse_export<F: ValueEnum + Copy>(
+    text: &str,
+    is_for_files: impl Fn(F) -> bool,
+) -> Result<Export<F>, String> {
+    let (format, path) =
+        text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or("give FORMAT=FILE")?;
+    if let Some(format) = F::from_str(format, false).ok().filter(|&format| is_for_files(format)) {
+        return Ok(Export { format, path: PathBuf::from(path) });
+    }
+    let known = F::value_variants().iter().filter(|&&format| is_for_files(format));
+    let known: Vec<_> =
+        known.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned())).collect();
+    Err(format!("formats are {}", known.join(", ")))
 }
 
 #[derive(Debug, Args)]
@@ -338,6 +506,9 @@ pub(crate) struct GroupsArgs {
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
 
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,
@@ -386,10 +557,114 @@ pub(crate) struct DiffArgs {
     pub(crate) filter: FilterArgs,
 
     #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// A file of rules in TOML
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Rules that come with the program: dcs or redis
+    ///
+    /// dcs is the definition of a big key by Huawei Cloud DCS. redis is what the documentation of
+    /// Redis and its default configuration warn of.
+    #[arg(long = "preset", value_name = "NAME", help_heading = "Rules")]
+    pub(crate) presets: Vec<Preset>,
+
+    /// A file of findings that are accepted
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Write all findings to a file, to accept them with --baseline
+    #[arg(long, value_name = "FILE", help_heading = "Rules", conflicts_with_all = ["baseline", "redact"])]
+    pub(crate) write_baseline: Option<PathBuf>,
+
+    /// Severity from which on a broken rule gives exit status 1: note, warning, error or never
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = FailLevel::Warning, help_heading = "Rules", hide_possible_values = true)]
+    pub(crate) fail_level: FailLevel,
+
+    /// Number of keys of each type to list for a rule in tables
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 5, help_heading = "Report")]
+    pub(crate) top: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = LintFormat::Table, help_heading = "Report")]
+    pub(crate) format: LintFormat,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Which shard has which slots: CLUSTER NODES, CLUSTER SHARDS or TOML
+    ///
+    /// A file with the answer of one of these commands, as redis-cli prints it, or with lines such as
+    /// "10.0.0.1:6379" = "0-5460". Without it, each --shard or file is a shard.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(crate) map: Option<PathBuf>,
+
+    /// Number of slots and hash tags to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10, help_heading = "Report")]
+    pub(crate) top: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = ClusterFormat::Table, help_heading = "Report")]
+    pub(crate) format: ClusterFormat,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The formats of `bigkeys cluster`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClusterFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// Which broken rules give exit status 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailLevel {
+    Note,
+    Warning,
+    Error,
+    Never,
 }
 
 fn parse_separator(text: &str) -> Result<u8, String> {

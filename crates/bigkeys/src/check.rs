@@ -19,7 +19,7 @@ use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
-use crate::render;
+use crate::render::Target;
 use crate::render::json::JsonStyle;
 use crate::render::style::{DAMAGE, WARNING};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages)
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
 
-    let mut out = render::stdout(args.output.color.choice());
+    let mut out = Target::stdout(args.output.color.choice());
     let mut writer =
         Writer { out: &mut out, format: args.format, style: args.output.json_style(), written: 0 };
     let monitor = BarMonitor { bar: &bar, stop, messages };
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &CheckArgs, stop: &Arc<AtomicBool>, messages: &Messages)
     }
     writer.finish()?;
     bar.finish();
-    render::flush(out)?;
+    out.finish()?;
     Ok(ending)
 }
 

@@ -12,7 +12,7 @@ use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
-use crate::render::{self, DiffFormat, Width};
+use crate::render::{self, DiffFormat, Target, Width};
 use crate::scan::source_status;
 
 pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -30,6 +30,7 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let mut ending = Ending::Clean;
     let mut has_failed = false;
     let mut filter = None;
+    let redactor = args.redact.redactor();
     for (inputs, is_new) in sides {
         has_failed |= inputs.failures() > 0;
         let (scan, inputs) = inputs.into_scan(&monitor);
@@ -47,7 +48,12 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
             };
             let path = input.name().to_owned();
             match comparison.add(&scan, &mut input, is_new) {
-                Ok(facts) => ending = ending.max(source_status(&path, &facts, messages)),
+                Ok(mut facts) => {
+                    if let Some(redactor) = &redactor {
+                        redactor.facts(&mut facts);
+                    }
+                    ending = ending.max(source_status(&path, &facts, messages));
+                }
                 Err(DiffError::Scan(failure)) => {
                     messages::error(&failure);
                     has_failed = true;
@@ -64,9 +70,12 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     if ending == Ending::Interrupted {
         return Ok(ending);
     }
-    let diff = comparison.compare(args.read.threads.map(usize::from))?;
+    let mut diff = comparison.compare(args.read.threads.map(usize::from))?;
+    if let Some(redactor) = redactor {
+        redactor.separators(&args.segments.separators).diff(&mut diff);
+    }
     let style = args.output.json_style();
-    let mut out = render::stdout(args.output.color.choice());
+    let mut out = Target::stdout(args.output.color.choice());
     match args.format {
         DiffFormat::Json => {
             let json = render::diff::json(&diff, filter.as_deref(), model.memory, args.top, style.keys_as);
@@ -78,6 +87,6 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
             render::diff::table(&mut out, &diff, filter.as_deref(), model.memory, style)?;
         }
     }
-    render::flush(out)?;
+    out.finish()?;
     Ok(ending)
 }

@@ -10,7 +10,7 @@ use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
-use crate::render::{self, GroupsFormat, Width};
+use crate::render::{self, GroupsFormat, Target, Width};
 use crate::scan::report_ending;
 use crate::stop::Stop;
 
@@ -28,12 +28,17 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
     let scan = scan.memory(model.memory).assumptions(model.assumptions);
     let scan = args.filter.apply(scan, model.memory)?;
     let rank = if model.memory { Rank::MemoryBytes } else { Rank::RdbBytes };
-    let collector = (ReportCollector::default().top(0).rank(rank), collector(args));
+    let collector = (ReportCollector::default().top(0).prefixes(0).rank(rank), collector(args));
     let outcome = scan.collect_inputs(inputs, collector)?;
     stop.reading_ended();
     bar.finish();
 
-    let (mut report, tree) = outcome.output;
+    let (mut report, mut tree) = outcome.output;
+    if let Some(redactor) = args.redact.redactor() {
+        let redactor = redactor.separators(&args.segments.separators);
+        redactor.report(&mut report);
+        redactor.tree(&mut tree);
+    }
     report.filter = scan.filter_description();
     let failed_inputs = unlisted + outcome.unopened.len();
     let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_sources, messages);
@@ -49,7 +54,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
         ));
     }
     let style = args.output.json_style();
-    let mut out = render::stdout(args.output.color.choice());
+    let mut out = Target::stdout(args.output.color.choice());
     match args.format {
         GroupsFormat::Json => {
             let json = rdb_analysis::groups_json(&report, &tree, style.keys_as);
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
             render::groups::table(&mut out, &report, &tree, style)?;
         }
     }
-    render::flush(out)?;
+    out.finish()?;
     Ok(ending)
 }
 

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdb_analysis::{KeyView, ScanOptions};
 use rdb_parser::ErrorKind;
 
-use crate::args::KeysArgs;
+use crate::args::{Export, KeysArgs};
 use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
-use crate::render::{self, Row, RowWriter};
+use crate::render::{self, KeysFormat, Row, RowFormat, RowWriter, Target};
 use crate::scan::source_status;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -21,8 +21,8 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     let mut model = ScanOptions::default();
     args.memory.apply(&mut model);
     let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
-    let format = args.format.rows(args.output.json_style(), model.memory);
-    let mut writer = RowWriter::new(format.as_ref(), args.output.color.choice())?;
+    let redactor = args.redact.redactor();
+    let Outputs { formats, mut writers } = Outputs::new(args, model.memory)?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
     let mut is_found = false;
     let monitor = BarMonitor { bar: &bar, stop, messages };
@@ -43,18 +43,16 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
             let mut scratch = Vec::new();
             let name = key.key.decode_prefix(usize::MAX, &mut scratch)?;
-            let row = Row {
-                name,
-                key_bytes: key.key.decoded_len(),
-                measure: &key.measure,
-                shard: shard.as_deref(),
-            };
-            render::append(format.as_ref(), row, block).map_err(ErrorKind::Io)
+            let redacted = redactor.as_ref().map(|redactor| redactor.name(name));
+            let name = redacted.as_deref().unwrap_or(name);
+            let row =
+                Row { name, key_bytes: name.len() as u64, measure: &key.measure, shard: shard.as_deref() };
+            render::append_to_all(&formats, row, block).map_err(ErrorKind::Io)
         };
         let mut written = Ok(());
         let emit = |block: &[u8]| {
             is_found |= !block.is_empty();
-            written = writer.write(block);
+            written = render::write_to_all(&mut writers, block);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let facts = scan.render_keys_of(&mut input, render, emit);
@@ -67,14 +65,49 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         }
         written?;
         ending = ending.max(match facts {
-            Ok(facts) => source_status(&path, &facts, messages),
+            Ok(mut facts) => {
+                if let Some(redactor) = &redactor {
+                    redactor.facts(&mut facts);
+                }
+                source_status(&path, &facts, messages)
+            }
             Err(failure) => {
                 messages::error(&failure);
                 Ending::Failed
             }
         });
     }
-    writer.finish()?;
+    for writer in writers {
+        writer.finish()?;
+    }
     bar.finish();
     Ok(ending)
+}
+
+/// The formats of the keys, and what writes each.
+struct Outputs {
+    formats: Vec<Box<dyn RowFormat>>,
+    writers: Vec<RowWriter>,
+}
+
+impl Outputs {
+    fn new(args: &KeysArgs, has_memory: bool) -> anyhow::Result<Self> {
+        let rows = |format: KeysFormat| format.rows(args.output.json_style(), has_memory);
+        let default = args.exports.is_empty().then_some(KeysFormat::Jsonl);
+        let mut formats = Vec::new();
+        let mut writers = Vec::new();
+        if let Some(format) = args.format.or(default) {
+            if format == KeysFormat::Parquet && io::stdout().is_terminal() {
+                anyhow::bail!("a Parquet file is not for terminals: add > keys.parquet, or --export");
+            }
+            formats.push(rows(format));
+            writers.push(RowWriter::stdout(formats[0].as_ref(), args.output.color.choice())?);
+        }
+        for Export { format, path } in &args.exports {
+            let format = rows(*format);
+            writers.push(RowWriter::new(format.as_ref(), Target::file(path)?)?);
+            formats.push(format);
+        }
+        Ok(Self { formats, writers })
+    }
 }

@@ -4,16 +4,19 @@
 
 mod args;
 mod check;
+mod cluster;
 mod diff;
 mod ending;
 mod filter_args;
 mod groups;
 mod inputs;
 mod keys;
+mod lint;
 mod memory_args;
 mod messages;
 mod progress;
 mod render;
+mod report;
 mod scan;
 #[cfg(feature = "server")]
 mod serve;
@@ -34,15 +37,24 @@ fn main() -> ExitCode {
         Command::Keys(args) => args.output.quiet,
         Command::Groups(args) => args.output.quiet,
         Command::Diff(args) => args.output.quiet,
+        Command::Report(args) => args.output.quiet,
+        Command::Cluster(args) => args.output.quiet,
+        Command::Lint(args) => args.output.quiet,
         Command::Check(args) => args.output.quiet,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,
     };
     let messages = Messages { quiet };
     let stop = match &cli.command {
-        Command::Scan(_) | Command::Keys(_) | Command::Groups(_) | Command::Diff(_) | Command::Check(_) => {
-            Stop::on_signals()
-        }
+        Command::Scan(_)
+        | Command::Keys(_)
+        | Command::Groups(_)
+        | Command::Diff(_)
+        | Command::Cluster(_)
+        | Command::Lint(_)
+        | Command::Check(_) => Stop::on_signals(),
+        // Files of reports are read at once.
+        Command::Report(_) => Ok(Stop::default()),
         // These commands have their own signal handlers.
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
@@ -59,6 +71,9 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args, stop.flag(), &messages),
         Command::Groups(args) => groups::run(args, &stop, &messages),
         Command::Diff(args) => diff::run(args, stop.flag(), &messages),
+        Command::Report(args) => report::run(args, &messages),
+        Command::Cluster(args) => cluster::run(args, &stop, &messages),
+        Command::Lint(args) => lint::run(args, &stop, &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),

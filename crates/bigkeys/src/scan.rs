@@ -7,14 +7,19 @@ use rdb_analysis::json::NumbersAs;
 use rdb_analysis::{Rank, Report, ScanOptions, SourceError, SourceFacts, SourceReport};
 use rdb_parser::escape::Escaped;
 
-use crate::args::{By, ScanArgs};
+use crate::args::{By, Export, OutputArgs, ScanArgs, ShowArgs};
 use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages, count};
 use crate::progress::Bar;
+use crate::render::json::JsonStyle;
 use crate::render::style::TableStyle;
-use crate::render::{self, ScanFormat, Width};
+use crate::render::{self, RowWriter, ScanFormat, Target, Width};
 use crate::stop::Stop;
+
+/// Keys of each type that a report lists, and keys that a first screen lists.
+const DEFAULT_TOP: usize = 20;
+const TOP_OF_FIRST_SCREEN: usize = 5;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime::now();
@@ -31,10 +36,24 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
         Some(text) => scan.count(fail_on(text, has_memory)?),
         None => scan,
     };
-    let outcome = scan.run_inputs(inputs)?;
+    let mut outcome = match &args.save {
+        Some(path) => {
+            // A file that cannot be written is found out before the scan.
+            let mut out = Target::file(path)?;
+            let outcome = scan.save_inputs(inputs, &mut out)?;
+            if !outcome.report.sources.is_empty() {
+                out.finish()?;
+            }
+            outcome
+        }
+        None => scan.run_inputs(inputs)?,
+    };
     stop.reading_ended();
     bar.finish();
 
+    if let Some(redactor) = args.redact.redactor() {
+        redactor.separators(&[args.separator]).report(&mut outcome.report);
+    }
     let report = outcome.report;
     let failed_inputs = unlisted + outcome.unopened.len();
     let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_inputs, messages);
@@ -50,35 +69,67 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     if report.sources.is_empty() {
         return Ok(ending);
     }
-
-    let style = args.output.json_style();
-    let color = args.output.color.choice();
-    if let Some(format) = args.format.rows(style) {
-        render::top_keys(format.as_ref(), &report, color)?;
+    if args.show.format == ScanFormat::Dcs {
+        let info = TaskInfo {
+            id: uuid::Uuid::new_v4().to_string(),
+            instance_id: args.instance_id.clone(),
+            created_at,
+            started_at,
+            finished_at: DcsTime::now(),
+        };
+        write_exports(&report, &args.show, args.output.json_style())?;
+        let mut out = Target::stdout(args.output.color.choice());
+        // The contract fixes the fields that are numbers.
+        render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
+        out.finish()?;
         return Ok(ending);
     }
-    let mut out = render::stdout(color);
+    show(&report, &args.show, &args.output)?;
+    Ok(ending)
+}
+
+/// Writes a report to standard output and to the files that the arguments name.
+pub(crate) fn show(report: &Report, args: &ShowArgs, output: &OutputArgs) -> anyhow::Result<()> {
+    let style = output.json_style();
+    write_exports(report, args, style)?;
+    let color = output.color.choice();
+    if let Some(format) = args.format.rows(style) {
+        let writer = RowWriter::stdout(format.as_ref(), color)?;
+        return render::top_keys(format.as_ref(), report, writer);
+    }
+    let mut out = Target::stdout(color);
     match args.format {
-        ScanFormat::Json => render::json::report(&mut out, &report, style)?,
-        ScanFormat::Dcs => {
-            let info = TaskInfo {
-                id: uuid::Uuid::new_v4().to_string(),
-                instance_id: args.instance_id.clone(),
-                created_at,
-                started_at,
-                finished_at: DcsTime::now(),
-            };
-            // The contract fixes the fields that are numbers.
-            render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
-        }
+        ScanFormat::Json => render::json::report(&mut out, report, style)?,
+        ScanFormat::Prometheus => render::prometheus::report(&mut out, report)?,
         _ => {
+            let top = args.top.unwrap_or(if args.all { DEFAULT_TOP } else { TOP_OF_FIRST_SCREEN });
             let width = Width::of_stdout();
-            let style = TableStyle { keys_as: style.keys_as, width, per_file: args.per_file, top: args.top };
-            render::table::report(&mut out, &report, style)?;
+            let style = TableStyle { keys_as: style.keys_as, width, per_file: args.per_file, top };
+            if args.all {
+                render::table::report(&mut out, report, style)?;
+            } else {
+                render::table::first_screen(&mut out, report, style)?;
+            }
         }
     }
-    render::flush(out)?;
-    Ok(ending)
+    out.finish()
+}
+
+/// Writes a report to the files that the arguments name.
+fn write_exports(report: &Report, args: &ShowArgs, style: JsonStyle) -> anyhow::Result<()> {
+    for Export { format, path } in &args.exports {
+        let mut out = Target::file(path)?;
+        if let Some(format) = format.rows(style) {
+            render::top_keys(format.as_ref(), report, RowWriter::new(format.as_ref(), out)?)?;
+            continue;
+        }
+        match format {
+            ScanFormat::Prometheus => render::prometheus::report(&mut out, report)?,
+            _ => render::json::report(&mut out, report, style)?,
+        }
+        out.finish()?;
+    }
+    Ok(())
 }
 
 /// The keys that must not be there.
@@ -98,26 +149,27 @@ fn memory_model(args: &ScanArgs) -> anyhow::Result<ScanOptions> {
         anyhow::bail!("--by memory_bytes needs the memory model, which --no-memory switches off");
     }
     // The DCS contract has no field for memory.
-    model.memory &= args.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
+    model.memory &= args.show.format != ScanFormat::Dcs || args.by == Some(By::MemoryBytes);
     Ok(model)
 }
 
 fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a> {
-    let rank = match (args.by, args.format) {
+    let rank = match (args.by, args.show.format) {
         (Some(by), _) => by.rank(),
         (None, ScanFormat::Dcs) => Rank::Natural,
         (None, _) if !model.memory => Rank::RdbBytes,
         (None, _) => Rank::MemoryBytes,
     };
+    let top = args.show.top.unwrap_or(DEFAULT_TOP);
     let scan = scan
         .memory(model.memory)
         .assumptions(model.assumptions)
         .deep(args.input.read.deep || args.by == Some(By::ValueBytes))
         .rank(rank);
-    if args.format == ScanFormat::Dcs {
-        scan.top(args.top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE)).max_db(dcs_bigkeys::MAX_DB)
+    if args.show.format == ScanFormat::Dcs {
+        scan.top(top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE)).prefixes(0).max_db(dcs_bigkeys::MAX_DB)
     } else {
-        scan.top(args.top)
+        scan.top(top).prefixes(args.prefixes).separator(args.separator)
     }
 }
 

@@ -31,6 +31,14 @@ pub struct Outcome<T, E = Infallible> {
     pub skipped_sources: usize,
 }
 
+impl<T, E> Outcome<T, E> {
+    /// The same outcome with another output.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Outcome<U, E> {
+        let Self { output, damaged_sources, unopened, failures, skipped_sources } = self;
+        Outcome { output: make(output), damaged_sources, unopened, failures, skipped_sources }
+    }
+}
+
 /// Scans sources, several at a time, into the output of a collector.
 ///
 /// The output does not depend on the number of threads. When `stop` is set, it covers what was read

@@ -62,10 +62,11 @@ mod threads;
 pub use analyze::{Outcome, analyze, analyze_source, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
-    ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Collector, DbGroup, EncodingGroup, EndOfSource,
-    ExpiryBucket, ExpiryGroup, Filtered, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH,
-    NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, Prefixes, RangeStart, Rank,
-    SizePercentiles, TopKeys, Totals, TypeGroup,
+    ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Cluster, ClusterTable, Collector, DbGroup,
+    EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond, ExpirySeconds, Filtered, Group,
+    GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree,
+    Observe, PlaceUse, PrefixGroup, PrefixTable, Prefixes, RangeStart, Rank, ShardGroup, SizePercentiles,
+    Skew, SlotGroup, SlotOwners, TopKeys, Totals, TypeGroup,
 };
 pub use measure::{DataType, Encoding, KeyView, Measure, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};

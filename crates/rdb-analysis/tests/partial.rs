@@ -74,8 +74,8 @@ fn another_version_and_damage_are_told_apart() {
     let read = |text: &str| Partial::from_json(text, &collector, &options);
     let partial = Partial::scan(source(0, &files[0]), &collector, &options, &(), &AtomicBool::new(false));
     let text = partial.expect("an RDB file").to_json().expect("written");
-    let newer = text.replacen("\"version\":3", "\"version\":4", 1);
-    assert!(matches!(read(&newer), Err(WireError::Version(4))));
+    let newer = text.replacen("\"version\":4", "\"version\":5", 1);
+    assert!(matches!(read(&newer), Err(WireError::Version(5))));
     assert!(matches!(read(&text[..text.len() - 2]), Err(WireError::Json(_))));
     let unknown = text.replacen("\"dialect\":0", "\"dialect\":9", 1);
     assert!(matches!(read(&unknown), Err(WireError::Unknown("dialect"))));

@@ -50,6 +50,8 @@ pub struct Filter {
     slots: Option<NumberList>,
     ttl: Option<TtlCondition>,
     min_memory_bytes: Option<u64>,
+    min_value_bytes: Option<u64>,
+    min_rdb_bytes: Option<u64>,
     min_elements: Option<u64>,
     sample: Option<Sample>,
     expressions: Vec<Expression>,
@@ -129,6 +131,19 @@ impl Filter {
         Self { min_memory_bytes: Some(bytes), ..self }.described("memory_bytes >=", &bytes.to_string())
     }
 
+    /// Only keys with at least this number of bytes of payload. Makes the scan
+    /// [deep](crate::Scan::deep), except for strings.
+    #[must_use]
+    pub fn min_value_bytes(self, bytes: u64) -> Self {
+        Self { min_value_bytes: Some(bytes), ..self }.described("value_bytes >=", &bytes.to_string())
+    }
+
+    /// Only keys that take at least this number of bytes in the file.
+    #[must_use]
+    pub fn min_rdb_bytes(self, bytes: u64) -> Self {
+        Self { min_rdb_bytes: Some(bytes), ..self }.described("rdb_bytes >=", &bytes.to_string())
+    }
+
     /// Only keys with at least this number of elements.
     #[must_use]
     pub fn min_elements(self, elements: u64) -> Self {
@@ -186,7 +201,9 @@ impl Filter {
 
     /// Whether a condition looks at what only a deep scan knows of every key.
     pub(crate) fn needs_deep(&self) -> bool {
+        let is_of_strings = self.types.iter().all(|name| name == "string") && !self.types.is_empty();
         self.expressions.iter().any(Expression::needs_deep)
+            || self.min_value_bytes.is_some() && !is_of_strings
     }
 
     /// Whether a condition looks at the memory of keys.
@@ -201,7 +218,11 @@ impl Filter {
         let any = |conditions: &[NameCondition]| conditions.iter().any(|condition| condition.holds(name));
         self.min_memory_bytes.is_none_or(|least| measure.memory_bytes.is_some_and(|bytes| bytes >= least))
             && self.min_elements.is_none_or(|least| measure.elements.is_some_and(|count| count >= least))
-            && (self.types.is_empty() || is_in(&self.types, &measure.data_type.to_string()))
+            && self.min_rdb_bytes.is_none_or(|least| measure.rdb_bytes >= least)
+            && self
+                .min_value_bytes
+                .is_none_or(|least| measure.value_bytes.is_some_and(|bytes| bytes >= least))
+            && (self.types.is_empty() || is_in(&self.types, &measure.data_type.name()))
             && is_in(&self.encodings, measure.encoding.name())
             && self.dbs.as_ref().is_none_or(|dbs| dbs.contains(measure.db))
             && self.ttl.is_none_or(|ttl| {

@@ -3,24 +3,28 @@
 //! A new format of keys is a file with a [`RowFormat`], a variant of [`KeysFormat`] and
 //! [`ScanFormat`], and an arm in their methods here.
 
+pub(crate) mod cluster;
 pub(crate) mod csv;
 pub(crate) mod diff;
 pub(crate) mod groups;
 pub(crate) mod json;
 mod layout;
 mod lines;
+pub(crate) mod lint;
 mod memory;
 mod names;
+mod parquet;
+pub(crate) mod prometheus;
 mod rows;
 mod sources;
-mod stdout;
 pub(crate) mod style;
 pub(crate) mod table;
+mod target;
 
 pub(crate) use layout::Width;
 pub(crate) use lines::Lines;
-pub(crate) use rows::{Row, RowFormat, RowWriter, append, top_keys};
-pub(crate) use stdout::{flush, stdout};
+pub(crate) use rows::{Row, RowFormat, RowWriter, append_to_all, top_keys, write_to_all};
+pub(crate) use target::Target;
 
 use clap::ValueEnum;
 use json::JsonStyle;
@@ -36,6 +40,8 @@ pub(crate) enum ScanFormat {
     Jsonl,
     /// The listed keys as CSV with a header
     Csv,
+    /// Metrics by type and by file, for the textfile collector of `node_exporter`
+    Prometheus,
     /// The task object of Huawei Cloud DCS
     Dcs,
 }
@@ -44,7 +50,7 @@ impl ScanFormat {
     /// The format of the listed keys. `None` if the whole report is written.
     pub(crate) fn rows(self, style: JsonStyle) -> Option<Box<dyn RowFormat>> {
         match self {
-            Self::Table | Self::Json | Self::Dcs => None,
+            Self::Table | Self::Json | Self::Prometheus | Self::Dcs => None,
             Self::Jsonl => Some(Box::new(json::Lines(style))),
             Self::Csv => Some(Box::new(csv::Rows(style.keys_as))),
         }
@@ -62,6 +68,8 @@ pub(crate) enum KeysFormat {
     Jsonl,
     /// CSV with a header
     Csv,
+    /// A Parquet file, for `DuckDB`, pandas and Spark
+    Parquet,
 }
 
 /// The formats of `bigkeys groups`.
@@ -86,6 +94,19 @@ pub(crate) enum DiffFormat {
     Json,
 }
 
+/// The formats of `bigkeys lint`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people
+    Table,
+    /// The results of all rules as one JSON object
+    Json,
+    /// A test for each rule, for CI systems
+    Junit,
+    /// Alerts, for code hosts
+    Sarif,
+}
+
 impl KeysFormat {
     /// The format of the keys. `has_memory`: whether the memory is modelled.
     pub(crate) fn rows(self, style: JsonStyle, has_memory: bool) -> Box<dyn RowFormat> {
@@ -94,6 +115,7 @@ impl KeysFormat {
             Self::Json => Box::new(json::Array(style)),
             Self::Jsonl => Box::new(json::Lines(style)),
             Self::Csv => Box::new(csv::Rows(style.keys_as)),
+            Self::Parquet => Box::new(parquet::Records(style.keys_as)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rdb_analysis::KeyRecord;
 use rdb_analysis::json::KeysAs;
 use rdb_parser::escape::Escaped;
 use unicode_width::UnicodeWidthStr as _;
@@ -21,7 +22,18 @@ pub(super) struct Name<'a> {
     pub(super) keys_as: KeysAs,
 }
 
-impl Name<'_> {
+impl<'a> Name<'a> {
+    /// The name of a key of a report.
+    pub(super) fn of(key: &'a KeyRecord, keys_as: KeysAs) -> Self {
+        Self { bytes: &key.key, is_whole: key.key_bytes == key.key.len() as u64, keys_as }
+    }
+
+    /// The name as far as it is known.
+    pub(super) fn whole(&self) -> String {
+        let ellipsis = if self.is_whole { "" } else { ELLIPSIS };
+        self.text(self.bytes) + ellipsis
+    }
+
     /// The name in at most `columns` columns, without its middle if it is too long.
     ///
     /// Escape sequences are shown whole or not at all.

@@ -1,4 +1,4 @@
-//! Tables for people: the verdict, the biggest keys, groups, lists by type, the memory model.
+//! Tables for people: the first screen, or all groups, lists by type and the memory model.
 
 use std::io::{self, Write};
 
@@ -11,10 +11,34 @@ use super::layout::{Column, Table, cell, numbers, words};
 use super::names::Name;
 use super::style::{TableStyle, heading};
 use super::{memory, sources};
+use crate::messages::count;
 
+/// Prefixes on the first screen.
+const FIRST_PREFIXES: usize = 3;
+
+/// Writes what a person asks first: what it is, what takes the memory, what never expires.
+pub(crate) fn first_screen(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
+    sources::verdicts(out, report, style.width, style.per_file)?;
+    sources::filter(out, report, style.width)?;
+    totals(out, report, style)?;
+    prefixes(out, report, FIRST_PREFIXES, style)?;
+    biggest_of_all(out, report, style)?;
+    if report.totals.keys > 0 {
+        let text = "--all shows all groups, the biggest keys of each type and the memory model.";
+        writeln!(out)?;
+        style.width.paragraph(out, text, "")?;
+    }
+    Ok(())
+}
+
+/// Writes everything.
 pub(crate) fn report(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
     sources::verdicts(out, report, style.width, style.per_file)?;
     sources::filter(out, report, style.width)?;
+    totals(out, report, style)?;
+    if let Some(table) = &report.prefixes {
+        prefixes(out, report, table.groups.len(), style)?;
+    }
     if report.top.len() > 1 {
         biggest_of_all(out, report, style)?;
     }
@@ -27,6 +51,61 @@ pub(crate) fn report(out: &mut dyn Write, report: &Report, style: TableStyle) ->
         keys_table(out, report, &keys.iter().collect::<Vec<_>>(), false, style)?;
     }
     memory::accounts(out, report, style)
+}
+
+/// What all keys take, and what does not go away.
+fn totals(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
+    let totals = &report.totals;
+    if totals.keys == 0 {
+        return Ok(());
+    }
+    let sizes = |group: &Group| match memory::of_group(group) {
+        Some(memory) => format!("{memory} in memory, {} in the file", BinaryBytes(group.rdb_bytes)),
+        None => format!("{} in the file", BinaryBytes(group.rdb_bytes)),
+    };
+    writeln!(out)?;
+    style.width.paragraph(out, &format!("{}: {}", count(totals.keys, "key"), sizes(totals)), "  ")?;
+    for (bucket, what) in [(ExpiryBucket::Never, "never expire"), (ExpiryBucket::Expired, "had expired")] {
+        let row = report.expiry.iter().find(|row| row.bucket == bucket && row.group.keys > 0);
+        if let Some(group) = row.map(|row| row.group) {
+            let share = share(weight(&group, report), weight(totals, report));
+            let text = format!("{} {what}: {}, {share}", HumanCount(group.keys), sizes(&group));
+            style.width.paragraph(out, &text, "  ")?;
+        }
+    }
+    Ok(())
+}
+
+/// The heaviest prefixes.
+fn prefixes(out: &mut dyn Write, report: &Report, listed: usize, style: TableStyle) -> io::Result<()> {
+    let Some(table) = report.prefixes.as_ref().filter(|table| !table.groups.is_empty()) else {
+        return Ok(());
+    };
+    let (listed, folded) = table.groups.split_at(listed.min(table.groups.len()));
+    let mut rows: Vec<_> = listed.iter().map(|(prefix, group)| (prefix.clone(), *group)).collect();
+    let others = folded.iter().fold(table.others, |sum, (_, group)| sum.plus(group));
+    for (name, group) in [("(other prefixes)", others), ("(no prefix)", table.no_prefix)] {
+        if group.keys > 0 {
+            rows.push((name.as_bytes().to_vec(), group));
+        }
+    }
+    groups(out, "By prefix", "prefix", rows.into_iter(), report, style)?;
+    if table.error_bytes > 0 {
+        let text = format!(
+            "There are too many prefixes to count all of them: each of these may have {} more.",
+            BinaryBytes(table.error_bytes)
+        );
+        style.width.paragraph(out, &text, "  ")?;
+    }
+    Ok(())
+}
+
+/// The bytes that shares are of.
+fn weight(group: &Group, report: &Report) -> u64 {
+    match report.totals.memory_bytes {
+        Some(_) => group.memory_bytes.unwrap_or(0),
+        None => group.rdb_bytes,
+    }
 }
 
 /// The biggest keys over all types, of those that the lists by type have.
@@ -43,7 +122,7 @@ fn biggest_of_all(out: &mut dyn Write, report: &Report, style: TableStyle) -> io
 }
 
 /// A table of keys. The measure that they rank by is never left out.
-fn keys_table(
+pub(super) fn keys_table(
     out: &mut dyn Write,
     report: &Report,
     keys: &[&KeyRecord],
@@ -78,25 +157,25 @@ fn keys_table(
             m.db.to_string(),
             cell(key.shard.as_ref()),
         ];
-        let is_whole = key.key_bytes == key.key.len() as u64;
-        table.push(cells, Name { bytes: &key.key, is_whole, keys_as: style.keys_as });
+        table.push(cells, Name::of(key, style.keys_as));
     }
     table.write(out, style.width, Name::shortened)
 }
 
 fn all_groups(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
-    let by_type = report.by_type.iter().map(|row| (row.data_type.to_string(), row.group));
+    let by_type = report.by_type.iter().map(|row| (row.data_type.to_string().into_bytes(), row.group));
     groups(out, "By type", "type", by_type, report, style)?;
     let encodings = report.by_encoding.iter();
-    let encodings = encodings.map(|row| (format!("{} {}", row.data_type, row.encoding), row.group));
+    let encodings =
+        encodings.map(|row| (format!("{} {}", row.data_type, row.encoding).into_bytes(), row.group));
     groups(out, "By encoding", "type and encoding", encodings, report, style)?;
     if report.by_db.len() > 1 {
         let name = |db: Option<u64>| db.map_or_else(|| "others".to_owned(), |db| db.to_string());
-        let databases = report.by_db.iter().map(|row| (name(row.db), row.group));
+        let databases = report.by_db.iter().map(|row| (name(row.db).into_bytes(), row.group));
         groups(out, "By database", "db", databases, report, style)?;
     }
     let expiry = report.expiry.iter().filter(|row| row.group.keys > 0);
-    let expiry = expiry.map(|row| (expiry_name(row.bucket).to_owned(), row.group));
+    let expiry = expiry.map(|row| (expiry_name(row.bucket).as_bytes().to_vec(), row.group));
     groups(out, "By time to expiry", "expires", expiry, report, style)
 }
 
@@ -104,13 +183,11 @@ fn groups(
     out: &mut dyn Write,
     title: &str,
     last: &'static str,
-    rows: impl Iterator<Item = (String, Group)>,
+    rows: impl Iterator<Item = (Vec<u8>, Group)>,
     report: &Report,
     style: TableStyle,
 ) -> io::Result<()> {
     heading(out, title, style)?;
-    let by_memory = report.totals.memory_bytes.is_some();
-    let weight = |group: &Group| if by_memory { group.memory_bytes.unwrap_or(0) } else { group.rdb_bytes };
     let columns: Vec<Column> = vec![
         numbers("share", 0),
         numbers("in memory", 1),
@@ -120,9 +197,9 @@ fn groups(
         numbers("elements", 4),
     ];
     let mut table = Table::new(columns, last);
-    for (name, group) in rows.chain([("total".to_owned(), report.totals)]) {
+    for (name, group) in rows.chain([(b"total".to_vec(), report.totals)]) {
         let cells = vec![
-            share(weight(&group), weight(&report.totals)),
+            share(weight(&group, report), weight(&report.totals, report)),
             cell(memory::of_group(&group)),
             cell(Some(BinaryBytes(group.rdb_bytes))),
             cell(Some(HumanCount(group.keys))),
@@ -131,8 +208,8 @@ fn groups(
         ];
         table.push(cells, name);
     }
-    let shorten = |name: &String, columns| {
-        Name { bytes: name.as_bytes(), is_whole: true, keys_as: KeysAs::Auto }.shortened(columns)
+    let shorten = |name: &Vec<u8>, columns| {
+        Name { bytes: name, is_whole: true, keys_as: KeysAs::Auto }.shortened(columns)
     };
     table.write(out, style.width, shorten)
 }

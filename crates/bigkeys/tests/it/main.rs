@@ -3,7 +3,9 @@
 //! The modules [`live`] and [`memory_live`] need a `redis-server`, so their tests are ignored
 //! unless `scripts/test` runs them.
 
+mod cluster;
 mod common;
+mod export;
 mod fixtures;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -18,6 +20,8 @@ mod memory_support;
 mod output;
 #[cfg(target_os = "linux")]
 mod peak_memory;
+mod rules;
+mod saved;
 mod selection;
 #[path = "common/server.rs"]
 mod server;

@@ -276,12 +276,12 @@ fn the_questions_of_the_documentation_are_answered() {
             .output()
             .expect("starts");
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-        let is_written = command.contains('>') && command.contains("keys.");
+        let is_written = (command.contains('>') || command.contains("--export")) && command.contains("keys.");
         assert!(is_written || !output.stdout.is_empty(), "{command}");
         commands += 1;
     }
     assert!(commands > 15);
-    for written in ["keys.csv", "keys.jsonl"] {
+    for written in ["keys.csv", "keys.jsonl", "keys.parquet"] {
         assert!(std::fs::metadata(directory.path().join(written)).expect("written").len() > 1000);
     }
 }

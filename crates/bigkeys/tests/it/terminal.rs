@@ -46,12 +46,33 @@ fn cluster(dir: &Path, files: usize) -> Vec<String> {
 #[test]
 fn the_verdict_comes_first_then_the_biggest_keys_and_the_memory_model_last() {
     let file = testdata("fixtures/redis-8.2.3.rdb");
-    let shown = stdout(&["scan", text(&file)], 0);
+    let shown = stdout(&["scan", "--all", text(&file)], 0);
     let place = |what: &str| shown.find(what).unwrap_or_else(|| panic!("{what}: {shown}"));
     assert!(shown.lines().next().expect("a line").ends_with("complete, checksum verified"), "{shown}");
-    let order =
-        ["checksum verified", "Biggest keys, by", "By type", "Biggest keys of type string", "Memory of"];
+    let order = [
+        "checksum verified",
+        "never expire",
+        "By prefix",
+        "Biggest keys, by",
+        "By type",
+        "Biggest keys of type string",
+        "Memory of",
+    ];
     assert!(order.map(place).is_sorted(), "{shown}");
+}
+
+#[test]
+fn the_first_screen_is_one_screen() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("dump.rdb");
+    std::fs::copy(testdata("fixtures/redis-8.2.3.rdb"), &file).expect("copied");
+    let screen = shown(80, &["scan", text(&file)]);
+    assert!(screen.lines().count() <= 24, "{} lines: {screen}", screen.lines().count());
+    for answer in
+        ["complete", "in memory", "never expire", "By prefix", "str:", "Biggest keys", "--all shows"]
+    {
+        assert!(screen.contains(answer), "{answer}: {screen}");
+    }
 }
 
 #[test]
@@ -92,7 +113,7 @@ fn files_are_folded_unless_asked_for_and_damage_never_is() {
     assert!(verdict.starts_with("32 files, "), "{verdict}");
     assert!(verdict.contains("PARTIAL") && verdict.contains("shard-03.rdb"), "{verdict}");
     assert!(!verdict.contains("shard-02.rdb") && verdict.contains("31 files complete"), "{verdict}");
-    let unfolded = run(&["--per-file"]);
+    let unfolded = run(&["--per-file", "--all"]);
     assert_eq!(unfolded.matches("checksum verified").count(), 31);
     assert!(unfolded.lines().count() > 300);
 }

@@ -41,6 +41,11 @@ impl<K: Copy + Ord, V: Add, const MAX: usize> Bounded<K, V, MAX> {
         }
     }
 
+    /// The number of keys that have a value of their own.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The sum of the others.
     pub(crate) fn rest(&mut self) -> &mut V {
         self.rest.get_or_insert_default()

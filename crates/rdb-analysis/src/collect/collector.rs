@@ -184,6 +184,106 @@ impl<C: Collector> Collector for &C {
     }
 }
 
+/// `None` collects nothing.
+impl<C: Collector> Collector for Option<C> {
+    type Child = Option<C::Child>;
+    type Output = Option<C::Output>;
+
+    fn child(&self, start: RangeStart) -> Self::Child {
+        self.as_ref().map(|collector| collector.child(start))
+    }
+
+    fn merge(&self, all: &mut Self::Child, child: Self::Child) {
+        if let (Some(collector), Some(all), Some(child)) = (self, all, child) {
+            collector.merge(all, child);
+        }
+    }
+
+    fn end_source(&self, all: &mut Self::Child, source: &EndOfSource<'_>) {
+        if let (Some(collector), Some(all)) = (self, all) {
+            collector.end_source(all, source);
+        }
+    }
+
+    fn finish(&self, all: Self::Child) -> Self::Output {
+        self.as_ref().zip(all).map(|(collector, all)| collector.finish(all))
+    }
+}
+
+impl<O: Observe> Observe for Option<O> {
+    const PLACE: PlaceUse = O::PLACE;
+
+    fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+        self.as_mut().map_or(Ok(()), |inner| inner.check(key))
+    }
+
+    fn observe(&mut self, key: &KeyView<'_>) {
+        if let Some(inner) = self {
+            inner.observe(key);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.as_ref().is_some_and(O::is_full)
+    }
+
+    fn correct_place(&mut self, place: Place) {
+        if let Some(inner) = self {
+            inner.correct_place(place);
+        }
+    }
+}
+
+/// Collectors of one kind, as many as a program needs. The output has their outputs in their order.
+impl<C: Collector> Collector for Vec<C> {
+    type Child = Vec<C::Child>;
+    type Output = Vec<C::Output>;
+
+    fn child(&self, start: RangeStart) -> Self::Child {
+        self.iter().map(|collector| collector.child(start)).collect()
+    }
+
+    fn merge(&self, all: &mut Self::Child, child: Self::Child) {
+        for ((collector, all), child) in self.iter().zip(all).zip(child) {
+            collector.merge(all, child);
+        }
+    }
+
+    fn end_source(&self, all: &mut Self::Child, source: &EndOfSource<'_>) {
+        for (collector, all) in self.iter().zip(all) {
+            collector.end_source(all, source);
+        }
+    }
+
+    fn finish(&self, all: Self::Child) -> Self::Output {
+        self.iter().zip(all).map(|(collector, all)| collector.finish(all)).collect()
+    }
+}
+
+impl<O: Observe> Observe for Vec<O> {
+    const PLACE: PlaceUse = O::PLACE;
+
+    fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+        self.iter_mut().try_for_each(|inner| inner.check(key))
+    }
+
+    fn observe(&mut self, key: &KeyView<'_>) {
+        for inner in self {
+            inner.observe(key);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.iter().any(O::is_full)
+    }
+
+    fn correct_place(&mut self, place: Place) {
+        for inner in self {
+            inner.correct_place(place);
+        }
+    }
+}
+
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+))+) => {$(
         impl<$($name: Observe),+> Observe for ($($name,)+) {

@@ -29,6 +29,13 @@ pub struct Group {
 }
 
 impl Group {
+    /// The sums over these keys and others.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.merge(other);
+        self
+    }
+
     #[inline(always)]
     pub(super) fn add(&mut self, measure: &Measure) {
         self.keys += 1;
@@ -54,6 +61,22 @@ impl Group {
             self.memory_bytes = Some(self.memory_bytes.unwrap_or(0).saturating_add(bytes));
         }
         self.memory_not_modelled_keys += other.memory_not_modelled_keys;
+    }
+}
+
+impl Group {
+    /// Takes away the sums over keys that are among these. A sum that is not known for all keys, or
+    /// was cut off at its maximum, stays at least 0.
+    pub(super) fn subtract(&mut self, part: &Self) {
+        self.keys -= part.keys.min(self.keys);
+        self.keys_with_expiry -= part.keys_with_expiry.min(self.keys_with_expiry);
+        self.elements = self.elements.saturating_sub(part.elements);
+        self.value_bytes = self.value_bytes.saturating_sub(part.value_bytes);
+        self.value_bytes_keys -= part.value_bytes_keys.min(self.value_bytes_keys);
+        self.rdb_bytes = self.rdb_bytes.saturating_sub(part.rdb_bytes);
+        self.memory_bytes =
+            self.memory_bytes.map(|bytes| bytes.saturating_sub(part.memory_bytes.unwrap_or(0)));
+        self.memory_not_modelled_keys -= part.memory_not_modelled_keys.min(self.memory_not_modelled_keys);
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod bounded;
 mod cells;
+mod cluster;
 mod collecting;
 mod collector;
 mod expiry;
+mod expiry_seconds;
 mod filtered;
 mod group;
 mod groups;
+mod heavy;
 mod names;
 mod prefixes;
 mod rank;
@@ -15,16 +18,19 @@ mod sums;
 mod top_keys;
 
 pub(crate) use cells::CellId;
+pub use cluster::{Cluster, ClusterTable, ShardGroup, Skew, SlotGroup, SlotOwners};
 pub(crate) use collecting::Collecting;
 pub use collector::{Collector, EndOfSource, Observe, PlaceUse, RangeStart};
 pub use expiry::ExpiryBucket;
+pub use expiry_seconds::{ExpirySecond, ExpirySeconds};
 pub use filtered::Filtered;
 pub use group::{DbGroup, EncodingGroup, ExpiryGroup, Group, TypeGroup};
 pub use groups::{ByDatabase, ByEncoding, ByExpiry, ByType, GroupTables, Groups, Totals};
 pub use names::{
     ByName, GroupKind, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, SizePercentiles,
 };
-pub use prefixes::{PrefixGroup, Prefixes};
+pub(crate) use prefixes::PrefixSums;
+pub use prefixes::{PrefixGroup, PrefixTable, Prefixes};
 pub use rank::Rank;
 pub(crate) use sums::Sums;
 pub(crate) use top_keys::TopLists;

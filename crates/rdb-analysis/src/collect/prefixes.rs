@@ -1,31 +1,28 @@
 //! Sums over keys whose names begin alike.
+//!
+//! A scan sums up every key, so this is a hot path. The prefix of most names ends in their first 16
+//! bytes, which are one number: a table from such numbers to sums finds those of a prefix that came
+//! before. Everything else takes a map.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use rdb_parser::{ErrorKind, RdbString};
+use rdb_parser::RdbString;
 
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use super::group::Group;
-use crate::measure::{DataType, KeyView, Measure};
-
-/// Prefixes that are counted at a time. When there are more, the smaller half is forgotten.
-const MAX_PREFIXES: usize = 1 << 16;
+use super::heavy::{HeavySums, sort};
+use crate::measure::{DataType, KeyView};
 
 /// First bytes of a name in which the separator is looked for.
 const MAX_PREFIX_BYTES: usize = 1024;
 
-/// What the child of a range may hold: bytes of prefixes, each with a fixed number of bytes for its
-/// sums.
-const MAX_BYTES_IN_RANGE: usize = 1 << 20;
-const SUMS_BYTES: usize = 128;
-
 /// Collects the largest prefixes of each type. A prefix ends with the first separator of a name.
 ///
-/// The measure is [`memory_bytes`](Measure::memory_bytes), or [`rdb_bytes`](Measure::rdb_bytes)
-/// where memory is not modelled. Sums are exact, and the same on any number of threads, for up to
-/// 65,536 prefixes of up to 1,024 bytes. Where there are more prefixes, the small ones are
-/// forgotten from time to time. A prefix that was forgotten and comes again is counted from there,
-/// so that no sum is too large.
+/// The measure is [`memory_bytes`](crate::Measure::memory_bytes), or
+/// [`rdb_bytes`](crate::Measure::rdb_bytes) where memory is not modelled. Sums are exact, and the
+/// same on any number of threads, for up to 65,536 prefixes of up to 1,024 bytes. Where there are
+/// more prefixes, the small ones are forgotten from time to time. A prefix that was forgotten and
+/// comes again is counted from there, so that no sum is too large.
 #[derive(Clone, Copy, Debug)]
 pub struct Prefixes {
     separator: u8,
@@ -56,118 +53,247 @@ impl Collector for Prefixes {
     type Output = Vec<PrefixGroup>;
 
     fn child(&self, _: RangeStart) -> PrefixSums {
-        PrefixSums {
-            separator: self.separator,
-            types: BTreeMap::new(),
-            prefixes: 0,
-            bytes: 0,
-            scratch: Vec::new(),
-        }
+        PrefixSums::new(self.separator)
     }
 
     fn merge(&self, all: &mut PrefixSums, child: PrefixSums) {
-        for (data_type, sums) in child.types {
-            for (prefix, group) in sums {
-                all.change(data_type, &prefix, |sums| sums.merge(&group));
-            }
-        }
-        all.forget_small_prefixes();
+        all.merge(&child);
     }
 
     /// In the order of types. The largest prefix of a type comes first, and prefixes of one size in
     /// the order of their bytes.
     fn finish(&self, all: PrefixSums) -> Vec<PrefixGroup> {
+        let mut types = BTreeMap::<DataType, Vec<(&[u8], Group)>>::new();
+        for (prefix, data_type, group) in all.iter() {
+            types.entry(data_type).or_default().push((prefix, *group));
+        }
         let mut groups = Vec::new();
-        for (data_type, sums) in all.types {
-            let mut list: Vec<_> = sums.into_iter().collect();
-            list.sort_unstable_by(|(prefix, group), (other_prefix, other)| {
-                bytes_of(other).cmp(&bytes_of(group)).then_with(|| prefix.cmp(other_prefix))
-            });
+        for (data_type, mut list) in types {
+            sort(&mut list);
             list.truncate(self.limit);
-            let group = |(prefix, group)| PrefixGroup { data_type, prefix, group };
+            let group =
+                |(prefix, group): (&[u8], _)| PrefixGroup { data_type, prefix: prefix.to_vec(), group };
             groups.extend(list.into_iter().map(group));
         }
         groups
     }
 }
 
-/// Sums by type and prefix. The child of [`Prefixes`].
+/// The keys of a report by prefix.
+///
+/// The groups, the keys without a prefix and all others add up to the totals of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PrefixTable {
+    /// The byte that ends a prefix.
+    pub separator: u8,
+    /// The largest prefixes, with the separator, and the sums over their keys. Largest first.
+    pub groups: Vec<(Vec<u8>, Group)>,
+    /// Keys without a separator in the first 1,024 bytes of their name.
+    pub no_prefix: Group,
+    /// Keys with other prefixes.
+    pub others: Group,
+    /// Bytes by which the sum of a group may be too low. Its keys are then in `others`. 0: all sums
+    /// are exact.
+    pub error_bytes: u64,
+}
+
+/// Sums by prefix and type. The child of [`Prefixes`].
 #[derive(Debug)]
 pub struct PrefixSums {
     separator: u8,
-    types: BTreeMap<DataType, HashMap<Vec<u8>, Group>>,
-    /// Prefixes of all types.
-    prefixes: usize,
-    /// Bytes that were taken for them, forgotten ones included.
-    bytes: usize,
+    memo: Box<Memo>,
+    sums: HeavySums,
+    no_prefix: Group,
     scratch: Vec<u8>,
 }
 
+/// Sums of short prefixes by hash. An entry is replaced by the next one of the same hash.
+type Memo = [Option<Remembered>; MEMO_ENTRIES];
+const MEMO_ENTRIES: usize = 256;
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    prefix: u128,
+    data_type: DataType,
+    sums: usize,
+}
+
 impl PrefixSums {
-    fn add(&mut self, measure: &Measure, name: &[u8]) {
-        let beginning = name.get(..MAX_PREFIX_BYTES).unwrap_or(name);
-        let Some(end) = beginning.iter().position(|&byte| byte == self.separator) else { return };
-        let prefix = beginning.get(..=end).unwrap_or_default();
-        self.change(measure.data_type, prefix, |sums| sums.add(measure));
+    pub(crate) fn new(separator: u8) -> Self {
+        Self {
+            separator,
+            memo: Box::new([None; MEMO_ENTRIES]),
+            sums: HeavySums::default(),
+            no_prefix: Group::default(),
+            scratch: Vec::new(),
+        }
     }
 
-    /// Changes the sums of a prefix with `add`. The prefix is copied once, and not for each key.
-    fn change(&mut self, data_type: DataType, prefix: &[u8], add: impl FnOnce(&mut Group)) {
-        let sums = self.types.entry(data_type).or_default();
-        if let Some(group) = sums.get_mut(prefix) {
-            return add(group);
-        }
-        let mut group = Group::default();
-        add(&mut group);
-        sums.insert(prefix.to_vec(), group);
-        self.prefixes += 1;
-        self.bytes += prefix.len() + SUMS_BYTES;
+    /// The byte that ends a prefix.
+    pub(crate) fn separator(&self) -> u8 {
+        self.separator
     }
 
-    /// Forgets the smaller half, if there are too many.
-    fn forget_small_prefixes(&mut self) {
-        if self.prefixes <= MAX_PREFIXES {
-            return;
-        }
-        let mut sizes: Vec<_> = self.types.values().flat_map(HashMap::values).map(bytes_of).collect();
-        let middle = sizes.len() - MAX_PREFIXES / 2;
-        let (_, median, _) = sizes.select_nth_unstable(middle);
-        let median = *median;
-        self.types.retain(|_, sums| {
-            sums.retain(|_, group| bytes_of(group) > median);
-            !sums.is_empty()
-        });
-        self.prefixes = self.types.values().map(HashMap::len).sum();
+    /// The sums by prefix and type, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], DataType, &Group)> {
+        self.sums.iter()
     }
+
+    /// Sums that are not by prefix: over keys without one, and how far others may be too low.
+    pub(crate) fn rest(&self) -> (Group, u64) {
+        (self.no_prefix, self.sums.error_bytes())
+    }
+
+    /// Adds such [sums](Self::rest).
+    pub(crate) fn add_rest(&mut self, no_prefix: &Group, error_bytes: u64) {
+        self.no_prefix.merge(no_prefix);
+        self.sums.add_error(error_bytes);
+    }
+
+    /// Adds the sums of a prefix and type.
+    pub(crate) fn add_sums(&mut self, prefix: &[u8], data_type: DataType, group: &Group) {
+        self.sums.add(prefix, data_type, group);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.sums.merge(&other.sums);
+        self.no_prefix.merge(&other.no_prefix);
+        self.forget();
+    }
+
+    /// The largest `limit` prefixes of the keys whose sums are `totals`.
+    pub(crate) fn table(&self, limit: usize, totals: &Group) -> PrefixTable {
+        let groups = self.sums.heaviest(limit);
+        let mut others = *totals;
+        others.subtract(&self.no_prefix);
+        for (_, group) in &groups {
+            others.subtract(group);
+        }
+        PrefixTable {
+            separator: self.separator,
+            groups,
+            no_prefix: self.no_prefix,
+            others,
+            error_bytes: self.sums.error_bytes(),
+        }
+    }
+
+    /// Forgets small sums, if there are too many.
+    fn forget(&mut self) {
+        if self.sums.forget() {
+            *self.memo = [None; MEMO_ENTRIES];
+        }
+    }
+
+    /// Adds a key whose prefix is long, or not remembered.
+    #[cold]
+    #[inline(never)]
+    fn observe_slowly(&mut self, key: &KeyView<'_>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        // A name that cannot be decompressed has no prefix.
+        let name = key.key.decode_prefix(MAX_PREFIX_BYTES, &mut scratch).unwrap_or_default();
+        let data_type = key.measure.data_type;
+        match name.iter().position(|&byte| byte == self.separator).and_then(|end| name.get(..=end)) {
+            None => self.no_prefix.add(&key.measure),
+            Some(prefix) => {
+                let sums = self.sums.index(prefix, data_type);
+                self.sums.sums(sums).add(&key.measure);
+                if let Short::Prefix(prefix) = Short::of(name, self.separator) {
+                    self.memo[place(prefix, data_type)] = Some(Remembered { prefix, data_type, sums });
+                }
+            }
+        }
+        self.scratch = scratch;
+        self.forget();
+    }
+}
+
+/// What the first 16 bytes of a name say.
+enum Short {
+    /// The name has this prefix: its bytes with the separator, and zeros behind it.
+    Prefix(u128),
+    /// The name has no prefix.
+    NoPrefix,
+    /// The prefix is longer, if there is one.
+    Unknown,
+}
+
+impl Short {
+    #[inline(always)]
+    fn of(name: &[u8], separator: u8) -> Self {
+        const ONES: u128 = u128::from_le_bytes([1; 16]);
+        const HIGH: u128 = ONES << 7;
+        let bytes = first_bytes(name);
+        let differing = bytes ^ (ONES * u128::from(separator));
+        // The lowest bit is that of the first byte that equals the separator.
+        let found = differing.wrapping_sub(ONES) & !differing & HIGH;
+        let len = found.trailing_zeros() as usize / 8;
+        if len < name.len().min(16) {
+            // The bits of all bytes up to the separator.
+            return Self::Prefix(bytes & (found ^ found.wrapping_sub(1)));
+        }
+        if name.len() <= 16 { Self::NoPrefix } else { Self::Unknown }
+    }
+}
+
+/// The first 16 bytes of a name as a number, with zeros behind a shorter name.
+#[inline(always)]
+fn first_bytes(name: &[u8]) -> u128 {
+    if let Some(bytes) = name.first_chunk() {
+        return u128::from_le_bytes(*bytes);
+    }
+    match (name.first_chunk(), name.last_chunk()) {
+        // Eight bytes at each end overlap in the middle.
+        (Some(first), Some(last)) => {
+            let last = u128::from(u64::from_le_bytes(*last)) << (8 * (name.len() - 8));
+            u128::from(u64::from_le_bytes(*first)) | last
+        }
+        _ => name.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte)),
+    }
+}
+
+/// Where a prefix of a type is remembered.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "the halves of the number, and eight bits of a hash")]
+fn place(prefix: u128, data_type: DataType) -> usize {
+    let mixed = (prefix as u64 ^ (prefix >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as usize ^ data_type.built_in_index().unwrap_or(0)
 }
 
 impl Observe for PrefixSums {
     const PLACE: PlaceUse = PlaceUse::Ignored;
 
-    fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
-        match key.key {
-            RdbString::Raw(_) => Ok(()),
-            _ => key.key.decode_prefix(MAX_PREFIX_BYTES, &mut self.scratch).map(|_| ()),
-        }
-    }
-
+    #[inline(always)]
     fn observe(&mut self, key: &KeyView<'_>) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        if let Ok(name) = key.key.decode_prefix(MAX_PREFIX_BYTES, &mut scratch) {
-            self.add(&key.measure, name);
+        if let RdbString::Raw(name) = key.key {
+            match Short::of(name, self.separator) {
+                Short::Prefix(prefix) => {
+                    let data_type = key.measure.data_type;
+                    if let Some(known) = self.memo[place(prefix, data_type)]
+                        && known.prefix == prefix
+                        && known.data_type == data_type
+                    {
+                        self.sums.sums(known.sums).add(&key.measure);
+                        return;
+                    }
+                }
+                Short::NoPrefix => {
+                    self.no_prefix.add(&key.measure);
+                    return;
+                }
+                Short::Unknown => {}
+            }
         }
-        self.scratch = scratch;
-        self.forget_small_prefixes();
+        // A copy, so that other keys need not be in memory.
+        let key = *key;
+        self.observe_slowly(&key);
     }
 
+    #[inline(always)]
     fn is_full(&self) -> bool {
-        self.bytes > MAX_BYTES_IN_RANGE
+        self.sums.is_full()
     }
-}
-
-/// Memory where it is modelled, or else bytes in the file.
-fn bytes_of(group: &Group) -> u64 {
-    group.memory_bytes.unwrap_or(group.rdb_bytes)
 }
 
 #[cfg(test)]
@@ -198,6 +324,50 @@ mod tests {
         let groups = prefixes(&keys, 1, None);
         let groups: Vec<_> = groups.iter().map(|g| (g.prefix.as_slice(), g.group.keys)).collect();
         assert_eq!(groups, [(&b"b:"[..], 2), (b"a:", 2)]);
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_name_tell_its_prefix() {
+        for separator in *b":\0\xff" {
+            for len in 0..40 {
+                for at in (0..len).chain([100]) {
+                    let mut name: Vec<u8> = (b'a'..=b't').cycle().take(len).collect();
+                    if let Some(byte) = name.get_mut(at) {
+                        *byte = separator;
+                    }
+                    // Another separator behind the first one, and bytes that borrow.
+                    let behind = [separator, separator.wrapping_add(1), separator.wrapping_sub(1), 0x80];
+                    name.extend(behind.iter().filter(|_| at < len));
+                    let expected = name.iter().position(|&byte| byte == separator);
+                    match Short::of(&name, separator) {
+                        Short::Prefix(prefix) => {
+                            let end = expected.expect("a separator") + 1;
+                            assert_eq!(prefix.to_le_bytes()[..end], name[..end], "{name:?}");
+                            assert!(prefix.to_le_bytes()[end..].iter().all(|&byte| byte == 0), "{name:?}");
+                        }
+                        Short::NoPrefix => assert_eq!(expected, None, "{name:?}"),
+                        Short::Unknown => assert!(expected.is_none_or(|at| at >= 16), "{name:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_adds_up_to_the_totals_though_prefixes_were_forgotten() {
+        let mut sums = PrefixSums::new(b':');
+        let mut totals = Group::default();
+        for n in 0..200_000u64 {
+            let group = Group { keys: 1, rdb_bytes: n % 7, ..Group::default() };
+            sums.add_sums(format!("{n}:").as_bytes(), DataType::String, &group);
+            sums.forget();
+            totals.merge(&group);
+        }
+        let table = sums.table(20, &totals);
+        assert!(table.error_bytes > 0 && table.groups.len() == 20);
+        let sum =
+            table.groups.iter().fold(table.no_prefix.plus(&table.others), |sum, (_, group)| sum.plus(group));
+        assert_eq!((sum.keys, sum.rdb_bytes), (totals.keys, totals.rdb_bytes));
     }
 
     #[test]

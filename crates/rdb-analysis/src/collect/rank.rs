@@ -1,9 +1,12 @@
 //! The measures by which keys rank.
 
+use serde::{Deserialize, Serialize};
+
 use crate::measure::{DataType, Measure};
 
 /// The measure by which keys rank. Keys without a known measure come last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rank {
     /// The number of elements.

@@ -12,3 +12,4 @@ pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
 pub(crate) use measurer::{Estimator, Measurer};
 pub use slot::slot_of_name;
+pub(crate) use slot::{SLOTS, hash_tag};

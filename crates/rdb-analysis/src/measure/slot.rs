@@ -3,7 +3,7 @@
 use crc_fast::{CrcAlgorithm, checksum};
 
 /// Hash slots of a cluster.
-const SLOTS: u64 = 16_384;
+pub(crate) const SLOTS: usize = 16_384;
 
 /// The hash slot of a key in a cluster: CRC-16 of the name, or of its hash tag, modulo 16,384.
 ///
@@ -11,12 +11,12 @@ const SLOTS: u64 = 16_384;
 /// Source: the cluster specification of Redis, and `keyHashSlot` in `cluster.c`.
 pub fn slot_of_name(name: &[u8]) -> u16 {
     let hashed = hash_tag(name).unwrap_or(name);
-    let slot = checksum(CrcAlgorithm::Crc16Xmodem, hashed) % SLOTS;
+    let slot = checksum(CrcAlgorithm::Crc16Xmodem, hashed) % SLOTS as u64;
     u16::try_from(slot).unwrap_or_default()
 }
 
 /// The part of a name that decides on its slot. `None`: the whole name does.
-fn hash_tag(name: &[u8]) -> Option<&[u8]> {
+pub(crate) fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     let from = name.iter().position(|&byte| byte == b'{')? + 1;
     let rest = name.get(from..)?;
     let len = rest.iter().position(|&byte| byte == b'}')?;
@@ -48,6 +48,6 @@ mod tests {
     }
 
     fn slot_of_name_of_all(name: &[u8]) -> u16 {
-        u16::try_from(checksum(CrcAlgorithm::Crc16Xmodem, name) % SLOTS).expect("a slot")
+        u16::try_from(checksum(CrcAlgorithm::Crc16Xmodem, name) % SLOTS as u64).expect("a slot")
     }
 }

@@ -4,7 +4,8 @@ use rdb_parser::ErrorKind;
 
 use super::contents::{Report, SourceReport};
 use crate::collect::{
-    Collector, EndOfSource, GroupTables, Observe, PlaceUse, RangeStart, Rank, Sums, TopKeys, TopLists,
+    Collector, EndOfSource, GroupTables, Observe, PlaceUse, PrefixSums, RangeStart, Rank, Sums, TopKeys,
+    TopLists,
 };
 use crate::measure::KeyView;
 use crate::parallel::Place;
@@ -31,11 +32,15 @@ pub struct ReportCollector {
     /// The highest logical database whose keys are kept, for readers that cannot name a higher one.
     /// The groups have the keys of all databases.
     pub max_db: u64,
+    /// Prefixes of names that the report lists. 0: names are not summed up by prefix.
+    pub prefixes: usize,
+    /// The byte that ends a prefix.
+    pub separator: u8,
 }
 
 impl Default for ReportCollector {
     fn default() -> Self {
-        Self { top: 20, rank: Rank::MemoryBytes, max_db: u64::MAX }
+        Self { top: 20, rank: Rank::MemoryBytes, max_db: u64::MAX, prefixes: 20, separator: b':' }
     }
 }
 
@@ -58,6 +63,22 @@ impl ReportCollector {
         Self { max_db, ..self }
     }
 
+    /// Sets [`prefixes`](Self::prefixes).
+    #[must_use]
+    pub fn prefixes(self, prefixes: usize) -> Self {
+        Self { prefixes, ..self }
+    }
+
+    /// Sets [`separator`](Self::separator).
+    #[must_use]
+    pub fn separator(self, separator: u8) -> Self {
+        Self { separator, ..self }
+    }
+
+    pub(super) fn new_prefixes(&self) -> Option<PrefixSums> {
+        (self.prefixes > 0).then(|| PrefixSums::new(self.separator))
+    }
+
     pub(super) fn top_keys(&self) -> TopKeys {
         TopKeys::new(self.rank, self.top).max_db(self.max_db)
     }
@@ -68,6 +89,7 @@ impl ReportCollector {
 pub struct ReportParts {
     pub(super) sums: Sums,
     pub(super) top: TopLists,
+    pub(super) prefixes: Option<PrefixSums>,
     /// With their places among the sources of the scan, in no order.
     pub(super) sources: Vec<(usize, SourceReport)>,
 }
@@ -84,11 +106,14 @@ impl Observe for ReportParts {
     fn observe(&mut self, key: &KeyView<'_>) {
         self.top.observe(key);
         self.sums.observe(key);
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.observe(key);
+        }
     }
 
     #[inline(always)]
     fn is_full(&self) -> bool {
-        self.top.is_full()
+        self.top.is_full() || self.prefixes.as_ref().is_some_and(PrefixSums::is_full)
     }
 
     fn correct_place(&mut self, place: Place) {
@@ -102,12 +127,20 @@ impl Collector for ReportCollector {
     type Output = Report;
 
     fn child(&self, start: RangeStart) -> ReportParts {
-        ReportParts { sums: Sums::default(), top: self.top_keys().child(start), sources: Vec::new() }
+        ReportParts {
+            sums: Sums::default(),
+            top: self.top_keys().child(start),
+            prefixes: self.new_prefixes(),
+            sources: Vec::new(),
+        }
     }
 
     fn merge(&self, all: &mut ReportParts, child: ReportParts) {
-        let ReportParts { sums, top, sources } = child;
+        let ReportParts { sums, top, prefixes, sources } = child;
         all.sums.merge(sums);
+        if let (Some(all), Some(prefixes)) = (&mut all.prefixes, prefixes) {
+            all.merge(&prefixes);
+        }
         self.top_keys().merge(&mut all.top, top);
         all.sources.extend(sources);
     }
@@ -119,13 +152,15 @@ impl Collector for ReportCollector {
     }
 
     fn finish(&self, all: ReportParts) -> Report {
-        let ReportParts { sums, mut top, mut sources } = all;
+        let ReportParts { sums, mut top, prefixes, mut sources } = all;
         sources.sort_unstable_by_key(|&(index, _)| index);
         let (indices, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         // A report numbers only the sources that are in it.
         top.change_sources(|index| indices.partition_point(|&before| before < index));
         let GroupTables { totals, by_type, by_db, by_encoding, expiry } = sums.into();
         let top = self.top_keys().finish(top);
-        Report { sources, totals, by_type, by_db, by_encoding, expiry, filter: None, rank: self.rank, top }
+        let prefixes = prefixes.map(|prefixes| prefixes.table(self.prefixes, &totals));
+        let (rank, filter) = (self.rank, None);
+        Report { sources, totals, by_type, by_db, by_encoding, expiry, prefixes, filter, rank, top }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, Rank, Sums, TypeGroup};
+use crate::collect::{
+    DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, Rank, Sums, TypeGroup,
+};
 use crate::measure::DataType;
 use crate::memory::{KeysInMemory, SourceMemory};
 use crate::scan::SourceFacts;
@@ -23,6 +25,8 @@ pub struct Report {
     pub by_encoding: Vec<EncodingGroup>,
     /// By time to expiry; every bucket, empty ones too.
     pub expiry: Vec<ExpiryGroup>,
+    /// By the beginnings of names. `None`: names were not summed up.
+    pub prefixes: Option<PrefixTable>,
     /// The conditions of the keys that totals, groups and lists have, in one line. `None`: all keys.
     pub filter: Option<String>,
     /// The measure by which keys rank in `top`.

@@ -16,7 +16,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
 use super::contents::{Report, SourceReport};
-use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, TypeGroup};
+use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, TypeGroup};
 use crate::measure::{DataType, Measure};
 use crate::memory::SourceMemoryJson;
 use crate::scan::{TrailingKind, WarningGroup};
@@ -135,6 +135,7 @@ pub fn report(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
         by_db: &report.by_db,
         by_encoding: &report.by_encoding,
         expiry: &report.expiry,
+        prefixes: report.prefixes.as_ref().map(|table| prefixes(table, keys_as)),
         ranked_by: report.rank.name(),
         top: TopJson { report, keys_as },
     }
@@ -198,8 +199,62 @@ struct ReportJson<'a> {
     by_db: &'a [DbGroup],
     by_encoding: &'a [EncodingGroup],
     expiry: &'a [ExpiryGroup],
+    prefixes: Option<PrefixesJson<'a>>,
     ranked_by: &'static str,
     top: TopJson<'a>,
+}
+
+fn prefixes(table: &PrefixTable, keys_as: KeysAs) -> PrefixesJson<'_> {
+    let group = |(prefix, group): &'_ (Vec<u8>, Group)| -> PrefixJson {
+        let text = std::str::from_utf8(prefix).ok().filter(|_| keys_as == KeysAs::Auto);
+        PrefixJson {
+            prefix: text.map(str::to_owned),
+            prefix_b64: text.is_none().then(|| STANDARD.encode(prefix)),
+            group: *group,
+        }
+    };
+    PrefixesJson {
+        groups: table.groups.iter().map(group).collect(),
+        no_prefix: &table.no_prefix,
+        others: &table.others,
+        error_bytes: table.error_bytes,
+    }
+}
+
+#[derive(Serialize)]
+struct PrefixesJson<'a> {
+    groups: Vec<PrefixJson>,
+    no_prefix: &'a Group,
+    others: &'a Group,
+    error_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct PrefixJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix_b64: Option<String>,
+    #[serde(flatten)]
+    group: Group,
+}
+
+/// What a result says of its making: the program, the sources, and the conditions on keys. Made to
+/// be flattened into the JSON of a result.
+pub fn provenance(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
+    ProvenanceJson {
+        tool: ToolJson::THIS,
+        sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
+        filter: report.filter.as_deref(),
+    }
+}
+
+#[derive(Serialize)]
+struct ProvenanceJson<'a> {
+    tool: ToolJson,
+    sources: Vec<SourceJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
 }
 
 #[derive(Serialize)]

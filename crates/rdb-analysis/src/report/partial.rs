@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
 use crate::analyze::{Work, collect_source};
-use crate::collect::{Collector as _, RangeStart, Sums, TopLists};
+use crate::collect::{Collector as _, PrefixSums, RangeStart, Sums, TopLists};
 use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
@@ -18,6 +18,7 @@ pub struct Partial {
     pub(super) source: SourceReport,
     pub(super) sums: Sums,
     pub(super) top: TopLists,
+    pub(super) prefixes: Option<PrefixSums>,
 }
 
 impl Partial {
@@ -37,8 +38,8 @@ impl Partial {
         let (path, shard) = (source.path.clone(), source.shard.clone());
         let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
         let (facts, parts) = collect_source(source, 0, collector, work)?;
-        let ReportParts { sums, top, sources: _ } = parts;
-        Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top })
+        let ReportParts { sums, top, prefixes, sources: _ } = parts;
+        Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top, prefixes })
     }
 
     /// What was learned of the source besides its keys.
@@ -49,9 +50,9 @@ impl Partial {
     /// The report over several sources, in the given order. All were scanned with `collector`.
     pub fn join(partials: impl IntoIterator<Item = Self>, collector: &ReportCollector) -> Report {
         let mut all = collector.child(RangeStart { source: 0, is_place_known: true });
-        for (index, Self { source, sums, mut top }) in partials.into_iter().enumerate() {
+        for (index, Self { source, sums, mut top, prefixes }) in partials.into_iter().enumerate() {
             top.change_sources(|_| index);
-            collector.merge(&mut all, ReportParts { sums, top, sources: vec![(index, source)] });
+            collector.merge(&mut all, ReportParts { sums, top, prefixes, sources: vec![(index, source)] });
         }
         collector.finish(all)
     }

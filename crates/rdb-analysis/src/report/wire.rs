@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::collector::ReportCollector;
 use super::contents::SourceReport;
 use super::partial::Partial;
-use crate::collect::{CellId, Collector as _, DbGroup, Group, RangeStart, Sums};
+use crate::collect::{CellId, Collector as _, DbGroup, Group, PrefixSums, RangeStart, Sums};
 use crate::measure::{DataType, Encoding, Measure};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
@@ -19,7 +19,7 @@ use crate::scan::{
 use crate::server::AssumedServer;
 
 /// Version of the fields and their meaning. Raised with every change.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,46 @@ struct PartialWire {
     dbs: Vec<DbWire>,
     expiry: Vec<Group>,
     top: Vec<TopWire>,
+    prefixes: Option<PrefixesWire>,
+}
+
+/// Sums by the beginnings of names.
+#[derive(Serialize, Deserialize)]
+struct PrefixesWire {
+    separator: u8,
+    sums: Vec<PrefixWire>,
+    no_prefix: Group,
+    error_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PrefixWire {
+    prefix: Name,
+    data_type: TypeWire,
+    group: Group,
+}
+
+impl From<&PrefixSums> for PrefixesWire {
+    fn from(prefixes: &PrefixSums) -> Self {
+        let (no_prefix, error_bytes) = prefixes.rest();
+        let sums = prefixes.iter().map(|(prefix, data_type, group)| PrefixWire {
+            prefix: Name(prefix.to_vec()),
+            data_type: data_type.into(),
+            group: *group,
+        });
+        Self { separator: prefixes.separator(), sums: sums.collect(), no_prefix, error_bytes }
+    }
+}
+
+impl PrefixesWire {
+    fn into_sums(self) -> Result<PrefixSums, WireError> {
+        let mut prefixes = PrefixSums::new(self.separator);
+        for PrefixWire { prefix, data_type, group } in self.sums {
+            prefixes.add_sums(&prefix.0, data_type.into_type()?, &group);
+        }
+        prefixes.add_rest(&self.no_prefix, self.error_bytes);
+        Ok(prefixes)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -253,7 +293,7 @@ impl TypeWire {
 
 impl From<&Partial> for PartialWire {
     fn from(partial: &Partial) -> Self {
-        let Partial { source, sums, top } = partial;
+        let Partial { source, sums, top, prefixes } = partial;
         Self {
             version: VERSION,
             path: source.path.clone(),
@@ -272,6 +312,7 @@ impl From<&Partial> for PartialWire {
             dbs: sums.by_db().into_iter().map(|DbGroup { db, group }| DbWire { db, group }).collect(),
             expiry: sums.expiry().to_vec(),
             top: top.iter().map(|key| TopWire::new(&key.measure, &key.key, key.key_bytes)).collect(),
+            prefixes: prefixes.as_ref().map(PrefixesWire::from),
         }
     }
 }
@@ -301,7 +342,8 @@ impl PartialWire {
         if let Some(shard) = &source.shard {
             top.set_shard(0, shard);
         }
-        Ok(Partial { source, sums, top })
+        let prefixes = self.prefixes.map(PrefixesWire::into_sums).transpose()?;
+        Ok(Partial { source, sums, top, prefixes })
     }
 }
 

@@ -72,6 +72,15 @@ impl WarningLog {
         }
     }
 
+    /// Replaces the names of keys in examples.
+    pub fn change_keys(&mut self, change: impl Fn(&[u8]) -> Vec<u8>) {
+        for group in self.kinds.values_mut() {
+            for key in group.examples.iter_mut().filter_map(|example| example.key.as_mut()) {
+                *key = change(key);
+            }
+        }
+    }
+
     pub(crate) fn add(&mut self, warning: Warning, group: WarningGroup) {
         let mine = self.kinds.entry(warning).or_default();
         mine.count += group.count;

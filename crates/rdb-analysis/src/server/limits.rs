@@ -1,12 +1,14 @@
 //! Configuration limits that decide how a server stores a value.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits of a server's configuration that decide how it holds a value after loading. Each is named
 /// after its directive in `redis.conf`; the defaults are the servers' own.
 ///
 /// Each field is named after its directive in `redis.conf` and defaults to the servers' default.
 ///
 /// Up to Redis 6.2, the directives for hashes and sorted sets had `ziplist` in their names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
     /// `hash-max-listpack-entries`

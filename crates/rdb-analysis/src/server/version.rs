@@ -1,5 +1,6 @@
 //! A server version in the form that a user enters.
 
+use std::fmt;
 use std::str::FromStr;
 
 use rdb_parser::Flavour;
@@ -34,6 +35,16 @@ impl FromStr for ServerVersion {
     }
 }
 
+/// As it is parsed.
+impl fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(flavour) = self.flavour {
+            write!(f, "{}-", flavour.name())?;
+        }
+        f.write_str(&self.version)
+    }
+}
+
 /// Major, minor and patch of a version.
 pub(super) fn numbers(version: &str) -> [Option<u32>; 3] {
     let mut numbers = version.split(['.', '-', '+']).map(|number| number.parse().ok());
@@ -63,6 +74,13 @@ pub(super) fn note(flavour: Flavour, [major, minor, _]: [Option<u32>; 3]) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_parsed_as_it_is_shown() {
+        for text in ["7.2.6", "redis-7.2", "valkey-8.1.3"] {
+            assert_eq!(text.parse::<ServerVersion>().map(|version| version.to_string()), Ok(text.to_owned()));
+        }
+    }
 
     #[test]
     fn a_version_without_a_known_name_and_numbers_is_rejected() {

@@ -1,0 +1,212 @@
+//! Reports that are saved, and joined later.
+
+use std::io::{self, Write};
+
+use rdb_analysis::{
+    Allocator, Assumptions, Limits, Partial, Rank, Report, ReportCollector, ScanOptions, WireError,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ScanError;
+
+/// Version of the lines with settings. The lines with analyses have a version of their own.
+const VERSION: u32 = 1;
+
+/// Analyses of sources, from which a report is made later or on another machine.
+///
+/// Saved reports [merge](Self::merge), and give the report that one scan of all their sources would
+/// have given. [`Scan::save`](crate::Scan::save) makes one.
+///
+/// ```
+/// use bigkeys_scan::{SavedReport, Scan};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("dump.rdb");
+/// # std::fs::write(&path, b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff")?;
+/// let scan = Scan::open(path)?;
+/// let mut text = Vec::new();
+/// for input in scan.list(|_| {})? {
+///     scan.save(&mut scan.open_input(input)?)?.write(&mut text)?;
+/// }
+/// let report = SavedReport::read(&String::from_utf8(text)?)?.report();
+/// assert_eq!(report.totals.keys, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SavedReport {
+    analyses: Vec<(Settings, Partial)>,
+    /// What the analyses have in common.
+    collector: ReportCollector,
+}
+
+/// A saved report that cannot be read or merged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SavedError {
+    /// The text is no saved report.
+    #[error("this is no report that scan --save wrote")]
+    Format,
+    /// An analysis cannot be read.
+    #[error(transparent)]
+    Analysis(#[from] WireError),
+    /// Another version of the program wrote it.
+    #[error("the saved report has version {0}, and this program reads version {VERSION}")]
+    Version(u32),
+    /// A source cannot be scanned into a report that is saved.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The report cannot be written.
+    #[error("the report cannot be saved: {0}")]
+    Io(#[from] io::Error),
+    /// The reports were made with other options.
+    #[error("the saved reports differ in their {0}, so they cannot be merged")]
+    Differs(&'static str),
+}
+
+/// The options of a scan on which its analyses depend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    bigkeys_saved_report: u32,
+    rank: Rank,
+    top: usize,
+    max_db: u64,
+    prefixes: usize,
+    separator: u8,
+    /// As [`ServerVersion`](rdb_analysis::ServerVersion) is parsed and shown.
+    server: Option<String>,
+    allocator: String,
+    limits: Limits,
+}
+
+impl Settings {
+    fn new(collector: &ReportCollector, options: &ScanOptions) -> Self {
+        let Assumptions { server, allocator, limits, .. } = &options.assumptions;
+        Self {
+            bigkeys_saved_report: VERSION,
+            rank: collector.rank,
+            top: collector.top,
+            max_db: collector.max_db,
+            prefixes: collector.prefixes,
+            separator: collector.separator,
+            server: server.as_ref().map(ToString::to_string),
+            allocator: allocator.to_string(),
+            limits: *limits,
+        }
+    }
+
+    fn collector(&self) -> ReportCollector {
+        let collector = ReportCollector::default().rank(self.rank).top(self.top).max_db(self.max_db);
+        collector.prefixes(self.prefixes).separator(self.separator)
+    }
+
+    fn options(&self) -> Option<ScanOptions> {
+        let mut assumptions = Assumptions::default();
+        if let Some(server) = &self.server {
+            assumptions.server = Some(server.parse().ok()?);
+        }
+        assumptions.allocator = self.allocator.parse::<Allocator>().ok()?;
+        assumptions.limits = self.limits;
+        let mut options = ScanOptions::default();
+        options.assumptions = assumptions;
+        Some(options)
+    }
+}
+
+impl SavedReport {
+    pub(crate) fn new(partial: Partial, collector: &ReportCollector, options: &ScanOptions) -> Self {
+        Self { analyses: vec![(Settings::new(collector, options), partial)], collector: collector.clone() }
+    }
+
+    /// A report of no sources.
+    pub(crate) fn empty(collector: &ReportCollector) -> Self {
+        Self { analyses: Vec::new(), collector: collector.clone() }
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    ///
+    /// The text is no saved report, or it is one of another version.
+    pub fn read(text: &str) -> Result<Self, SavedError> {
+        let mut merged: Option<Self> = None;
+        let mut settings: Option<(Settings, ReportCollector, ScanOptions)> = None;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            if line.starts_with("{\"bigkeys_saved_report\"") {
+                settings = Some(read_settings(line)?);
+                continue;
+            }
+            let (settings, collector, options) = settings.as_ref().ok_or(SavedError::Format)?;
+            let partial = Partial::from_json(line, collector, options)?;
+            let one = Self { analyses: vec![(settings.clone(), partial)], collector: collector.clone() };
+            merged = Some(match merged {
+                Some(merged) => merged.merge(one)?,
+                None => one,
+            });
+        }
+        merged.ok_or(SavedError::Format)
+    }
+
+    /// Writes lines of JSON. Lines of several saved reports may follow each other.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written to.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut before = None;
+        for (settings, partial) in &self.analyses {
+            if before != Some(settings) {
+                writeln!(out, "{}", serde_json::to_string(settings)?)?;
+                before = Some(settings);
+            }
+            writeln!(out, "{}", partial.to_json().map_err(io::Error::other)?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the sources of another saved report. The lists become as long as the shorter of both.
+    ///
+    /// # Errors
+    ///
+    /// The reports rank keys by other measures, or end prefixes with other characters.
+    pub fn merge(mut self, other: Self) -> Result<Self, SavedError> {
+        let (mine, theirs) = (&mut self.collector, &other.collector);
+        if mine.rank != theirs.rank {
+            return Err(SavedError::Differs("measure of rank"));
+        }
+        if mine.separator != theirs.separator {
+            return Err(SavedError::Differs("separator"));
+        }
+        if mine.max_db != theirs.max_db {
+            return Err(SavedError::Differs("highest database"));
+        }
+        mine.top = mine.top.min(theirs.top);
+        mine.prefixes = mine.prefixes.min(theirs.prefixes);
+        self.analyses.extend(other.analyses);
+        Ok(self)
+    }
+
+    /// Number of sources.
+    pub fn sources(&self) -> usize {
+        self.analyses.len()
+    }
+
+    /// The report over all sources, in their order.
+    pub fn report(self) -> Report {
+        let partials = self.analyses.into_iter().map(|(_, partial)| partial);
+        Partial::join(partials, &self.collector)
+    }
+}
+
+fn read_settings(line: &str) -> Result<(Settings, ReportCollector, ScanOptions), SavedError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        bigkeys_saved_report: u32,
+    }
+    let version = serde_json::from_str::<Versioned>(line).map_err(|_| SavedError::Format)?;
+    if version.bigkeys_saved_report != VERSION {
+        return Err(SavedError::Version(version.bigkeys_saved_report));
+    }
+    let settings: Settings = serde_json::from_str(line).map_err(|_| SavedError::Format)?;
+    let (collector, options) = (settings.collector(), settings.options().ok_or(SavedError::Format)?);
+    Ok((settings, collector, options))
+}

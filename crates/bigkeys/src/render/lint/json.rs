@@ -1,0 +1,103 @@
+//! Results of rules as JSON: see `docs/schema/lint.schema.json`.
+
+use bigkeys::{Limit, RuleResult};
+use rdb_analysis::json::{KeysAs, key_record, provenance};
+use rdb_analysis::{Group, Report};
+use serde::Serialize;
+
+/// Version of the shape. Raised when a field is renamed, removed or changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The results of all rules, broken or not.
+pub(crate) fn json<'a>(
+    report: &'a Report,
+    results: &'a [RuleResult],
+    keys_as: KeysAs,
+) -> impl Serialize + 'a {
+    LintJson {
+        schema_version: SCHEMA_VERSION,
+        provenance: provenance(report, keys_as),
+        broken_rules: results.iter().filter(|result| result.is_broken()).count(),
+        rules: results.iter().map(|result| rule(result, keys_as)).collect(),
+    }
+}
+
+fn rule(result: &RuleResult, keys_as: KeysAs) -> RuleJson<'_, impl Serialize> {
+    let (limit, max) = match result.rule.limit {
+        Limit::Total { max_keys, max_memory_bytes, max_rdb_bytes, max_elements } => {
+            ("total", MaxJson { max_keys, max_memory_bytes, max_rdb_bytes, max_elements })
+        }
+        Limit::SameSecond { max_keys } => {
+            ("same_second", MaxJson { max_keys: Some(max_keys), ..MaxJson::default() })
+        }
+        _ => ("no_key", MaxJson::default()),
+    };
+    RuleJson {
+        id: &result.rule.id,
+        severity: result.rule.severity.name(),
+        message: &result.rule.message,
+        keys_with: result.rule.filter.description(),
+        limit,
+        max,
+        is_broken: result.is_broken(),
+        is_accepted: result.is_accepted,
+        findings: result.findings(),
+        keys: result.keys,
+        largest: result
+            .largest
+            .iter()
+            .map(|key| key_record(&key.key, key.key_bytes, &key.measure, key.shard.as_deref(), keys_as))
+            .collect(),
+        seconds: result
+            .seconds
+            .iter()
+            .map(|second| SecondJson { at_s: second.at_s, keys: second.keys })
+            .collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct LintJson<'a, P, K> {
+    schema_version: u32,
+    #[serde(flatten)]
+    provenance: P,
+    broken_rules: usize,
+    rules: Vec<RuleJson<'a, K>>,
+}
+
+#[derive(Serialize)]
+struct RuleJson<'a, K> {
+    id: &'a str,
+    severity: &'static str,
+    message: &'a str,
+    /// The conditions of its keys. `None`: all keys.
+    keys_with: Option<String>,
+    limit: &'static str,
+    #[serde(flatten)]
+    max: MaxJson,
+    is_broken: bool,
+    is_accepted: bool,
+    findings: u64,
+    keys: Group,
+    largest: Vec<K>,
+    seconds: Vec<SecondJson>,
+}
+
+#[allow(clippy::struct_field_names, reason = "the names of the fields of a rule")]
+#[derive(Default, Serialize)]
+struct MaxJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_keys: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_rdb_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_elements: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct SecondJson {
+    at_s: i64,
+    keys: u64,
+}
