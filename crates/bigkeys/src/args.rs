@@ -279,9 +279,10 @@ pub(crate) struct ScanArgs {
 
     /// Measure by which keys rank [default: `memory_bytes`]
     ///
-    /// MEASURE is `elements`, `value_bytes`, `rdb_bytes` or `memory_bytes`. The default is
-    /// `rdb_bytes` with --no-memory, and for --format dcs the bytes of strings and the elements of
-    /// all other types. `value_bytes` implies --deep.
+    /// MEASURE is `elements`, `value_bytes`, `rdb_bytes`, `memory_bytes` or
+    /// `largest_element_bytes`. The default is `rdb_bytes` with --no-memory, and for --format dcs
+    /// the bytes of strings and the elements of all other types. `value_bytes` and
+    /// `largest_element_bytes` imply --deep.
     #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
 
@@ -798,6 +799,7 @@ pub(crate) enum By {
     ValueBytes,
     RdbBytes,
     MemoryBytes,
+    LargestElementBytes,
 }
 
 impl By {
@@ -807,6 +809,7 @@ impl By {
             Self::ValueBytes => Rank::ValueBytes,
             Self::RdbBytes => Rank::RdbBytes,
             Self::MemoryBytes => Rank::MemoryBytes,
+            Self::LargestElementBytes => Rank::LargestElementBytes,
         }
     }
 }

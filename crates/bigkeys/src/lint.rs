@@ -18,8 +18,10 @@ use crate::render::{self, LintFormat, Target, Width};
 use crate::scan::report_ending;
 use crate::stop::Stop;
 
-/// Keys of each type that a rule lists in formats for programs and in baselines.
-const MAX_LISTED: usize = 10_000;
+/// Keys of each type that a rule lists in formats for programs, and in a baseline. A name may take
+/// 64 KiB.
+const MAX_LISTED: usize = 1000;
+const MAX_IN_BASELINE: usize = 10_000;
 
 pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let mut model = ScanOptions::default();
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::
             .find(|result| result.is_about_keys() && result.keys.keys > result.largest.len() as u64)
         {
             anyhow::bail!(
-                "no baseline was written: rule {} has {} keys, and a baseline lists at most {MAX_LISTED} of a type",
+                "no baseline was written: rule {} has {} keys, and a baseline lists at most {MAX_IN_BASELINE} of a type",
                 result.rule.id,
                 result.keys.keys,
             );
@@ -115,8 +117,11 @@ fn rules(args: &LintArgs) -> anyhow::Result<Rules> {
         let text = fs::read_to_string(path).with_context(name)?;
         rules = rules.and(Rules::from_toml(&text).with_context(name)?).with_context(name)?;
     }
-    let is_for_people = args.format == LintFormat::Table && args.write_baseline.is_none();
-    let rules = rules.top(if is_for_people { args.top } else { MAX_LISTED });
+    let rules = rules.top(match (&args.write_baseline, args.format) {
+        (Some(_), _) => MAX_IN_BASELINE,
+        (None, LintFormat::Table) => args.top,
+        (None, _) => MAX_LISTED,
+    });
     match &args.baseline {
         Some(path) => {
             let name = || Escaped::for_terminal(path.as_os_str().as_encoded_bytes()).to_string();

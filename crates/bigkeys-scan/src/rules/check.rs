@@ -16,11 +16,15 @@ pub struct RuleResult {
     pub keys: Group,
     /// The largest of them, largest first.
     pub largest: Vec<KeyRecord>,
-    /// Seconds in which more keys expire than [`Limit::SameSecond`] allows, most keys first.
+    /// Seconds in which more keys expire than [`Limit::SameSecond`] allows, most keys first, at most
+    /// 1,000.
     pub seconds: Vec<ExpirySecond>,
     /// Whether the baseline accepts the rule as a whole.
     pub is_accepted: bool,
 }
+
+/// Seconds that a rule lists.
+const MAX_SECONDS: usize = 1000;
 
 /// Collects the keys of a rule.
 type RuleKeys = (Totals, TopKeys, Option<ExpirySeconds>);
@@ -35,7 +39,7 @@ pub(crate) fn checks<const BY_PLACE: bool>(
         let top = if rule.limit == Limit::NoKey { rules.top } else { 0 };
         let seconds = matches!(rule.limit, Limit::SameSecond { .. });
         let collector =
-            (Totals, TopKeys::new(rank, top), seconds.then_some(ExpirySeconds { top: rules.top.max(1) }));
+            (Totals, TopKeys::new(rank, top), seconds.then_some(ExpirySeconds { top: MAX_SECONDS }));
         let admits = rule.filter.clone().into_function();
         let accepted = std::sync::Arc::new(rules.baseline.names(&rule.id));
         Filtered::new(collector, move |key: &KeyView<'_>, name: &[u8]| {

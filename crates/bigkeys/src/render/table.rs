@@ -136,7 +136,7 @@ pub(super) fn keys_table(
         numbers("elements", importance(Rank::Elements, 2)),
         numbers("value", importance(Rank::ValueBytes, 5)),
         numbers("in file", importance(Rank::RdbBytes, 3)),
-        numbers("largest", 7),
+        numbers("largest", importance(Rank::LargestElementBytes, 7)),
         words("encoding", 6),
         numbers("db", 4),
         words("shard", 5),
@@ -227,6 +227,7 @@ fn rank_name(rank: Rank) -> &'static str {
         Rank::ValueBytes => "bytes of payload",
         Rank::RdbBytes => "bytes in the file",
         Rank::MemoryBytes => "bytes in memory",
+        Rank::LargestElementBytes => "bytes of the largest element",
         _ => rank.name(),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
+use rdb_parser::escape::Escaped;
 use tempfile::NamedTempFile;
 
 /// Bytes that are written at once.
@@ -25,7 +26,7 @@ impl Target {
 
     /// A file at `path`. A file that is there stays as it is until the new one is complete.
     pub(crate) fn file(path: &Path) -> anyhow::Result<Self> {
-        let describe = || format!("cannot write {}", path.display());
+        let describe = || cannot_write(path);
         if path.metadata().is_ok_and(|there| !there.is_file()) {
             anyhow::bail!("{}: it is not a regular file", describe());
         }
@@ -44,7 +45,7 @@ impl Target {
         match self {
             Self::Stdout(mut out) => out.flush()?,
             Self::File { file, path } => {
-                let describe = || format!("cannot write {}", path.display());
+                let describe = || cannot_write(&path);
                 let file = file.into_inner().map_err(io::IntoInnerError::into_error);
                 file.with_context(describe)?
                     .persist(&path)
@@ -54,6 +55,10 @@ impl Target {
         }
         Ok(())
     }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", Escaped::for_terminal(path.as_os_str().as_encoded_bytes()))
 }
 
 impl Write for Target {

@@ -17,6 +17,9 @@ pub enum Rank {
     RdbBytes,
     /// Bytes in the server's memory, as modelled.
     MemoryBytes,
+    /// Bytes of the largest element. Only a [deep](crate::ScanOptions::deep) scan knows those of
+    /// packed values.
+    LargestElementBytes,
     /// The measure of `redis-cli --bigkeys` and of cloud consoles: bytes of payload for strings,
     /// the number of elements for all other types.
     Natural,
@@ -30,6 +33,7 @@ impl Rank {
             Self::ValueBytes => measure.value_bytes,
             Self::RdbBytes => Some(measure.rdb_bytes),
             Self::MemoryBytes => measure.memory_bytes,
+            Self::LargestElementBytes => measure.largest_element_bytes,
             Self::Natural if measure.data_type == DataType::String => measure.value_bytes,
             Self::Elements | Self::Natural => measure.elements,
         }
@@ -42,6 +46,7 @@ impl Rank {
             Self::ValueBytes => "value_bytes",
             Self::RdbBytes => "rdb_bytes",
             Self::MemoryBytes => "memory_bytes",
+            Self::LargestElementBytes => "largest_element_bytes",
             Self::Natural => "natural",
         }
     }
