@@ -56,6 +56,10 @@ const DIFF_EXAMPLES: &str = "Examples:
   bigkeys diff tuesday.rdb friday.rdb
   bigkeys diff --match 'cart:*' --format json old/ new/";
 
+const STATS_EXAMPLES: &str = "Examples:
+  bigkeys stats dump.rdb
+  bigkeys stats --match 'cache:*' --now 2026-12-01T00:00:00Z --format json dump.rdb";
+
 const REPORT_EXAMPLES: &str = "Examples:
   bigkeys scan --save a.report a.rdb
   bigkeys report --all a.report b.report
@@ -150,6 +154,14 @@ pub(crate) enum Command {
     /// Exit status: as for scan without --fail-on.
     #[command(after_help = DIFF_EXAMPLES, disable_help_flag = true)]
     Diff(DiffArgs),
+    /// Show how sizes, elements, accesses and expiries are distributed
+    ///
+    /// Percentiles are exact or at most 25 % too high. The time to live counts from when a file was
+    /// written, or from --now.
+    ///
+    /// Exit status: as for scan without --fail-on.
+    #[command(after_help = STATS_EXAMPLES, disable_help_flag = true)]
+    Stats(StatsArgs),
     /// Show reports that scan --save wrote, several as one
     ///
     /// Exit status: as for scan without --fail-on; 2 a file is no saved report.
@@ -614,6 +626,34 @@ pub(crate) struct LintArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = StatsFormat::Table, help_heading = "Report")]
+    pub(crate) format: StatsFormat,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The formats of `bigkeys stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatsFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
 }
 
 #[derive(Debug, Args)]

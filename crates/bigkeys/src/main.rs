@@ -20,6 +20,7 @@ mod report;
 mod scan;
 #[cfg(feature = "server")]
 mod serve;
+mod stats;
 mod stop;
 
 use std::io;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => args.output.quiet,
         Command::Groups(args) => args.output.quiet,
         Command::Diff(args) => args.output.quiet,
+        Command::Stats(args) => args.output.quiet,
         Command::Report(args) => args.output.quiet,
         Command::Cluster(args) => args.output.quiet,
         Command::Lint(args) => args.output.quiet,
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         | Command::Keys(_)
         | Command::Groups(_)
         | Command::Diff(_)
+        | Command::Stats(_)
         | Command::Cluster(_)
         | Command::Lint(_)
         | Command::Check(_) => Stop::on_signals(),
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args, stop.flag(), &messages),
         Command::Groups(args) => groups::run(args, &stop, &messages),
         Command::Diff(args) => diff::run(args, stop.flag(), &messages),
+        Command::Stats(args) => stats::run(args, &stop, &messages),
         Command::Report(args) => report::run(args, &messages),
         Command::Cluster(args) => cluster::run(args, &stop, &messages),
         Command::Lint(args) => lint::run(args, &stop, &messages),

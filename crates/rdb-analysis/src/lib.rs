@@ -63,10 +63,11 @@ pub use analyze::{Outcome, analyze, analyze_source, for_each_key};
 pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Cluster, ClusterTable, Collector, DbGroup,
-    EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond, ExpirySeconds, Filtered, Group,
-    GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree,
-    Observe, PlaceUse, PrefixGroup, PrefixTable, Prefixes, RangeStart, Rank, ShardGroup, SizePercentiles,
-    Skew, SlotGroup, SlotOwners, TopKeys, Totals, TypeGroup,
+    DistributionTable, Distributions, EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond,
+    ExpirySeconds, Filtered, ForecastRow, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH,
+    NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, PrefixTable, Prefixes,
+    Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys, Totals,
+    TypeDistribution, TypeGroup,
 };
 pub use measure::{DataType, Encoding, KeyView, Measure, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};

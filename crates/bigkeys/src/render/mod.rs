@@ -17,6 +17,7 @@ mod parquet;
 pub(crate) mod prometheus;
 mod rows;
 mod sources;
+pub(crate) mod stats;
 pub(crate) mod style;
 pub(crate) mod table;
 mod target;

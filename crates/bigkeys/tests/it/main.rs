@@ -26,4 +26,5 @@ mod selection;
 #[path = "common/server.rs"]
 mod server;
 mod sources;
+mod stats;
 mod terminal;

@@ -7,7 +7,7 @@ const STEP_BITS: u32 = 2;
 
 /// How many keys have which size, in buckets. A bucket ends at most 25 % above where it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SizeHistogram {
+pub(crate) struct SizeHistogram {
     /// Buckets with keys in them, in ascending order, and how many.
     buckets: Vec<(u8, u64)>,
 }
@@ -31,11 +31,11 @@ impl SizeHistogram {
         self.buckets.len() * size_of::<(u8, u64)>()
     }
 
-    pub(super) fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.add_keys(bucket_of(bytes), 1);
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for &(bucket, keys) in &other.buckets {
             self.add_keys(bucket, keys);
         }
@@ -48,20 +48,27 @@ impl SizeHistogram {
         }
     }
 
+    /// Number of keys.
+    pub(crate) fn keys(&self) -> u64 {
+        self.buckets.iter().map(|&(_, keys)| keys).sum()
+    }
+
+    /// A size that this part of the keys does not exceed. 0: there are no keys.
+    pub(crate) fn at_most(&self, thousandths: u64) -> u64 {
+        // The first bucket up to which there are that many keys.
+        let wanted = (u128::from(self.keys()) * u128::from(thousandths)).div_ceil(1000);
+        let mut sum = 0;
+        let reached = self.buckets.iter().find(|&&(_, keys)| {
+            sum += u128::from(keys);
+            sum >= wanted
+        });
+        reached.map_or(0, |&(bucket, _)| end_of(bucket))
+    }
+
     /// The percentiles, if the largest key has `max_bytes`.
     pub(super) fn percentiles(&self, max_bytes: u64) -> SizePercentiles {
-        let keys: u64 = self.buckets.iter().map(|&(_, keys)| keys).sum();
-        let at_most = |hundredths: u64| {
-            // The first bucket up to which there are that many keys.
-            let wanted = (u128::from(keys) * u128::from(hundredths)).div_ceil(100);
-            let mut sum = 0;
-            let reached = self.buckets.iter().find(|&&(_, keys)| {
-                sum += u128::from(keys);
-                sum >= wanted
-            });
-            reached.map_or(0, |&(bucket, _)| end_of(bucket)).min(max_bytes)
-        };
-        SizePercentiles { p50_bytes: at_most(50), p99_bytes: at_most(99), max_bytes }
+        let at_most = |thousandths| self.at_most(thousandths).min(max_bytes);
+        SizePercentiles { p50_bytes: at_most(500), p99_bytes: at_most(990), max_bytes }
     }
 }
 
