@@ -15,7 +15,7 @@ pub struct Hostile {
 }
 
 /// All of them.
-pub const ALL: [Hostile; 18] = [
+pub const ALL: [Hostile; 20] = [
     Hostile { name: "zeros, which are keys without a name", bytes: 16 << 20, make: zeros },
     Hostile { name: "strings of quiet sound", bytes: 64 << 20, make: quiet_sound },
     Hostile { name: "strings of seven zeros and a length", bytes: 64 << 20, make: zeros_and_lengths },
@@ -30,6 +30,8 @@ pub const ALL: [Hostile; 18] = [
     Hostile { name: "damaged names before large sets", bytes: 64 << 20, make: damaged_names },
     Hostile { name: "chunked values that are complete at the end", bytes: 64 << 20, make: open_chunks },
     Hostile { name: "keys of 13 bytes, names counted up", bytes: 128 << 20, make: counted_names },
+    Hostile { name: "short prefixes, each once", bytes: 24 << 20, make: short_prefixes },
+    Hostile { name: "prefixes of 1,000 bytes, each once", bytes: 32 << 20, make: long_prefixes },
     Hostile { name: "a set whose members are files", bytes: 64 << 20, make: set_of_files },
     Hostile { name: "a set whose members look like records", bytes: 64 << 20, make: set_of_records },
     Hostile { name: "a hash of strings that all look alike", bytes: 64 << 20, make: ambiguous_hash },
@@ -286,6 +288,25 @@ fn one_value(bytes: usize, value_type: u8, mut add: impl FnMut(&mut Vec<u8>, u32
     file.extend(body);
     file.extend(END);
     file
+}
+
+/// Keys whose names have a prefix that no other name has.
+fn prefixes(bytes: usize, prefix_bytes: usize) -> Vec<u8> {
+    file(bytes, |file, i| {
+        // A multiplication by an odd number gives each number once, in no order.
+        let number = format!("{:x}", i.wrapping_mul(2_654_435_761));
+        file.push(0);
+        string(file, format!("{number:x<prefix_bytes$}:").as_bytes());
+        string(file, b"v");
+    })
+}
+
+fn short_prefixes(bytes: usize) -> Vec<u8> {
+    prefixes(bytes, 0)
+}
+
+fn long_prefixes(bytes: usize) -> Vec<u8> {
+    prefixes(bytes, 1000)
 }
 
 fn set_of_files(bytes: usize) -> Vec<u8> {

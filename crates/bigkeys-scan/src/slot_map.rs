@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use rdb_analysis::SlotOwners;
+use rdb_analysis::{SLOTS, SlotOwners};
 use serde::Deserialize;
-
-/// Hash slots of a cluster.
-const SLOTS: u16 = 16_384;
 
 /// A file that does not say which shard has which slots.
 #[derive(Debug, thiserror::Error)]

@@ -69,7 +69,7 @@ pub use collect::{
     Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys, Totals,
     TypeDistribution, TypeGroup,
 };
-pub use measure::{DataType, Encoding, KeyView, Measure, slot_of_name};
+pub use measure::{DataType, Encoding, KeyView, Measure, SLOTS, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;

@@ -28,7 +28,7 @@ use super::rows::{Row, RowEncoder, RowFormat};
 const ROWS_IN_GROUP: usize = 1 << 17;
 
 /// Bytes of names from which on a row group ends.
-const NAME_BYTES_IN_GROUP: usize = 32 << 20;
+const NAME_BYTES_IN_GROUP: usize = 8 << 20;
 
 /// Where the values of a column are.
 #[derive(Clone, Copy, PartialEq, Eq)]

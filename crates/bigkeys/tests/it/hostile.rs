@@ -53,7 +53,16 @@ fn a_scan_keeps_to_its_budget_of_memory_whatever_the_file_and_the_number_of_thre
             let budget = BUDGET_MIB + BUDGET_PER_THREAD_MIB * threads;
             let limit = format!("-v {}", (file_mib + PROGRAM_MIB + budget) << 10);
             let threads = threads.to_string();
-            for args in [["scan", "--format=json"], ["keys", "--format=csv"]] {
+            let others: &[_] = match threads.as_str() {
+                "2" => &[
+                    ["keys", "--format=parquet"],
+                    ["stats", "--format=json"],
+                    ["cluster", "--format=json"],
+                    ["lint", "--fail-level=never"],
+                ],
+                _ => &[],
+            };
+            for args in [["scan", "--format=json"], ["keys", "--format=csv"]].iter().chain(others) {
                 let output = limited(&limit, &[args[0], args[1], "-q", "-j", &threads, text(&path)]);
                 assert!(
                     is_read_whole(&output),

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::collector::{Collector, EndOfSource, Observe, PlaceUse, RangeStart};
 use super::group::Group;
 use super::heavy::HeavySums;
-use crate::measure::{KeyView, SLOTS, hash_tag, slot_of_name};
+use crate::measure::{KeyView, slot_and_hash_tag};
+
+const SLOTS: usize = crate::measure::SLOTS as usize;
 
 /// Which shard has which hash slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub struct ClusterTable {
     pub shards: Vec<ShardGroup>,
     /// Slots whose keys are in the sources of several shards, in their order.
     pub shared_slots: Vec<u16>,
-    /// The heaviest hash tags and the sums over their keys, heaviest first.
+    /// The first 1,024 bytes of the heaviest hash tags, and the sums over their keys, heaviest first.
     pub tags: Vec<(Vec<u8>, Group)>,
     /// Bytes by which the sum of a tag may be too low. 0: all are exact.
     pub tags_error_bytes: u64,
@@ -191,7 +193,7 @@ impl ShardSums {
 pub struct ClusterSums {
     /// By slot; made with the first key.
     slots: Vec<Sums>,
-    tags: HeavySums,
+    tags: HeavySums<()>,
     /// By shard: the sources that ended.
     shards: BTreeMap<String, ShardSums>,
     scratch: Vec<u8>,
@@ -215,9 +217,10 @@ impl Observe for ClusterSums {
             }
             let measure = &key.measure;
             let bytes = measure.memory_bytes.unwrap_or(measure.rdb_bytes);
-            self.slots[usize::from(slot_of_name(name))].add(Sums { keys: 1, bytes });
-            if let Some(tag) = hash_tag(name) {
-                let index = self.tags.index(tag, measure.data_type);
+            let (slot, tag) = slot_and_hash_tag(name);
+            self.slots[usize::from(slot)].add(Sums { keys: 1, bytes });
+            if let Some(tag) = tag {
+                let index = self.tags.index(tag, ());
                 self.tags.sums(index).add(measure);
                 self.tags.forget();
             }

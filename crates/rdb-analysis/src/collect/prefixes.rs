@@ -10,19 +10,17 @@ use rdb_parser::RdbString;
 
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use super::group::Group;
-use super::heavy::{HeavySums, sort};
+use super::heavy::{HeavySums, MAX_NAME_BYTES, Split, heaviest};
 use crate::measure::{DataType, KeyView};
-
-/// First bytes of a name in which the separator is looked for.
-const MAX_PREFIX_BYTES: usize = 1024;
 
 /// Collects the largest prefixes of each type. A prefix ends with the first separator of a name.
 ///
 /// The measure is [`memory_bytes`](crate::Measure::memory_bytes), or
-/// [`rdb_bytes`](crate::Measure::rdb_bytes) where memory is not modelled. Sums are exact, and the
-/// same on any number of threads, for up to 65,536 prefixes of up to 1,024 bytes. Where there are
-/// more prefixes, the small ones are forgotten from time to time. A prefix that was forgotten and
-/// comes again is counted from there, so that no sum is too large.
+/// [`rdb_bytes`](crate::Measure::rdb_bytes) where memory is not modelled. A separator is looked for in
+/// the first 1,024 bytes of a name. Sums are exact, and the same on any number of threads, for up to
+/// 65,536 pairs of a prefix and a type whose prefixes have up to 8 MiB together. Where there are more,
+/// the small ones are forgotten from time to time. A prefix that was forgotten and comes again is
+/// counted from there, so that no sum is too large.
 #[derive(Clone, Copy, Debug)]
 pub struct Prefixes {
     separator: u8,
@@ -49,31 +47,29 @@ pub struct PrefixGroup {
 }
 
 impl Collector for Prefixes {
-    type Child = PrefixSums;
+    type Child = PrefixSums<DataType>;
     type Output = Vec<PrefixGroup>;
 
-    fn child(&self, _: RangeStart) -> PrefixSums {
+    fn child(&self, _: RangeStart) -> Self::Child {
         PrefixSums::new(self.separator)
     }
 
-    fn merge(&self, all: &mut PrefixSums, child: PrefixSums) {
+    fn merge(&self, all: &mut Self::Child, child: Self::Child) {
         all.merge(&child);
     }
 
     /// In the order of types. The largest prefix of a type comes first, and prefixes of one size in
     /// the order of their bytes.
-    fn finish(&self, all: PrefixSums) -> Vec<PrefixGroup> {
+    fn finish(&self, all: Self::Child) -> Vec<PrefixGroup> {
         let mut types = BTreeMap::<DataType, Vec<(&[u8], Group)>>::new();
         for (prefix, data_type, group) in all.iter() {
             types.entry(data_type).or_default().push((prefix, *group));
         }
         let mut groups = Vec::new();
-        for (data_type, mut list) in types {
-            sort(&mut list);
-            list.truncate(self.limit);
+        for (data_type, list) in types {
             let group =
                 |(prefix, group): (&[u8], _)| PrefixGroup { data_type, prefix: prefix.to_vec(), group };
-            groups.extend(list.into_iter().map(group));
+            groups.extend(heaviest(list, self.limit).into_iter().map(group));
         }
         groups
     }
@@ -98,28 +94,28 @@ pub struct PrefixTable {
     pub error_bytes: u64,
 }
 
-/// Sums by prefix and type. The child of [`Prefixes`].
+/// Sums by prefix, and by `S`. The child of [`Prefixes`].
 #[derive(Debug)]
-pub struct PrefixSums {
+pub struct PrefixSums<S> {
     separator: u8,
-    memo: Box<Memo>,
-    sums: HeavySums,
+    memo: Box<Memo<S>>,
+    sums: HeavySums<S>,
     no_prefix: Group,
     scratch: Vec<u8>,
 }
 
 /// Sums of short prefixes by hash. An entry is replaced by the next one of the same hash.
-type Memo = [Option<Remembered>; MEMO_ENTRIES];
+type Memo<S> = [Option<Remembered<S>>; MEMO_ENTRIES];
 const MEMO_ENTRIES: usize = 256;
 
 #[derive(Clone, Copy, Debug)]
-struct Remembered {
+struct Remembered<S> {
     prefix: u128,
-    data_type: DataType,
+    split: S,
     sums: usize,
 }
 
-impl PrefixSums {
+impl<S: Split> PrefixSums<S> {
     pub(crate) fn new(separator: u8) -> Self {
         Self {
             separator,
@@ -135,8 +131,8 @@ impl PrefixSums {
         self.separator
     }
 
-    /// The sums by prefix and type, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], DataType, &Group)> {
+    /// The sums by prefix, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], S, &Group)> {
         self.sums.iter()
     }
 
@@ -151,32 +147,15 @@ impl PrefixSums {
         self.sums.add_error(error_bytes);
     }
 
-    /// Adds the sums of a prefix and type.
-    pub(crate) fn add_sums(&mut self, prefix: &[u8], data_type: DataType, group: &Group) {
-        self.sums.add(prefix, data_type, group);
+    /// Adds the sums of a prefix.
+    pub(crate) fn add_sums(&mut self, prefix: &[u8], split: S, group: &Group) {
+        self.sums.add(prefix, split, group);
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
         self.sums.merge(&other.sums);
         self.no_prefix.merge(&other.no_prefix);
         self.forget();
-    }
-
-    /// The largest `limit` prefixes of the keys whose sums are `totals`.
-    pub(crate) fn table(&self, limit: usize, totals: &Group) -> PrefixTable {
-        let groups = self.sums.heaviest(limit);
-        let mut others = *totals;
-        others.subtract(&self.no_prefix);
-        for (_, group) in &groups {
-            others.subtract(group);
-        }
-        PrefixTable {
-            separator: self.separator,
-            groups,
-            no_prefix: self.no_prefix,
-            others,
-            error_bytes: self.sums.error_bytes(),
-        }
     }
 
     /// Forgets small sums, if there are too many.
@@ -192,20 +171,39 @@ impl PrefixSums {
     fn observe_slowly(&mut self, key: &KeyView<'_>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         // A name that cannot be decompressed has no prefix.
-        let name = key.key.decode_prefix(MAX_PREFIX_BYTES, &mut scratch).unwrap_or_default();
-        let data_type = key.measure.data_type;
+        let name = key.key.decode_prefix(MAX_NAME_BYTES, &mut scratch).unwrap_or_default();
         match name.iter().position(|&byte| byte == self.separator).and_then(|end| name.get(..=end)) {
             None => self.no_prefix.add(&key.measure),
             Some(prefix) => {
-                let sums = self.sums.index(prefix, data_type);
+                let split = S::of(&key.measure);
+                let sums = self.sums.index(prefix, split);
                 self.sums.sums(sums).add(&key.measure);
                 if let Short::Prefix(prefix) = Short::of(name, self.separator) {
-                    self.memo[place(prefix, data_type)] = Some(Remembered { prefix, data_type, sums });
+                    self.memo[place(prefix, split)] = Some(Remembered { prefix, split, sums });
                 }
             }
         }
         self.scratch = scratch;
         self.forget();
+    }
+}
+
+impl PrefixSums<()> {
+    /// The largest `limit` prefixes of the keys whose sums are `totals`.
+    pub(crate) fn table(&self, limit: usize, totals: &Group) -> PrefixTable {
+        let groups = self.sums.heaviest(limit);
+        let mut others = *totals;
+        others.subtract(&self.no_prefix);
+        for (_, group) in &groups {
+            others.subtract(group);
+        }
+        PrefixTable {
+            separator: self.separator,
+            groups,
+            no_prefix: self.no_prefix,
+            others,
+            error_bytes: self.sums.error_bytes(),
+        }
     }
 }
 
@@ -253,15 +251,15 @@ fn first_bytes(name: &[u8]) -> u128 {
     }
 }
 
-/// Where a prefix of a type is remembered.
+/// Where a prefix is remembered.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "the halves of the number, and eight bits of a hash")]
-fn place(prefix: u128, data_type: DataType) -> usize {
+fn place<S: Split>(prefix: u128, split: S) -> usize {
     let mixed = (prefix as u64 ^ (prefix >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 56) as usize ^ data_type.built_in_index().unwrap_or(0)
+    (mixed >> 56) as usize ^ (split.number() % MEMO_ENTRIES)
 }
 
-impl Observe for PrefixSums {
+impl<S: Split> Observe for PrefixSums<S> {
     const PLACE: PlaceUse = PlaceUse::Ignored;
 
     #[inline(always)]
@@ -269,10 +267,10 @@ impl Observe for PrefixSums {
         if let RdbString::Raw(name) = key.key {
             match Short::of(name, self.separator) {
                 Short::Prefix(prefix) => {
-                    let data_type = key.measure.data_type;
-                    if let Some(known) = self.memo[place(prefix, data_type)]
+                    let split = S::of(&key.measure);
+                    if let Some(known) = self.memo[place(prefix, split)]
                         && known.prefix == prefix
-                        && known.data_type == data_type
+                        && known.split == split
                     {
                         self.sums.sums(known.sums).add(&key.measure);
                         return;
@@ -359,7 +357,7 @@ mod tests {
         let mut totals = Group::default();
         for n in 0..200_000u64 {
             let group = Group { keys: 1, rdb_bytes: n % 7, ..Group::default() };
-            sums.add_sums(format!("{n}:").as_bytes(), DataType::String, &group);
+            sums.add_sums(format!("{n}:").as_bytes(), (), &group);
             sums.forget();
             totals.merge(&group);
         }

@@ -11,5 +11,5 @@ pub use encoding::Encoding;
 pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
 pub(crate) use measurer::{Estimator, Measurer};
-pub use slot::slot_of_name;
-pub(crate) use slot::{SLOTS, hash_tag};
+pub(crate) use slot::slot_and_hash_tag;
+pub use slot::{SLOTS, slot_of_name};

@@ -3,20 +3,25 @@
 use crc_fast::{CrcAlgorithm, checksum};
 
 /// Hash slots of a cluster.
-pub(crate) const SLOTS: usize = 16_384;
+pub const SLOTS: u16 = 16_384;
 
 /// The hash slot of a key in a cluster: CRC-16 of the name, or of its hash tag, modulo 16,384.
 ///
 /// The hash tag is what stands between the first `{` and the next `}`, if that is not empty.
 /// Source: the cluster specification of Redis, and `keyHashSlot` in `cluster.c`.
 pub fn slot_of_name(name: &[u8]) -> u16 {
-    let hashed = hash_tag(name).unwrap_or(name);
-    let slot = checksum(CrcAlgorithm::Crc16Xmodem, hashed) % SLOTS as u64;
-    u16::try_from(slot).unwrap_or_default()
+    slot_and_hash_tag(name).0
+}
+
+/// The [slot](slot_of_name) of a name, and its hash tag.
+pub(crate) fn slot_and_hash_tag(name: &[u8]) -> (u16, Option<&[u8]>) {
+    let tag = hash_tag(name);
+    let slot = checksum(CrcAlgorithm::Crc16Xmodem, tag.unwrap_or(name)) % u64::from(SLOTS);
+    (u16::try_from(slot).unwrap_or_default(), tag)
 }
 
 /// The part of a name that decides on its slot. `None`: the whole name does.
-pub(crate) fn hash_tag(name: &[u8]) -> Option<&[u8]> {
+fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     let from = name.iter().position(|&byte| byte == b'{')? + 1;
     let rest = name.get(from..)?;
     let len = rest.iter().position(|&byte| byte == b'}')?;
@@ -48,6 +53,6 @@ mod tests {
     }
 
     fn slot_of_name_of_all(name: &[u8]) -> u16 {
-        u16::try_from(checksum(CrcAlgorithm::Crc16Xmodem, name) % SLOTS as u64).expect("a slot")
+        u16::try_from(checksum(CrcAlgorithm::Crc16Xmodem, name) % u64::from(SLOTS)).expect("a slot")
     }
 }

@@ -75,7 +75,7 @@ impl ReportCollector {
         Self { separator, ..self }
     }
 
-    pub(super) fn new_prefixes(&self) -> Option<PrefixSums> {
+    pub(super) fn new_prefixes(&self) -> Option<PrefixSums<()>> {
         (self.prefixes > 0).then(|| PrefixSums::new(self.separator))
     }
 
@@ -89,7 +89,7 @@ impl ReportCollector {
 pub struct ReportParts {
     pub(super) sums: Sums,
     pub(super) top: TopLists,
-    pub(super) prefixes: Option<PrefixSums>,
+    pub(super) prefixes: Option<PrefixSums<()>>,
     /// With their places among the sources of the scan, in no order.
     pub(super) sources: Vec<(usize, SourceReport)>,
 }

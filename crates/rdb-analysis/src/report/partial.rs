@@ -18,7 +18,7 @@ pub struct Partial {
     pub(super) source: SourceReport,
     pub(super) sums: Sums,
     pub(super) top: TopLists,
-    pub(super) prefixes: Option<PrefixSums>,
+    pub(super) prefixes: Option<PrefixSums<()>>,
 }
 
 impl Partial {

@@ -93,30 +93,27 @@ struct PrefixesWire {
 #[derive(Serialize, Deserialize)]
 struct PrefixWire {
     prefix: Name,
-    data_type: TypeWire,
     group: Group,
 }
 
-impl From<&PrefixSums> for PrefixesWire {
-    fn from(prefixes: &PrefixSums) -> Self {
+impl From<&PrefixSums<()>> for PrefixesWire {
+    fn from(prefixes: &PrefixSums<()>) -> Self {
         let (no_prefix, error_bytes) = prefixes.rest();
-        let sums = prefixes.iter().map(|(prefix, data_type, group)| PrefixWire {
-            prefix: Name(prefix.to_vec()),
-            data_type: data_type.into(),
-            group: *group,
-        });
+        let sums = prefixes
+            .iter()
+            .map(|(prefix, (), group)| PrefixWire { prefix: Name(prefix.to_vec()), group: *group });
         Self { separator: prefixes.separator(), sums: sums.collect(), no_prefix, error_bytes }
     }
 }
 
 impl PrefixesWire {
-    fn into_sums(self) -> Result<PrefixSums, WireError> {
+    fn into_sums(self) -> PrefixSums<()> {
         let mut prefixes = PrefixSums::new(self.separator);
-        for PrefixWire { prefix, data_type, group } in self.sums {
-            prefixes.add_sums(&prefix.0, data_type.into_type()?, &group);
+        for PrefixWire { prefix, group } in self.sums {
+            prefixes.add_sums(&prefix.0, (), &group);
         }
         prefixes.add_rest(&self.no_prefix, self.error_bytes);
-        Ok(prefixes)
+        prefixes
     }
 }
 
@@ -342,7 +339,7 @@ impl PartialWire {
         if let Some(shard) = &source.shard {
             top.set_shard(0, shard);
         }
-        let prefixes = self.prefixes.map(PrefixesWire::into_sums).transpose()?;
+        let prefixes = self.prefixes.map(PrefixesWire::into_sums);
         Ok(Partial { source, sums, top, prefixes })
     }
 }
