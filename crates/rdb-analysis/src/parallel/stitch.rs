@@ -300,13 +300,13 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
             self.parser.know_sum(sum);
         }
         if let Some(head) = head {
-            *merged_bytes += self.merge_elements(&head, sink)?;
+            *merged_bytes += self.merge_elements(&head, carried, sink)?;
         }
         if let Some(records) = records {
             *merged_bytes += self.merge_records(records, carried, sink)?;
         }
         if let Some(tail) = tail {
-            *merged_bytes += self.merge_elements(&tail, sink)?;
+            *merged_bytes += self.merge_elements(&tail, carried, sink)?;
         }
         ControlFlow::Continue(())
     }
@@ -350,14 +350,23 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
 
     /// Goes over elements that a worker has read, wherever an element of the value that is read
     /// ends where a block of them begins. Returns the bytes of the blocks that were merged.
-    fn merge_elements(&mut self, chain: &Chain<M::Part>, sink: &mut impl Sink) -> ControlFlow<(), u64> {
+    ///
+    /// The worker has measured them for the server that `carried` names.
+    fn merge_elements(
+        &mut self,
+        chain: &Chain<M::Part>,
+        carried: &Carried,
+        sink: &mut impl Sink,
+    ) -> ControlFlow<(), u64> {
         let mut merged_bytes = 0;
         for Block { run, part } in &chain.blocks {
             if self.parser.position() > run.span.start {
                 continue;
             }
             self.advance(run.span.start, sink)?;
-            if self.parser.open_value().is_none_or(|value| value.value_type != chain.value_type) {
+            if self.parser.open_value().is_none_or(|value| value.value_type != chain.value_type)
+                || self.pass.learned != carried.learned
+            {
                 continue;
             }
             if self.pass.measurer.adds_up(part) && self.parser.jump_elements(run) {

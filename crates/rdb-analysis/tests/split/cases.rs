@@ -45,6 +45,20 @@ fn a_dialect_that_a_record_shows_holds_from_that_record_on_in_every_range() {
     }
 }
 
+/// Threads that read ahead measure the elements of the second hash before its server is known.
+#[test]
+fn elements_are_measured_for_the_server_that_is_named_before_their_value() {
+    let hash = |name: &[u8]| {
+        let field = |i: usize| (format!("field:{i}").into_bytes(), vec![b'v'; i % 200]);
+        Record::Hash(name.to_vec(), (0..1000).map(field).collect())
+    };
+    let mut records = vec![Record::Aux(b"redis-ver", b"6.2.0"), hash(b"first")];
+    records.extend(strings(300));
+    records.extend([Record::Aux(b"valkey-ver", b"9.1.0"), hash(b"second")]);
+    let file = write(&records);
+    check(&file);
+}
+
 /// A file of Dragonfly that goes on with `count` times what `more` gives, each with a blob of keys
 /// behind it.
 fn dragonfly(count: usize, more: impl Fn(usize) -> Vec<Record>) -> Vec<u8> {
