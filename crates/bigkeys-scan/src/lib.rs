@@ -54,7 +54,9 @@ pub use rdb_analysis::{
 pub use rdb_parser::ErrorKind;
 pub use rdb_source::{IoMode, OpenError, STDIN};
 pub use redact::Redactor;
-pub use rules::{Baseline, BaselineError, Limit, Preset, Rule, RuleResult, Rules, RulesError, Severity};
+pub use rules::{
+    Baseline, BaselineError, Excess, Limit, MaxSums, Preset, Rule, RuleResult, Rules, RulesError, Severity,
+};
 pub use saved::{SavedError, SavedReport};
 pub use scan::{Scan, ScanOutcome, ScannedInput};
 pub use slot_map::{SlotMapError, parse_slot_map};

@@ -19,16 +19,16 @@ use crate::scan::source_status;
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
     let inputs = Inputs::list(&args.input, stop, messages)?;
     let mut model = ScanOptions::default();
-    args.memory.apply(&mut model);
-    let bar = Bar::new(&args.output, inputs.lengths(), !io::stdout().is_terminal());
-    let redactor = args.redact.redactor();
+    args.common.memory.apply(&mut model);
+    let bar = Bar::new(&args.common.output, inputs.lengths(), !io::stdout().is_terminal());
+    let redactor = args.common.redact.redactor();
     let Outputs { formats, mut writers } = Outputs::new(args, model.memory)?;
     let mut ending = if inputs.failures() > 0 { Ending::Failed } else { Ending::Clean };
     let mut is_found = false;
     let monitor = BarMonitor { bar: &bar, stop, messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
     let scan = scan.memory(model.memory).assumptions(model.assumptions);
-    let scan = args.filter.apply(scan, model.memory)?;
+    let scan = args.common.filter.apply(scan, model.memory)?;
     for unopened in inputs {
         if stop.load(Ordering::Relaxed) {
             ending = ending.max(Ending::Interrupted);
@@ -92,7 +92,7 @@ struct Outputs {
 
 impl Outputs {
     fn new(args: &KeysArgs, has_memory: bool) -> anyhow::Result<Self> {
-        let rows = |format: KeysFormat| format.rows(args.output.json_style(), has_memory);
+        let rows = |format: KeysFormat| format.rows(args.common.output.json_style(), has_memory);
         let default = args.exports.is_empty().then_some(KeysFormat::Jsonl);
         let mut formats = Vec::new();
         let mut writers = Vec::new();
@@ -101,7 +101,7 @@ impl Outputs {
                 anyhow::bail!("a Parquet file is not for terminals: add > keys.parquet, or --export");
             }
             formats.push(rows(format));
-            writers.push(RowWriter::stdout(formats[0].as_ref(), args.output.color.choice())?);
+            writers.push(RowWriter::stdout(formats[0].as_ref(), args.common.output.color.choice())?);
         }
         for Export { format, path } in &args.exports {
             let format = rows(*format);

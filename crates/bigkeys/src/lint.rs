@@ -1,21 +1,17 @@
 //! `bigkeys lint`.
 
-use std::fs;
 use std::io::Write as _;
 
-use anyhow::Context as _;
 use bigkeys::{Baseline, Preset, Rules, Severity};
-use rdb_analysis::{Rank, ScanOptions};
-use rdb_parser::escape::Escaped;
+use rdb_analysis::json::NumbersAs;
 
 use crate::args::{FailLevel, LintArgs};
+use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
-use crate::inputs::{BarMonitor, Inputs};
+use crate::files::parse_file;
 use crate::messages::Messages;
-use crate::progress::Bar;
 use crate::render::style::TableStyle;
 use crate::render::{self, LintFormat, Target, Width};
-use crate::scan::report_ending;
 use crate::stop::Stop;
 
 /// Keys of each type that a rule lists in formats for programs, and in a baseline. A name may take
@@ -24,36 +20,17 @@ const MAX_LISTED: usize = 1000;
 const MAX_IN_BASELINE: usize = 10_000;
 
 pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
-    let mut model = ScanOptions::default();
-    args.memory.apply(&mut model);
+    let LintArgs { input, common, .. } = args;
     let rules = rules(args)?;
-    if rules.needs_memory() && !model.memory {
+    if rules.needs_memory() && common.memory.no_memory {
         anyhow::bail!("a rule about memory needs the memory model, which is off here");
     }
-    let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
-    let unlisted = inputs.failures();
-    let bar = Bar::new(&args.output, inputs.lengths(), true);
-    let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
-    let (scan, inputs) = inputs.into_scan(&monitor);
-    let rank = if model.memory { Rank::MemoryBytes } else { Rank::RdbBytes };
-    let scan = scan.memory(model.memory).assumptions(model.assumptions).rank(rank);
-    let scan = args.filter.apply(scan, model.memory)?;
-    let outcome = scan.check_rules(inputs, &rules)?;
-    stop.reading_ended();
-    bar.finish();
-
-    let (mut report, mut results) = outcome.output;
-    if let Some(redactor) = args.redact.redactor() {
-        redactor.report(&mut report);
-        for result in &mut results {
-            redactor.rule(result);
-        }
-    }
-    let failed_inputs = unlisted + outcome.unopened.len();
-    let ending = report_ending(&report, failed_inputs, &outcome.failures, outcome.skipped_sources, messages);
-    if report.sources.is_empty() {
-        return Ok(ending);
-    }
+    let scan = KeyScan { input, common, stop, messages };
+    let Collected { result, ending } = scan.collect(
+        |scan, inputs| scan.check_rules(inputs, &rules),
+        |redactor, results| results.iter_mut().for_each(|result| redactor.rule(result)),
+    )?;
+    let Some((report, results)) = result else { return Ok(ending) };
     if let Some(path) = &args.write_baseline {
         if let Some(result) = results
             .iter()
@@ -70,8 +47,8 @@ pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::
         out.finish()?;
         return Ok(ending);
     }
-    let style = args.output.json_style();
-    let mut out = Target::stdout(args.output.color.choice());
+    let style = common.output.json_style();
+    let mut out = Target::stdout(common.output.color.choice());
     match args.format {
         LintFormat::Table => {
             let width = Width::of_stdout();
@@ -86,7 +63,7 @@ pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::
         // The format fixes which values are numbers.
         LintFormat::Sarif => {
             let log = render::lint::sarif(&report, &results, style.keys_as);
-            render::json::object(&mut out, &log, rdb_analysis::json::NumbersAs::Number)?;
+            render::json::object(&mut out, &log, NumbersAs::Number)?;
         }
     }
     out.finish()?;
@@ -113,9 +90,7 @@ fn rules(args: &LintArgs) -> anyhow::Result<Rules> {
         rules = rules.preset(preset)?;
     }
     for path in &args.rules {
-        let name = || Escaped::for_terminal(path.as_os_str().as_encoded_bytes()).to_string();
-        let text = fs::read_to_string(path).with_context(name)?;
-        rules = rules.and(Rules::from_toml(&text).with_context(name)?).with_context(name)?;
+        rules = parse_file(path, |text| rules.and(Rules::from_toml(text)?))?;
     }
     let rules = rules.top(match (&args.write_baseline, args.format) {
         (Some(_), _) => MAX_IN_BASELINE,
@@ -123,11 +98,7 @@ fn rules(args: &LintArgs) -> anyhow::Result<Rules> {
         (None, _) => MAX_LISTED,
     });
     match &args.baseline {
-        Some(path) => {
-            let name = || Escaped::for_terminal(path.as_os_str().as_encoded_bytes()).to_string();
-            let text = fs::read_to_string(path).with_context(name)?;
-            Ok(rules.baseline(Baseline::from_json(&text).with_context(name)?))
-        }
+        Some(path) => Ok(rules.baseline(parse_file(path, Baseline::from_json)?)),
         None => Ok(rules),
     }
 }

@@ -5,14 +5,14 @@
 mod args;
 mod check;
 mod cluster;
+mod collect;
 mod diff;
 mod ending;
-mod filter_args;
+mod files;
 mod groups;
 mod inputs;
 mod keys;
 mod lint;
-mod memory_args;
 mod messages;
 mod progress;
 mod render;
@@ -34,14 +34,14 @@ use crate::stop::Stop;
 fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     let quiet = match &cli.command {
-        Command::Scan(args) => args.output.quiet,
-        Command::Keys(args) => args.output.quiet,
-        Command::Groups(args) => args.output.quiet,
-        Command::Diff(args) => args.output.quiet,
-        Command::Stats(args) => args.output.quiet,
+        Command::Scan(args) => args.common.output.quiet,
+        Command::Keys(args) => args.common.output.quiet,
+        Command::Groups(args) => args.common.output.quiet,
+        Command::Diff(args) => args.common.output.quiet,
+        Command::Stats(args) => args.common.output.quiet,
         Command::Report(args) => args.output.quiet,
-        Command::Cluster(args) => args.output.quiet,
-        Command::Lint(args) => args.output.quiet,
+        Command::Cluster(args) => args.common.output.quiet,
+        Command::Lint(args) => args.common.output.quiet,
         Command::Check(args) => args.output.quiet,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,

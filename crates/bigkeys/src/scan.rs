@@ -24,21 +24,21 @@ const TOP_OF_FIRST_SCREEN: usize = 5;
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let created_at = DcsTime::now();
     let model = memory_model(args)?;
+    let exports = open_exports(&args.show)?;
     let inputs = Inputs::list(&args.input, stop.flag(), messages)?;
     let unlisted = inputs.failures();
-    let bar = Bar::new(&args.output, inputs.lengths(), true);
+    let bar = Bar::new(&args.common.output, inputs.lengths(), true);
     let started_at = DcsTime::now();
     let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
     let (scan, inputs) = inputs.into_scan(&monitor);
     let has_memory = model.memory;
-    let scan = args.filter.apply(configure(scan, args, model), has_memory)?;
+    let scan = args.common.filter.apply(configure(scan, args, model), has_memory)?;
     let scan = match &args.fail_on {
         Some(text) => scan.count(fail_on(text, has_memory)?),
         None => scan,
     };
     let mut outcome = match &args.save {
         Some(path) => {
-            // A file that cannot be written is found out before the scan.
             let mut out = Target::file(path)?;
             let outcome = scan.save_inputs(inputs, &mut out)?;
             if !outcome.report.sources.is_empty() {
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
     stop.reading_ended();
     bar.finish();
 
-    if let Some(redactor) = args.redact.redactor() {
+    if let Some(redactor) = args.common.redact.redactor() {
         redactor.separators(&[args.separator]).report(&mut outcome.report);
     }
     let report = outcome.report;
@@ -77,21 +77,26 @@ pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::
             started_at,
             finished_at: DcsTime::now(),
         };
-        write_exports(&report, &args.show, args.output.json_style())?;
-        let mut out = Target::stdout(args.output.color.choice());
+        write_exports(&report, exports, args.common.output.json_style())?;
+        let mut out = Target::stdout(args.common.output.color.choice());
         // The contract fixes the fields that are numbers.
         render::json::object(&mut out, &Task::finished(info, &report), NumbersAs::Number)?;
         out.finish()?;
         return Ok(ending);
     }
-    show(&report, &args.show, &args.output)?;
+    show(&report, exports, &args.show, &args.common.output)?;
     Ok(ending)
 }
 
 /// Writes a report to standard output and to the files that the arguments name.
-pub(crate) fn show(report: &Report, args: &ShowArgs, output: &OutputArgs) -> anyhow::Result<()> {
+pub(crate) fn show(
+    report: &Report,
+    exports: Vec<(ScanFormat, Target)>,
+    args: &ShowArgs,
+    output: &OutputArgs,
+) -> anyhow::Result<()> {
     let style = output.json_style();
-    write_exports(report, args, style)?;
+    write_exports(report, exports, style)?;
     let color = output.color.choice();
     if let Some(format) = args.format.rows(style) {
         let writer = RowWriter::stdout(format.as_ref(), color)?;
@@ -115,10 +120,18 @@ pub(crate) fn show(report: &Report, args: &ShowArgs, output: &OutputArgs) -> any
     out.finish()
 }
 
-/// Writes a report to the files that the arguments name.
-fn write_exports(report: &Report, args: &ShowArgs, style: JsonStyle) -> anyhow::Result<()> {
-    for Export { format, path } in &args.exports {
-        let mut out = Target::file(path)?;
+/// Opens the files that get a report. One that cannot be written is found out before the scan.
+pub(crate) fn open_exports(args: &ShowArgs) -> anyhow::Result<Vec<(ScanFormat, Target)>> {
+    args.exports.iter().map(|Export { format, path }| Ok((*format, Target::file(path)?))).collect()
+}
+
+/// Writes a report to files.
+fn write_exports(
+    report: &Report,
+    exports: Vec<(ScanFormat, Target)>,
+    style: JsonStyle,
+) -> anyhow::Result<()> {
+    for (format, mut out) in exports {
         if let Some(format) = format.rows(style) {
             render::top_keys(format.as_ref(), report, RowWriter::new(format.as_ref(), out)?)?;
             continue;
@@ -144,7 +157,7 @@ fn fail_on(text: &str, has_memory: bool) -> anyhow::Result<Filter> {
 /// Whether and how the memory is modelled.
 fn memory_model(args: &ScanArgs) -> anyhow::Result<ScanOptions> {
     let mut model = ScanOptions::default();
-    args.memory.apply(&mut model);
+    args.common.memory.apply(&mut model);
     if args.by == Some(By::MemoryBytes) && !model.memory {
         anyhow::bail!("--by memory_bytes needs the memory model, which --no-memory switches off");
     }

@@ -8,7 +8,7 @@ mod size;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
-use rdb_analysis::KeyView;
+use rdb_analysis::{KeyView, SLOTS};
 use regex::bytes::Regex;
 
 use conditions::Sample;
@@ -16,9 +16,6 @@ pub use conditions::{NumberList, TtlCondition};
 pub use error::FilterError;
 use expression::Expression;
 pub use size::parse_size;
-
-/// Hash slots of a cluster.
-const SLOTS: u16 = 16_384;
 
 /// A condition on the names of keys.
 #[derive(Clone, Debug)]

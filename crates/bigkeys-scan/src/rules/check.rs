@@ -1,6 +1,11 @@
 //! The check of keys against rules.
 
-use rdb_analysis::{ExpirySecond, ExpirySeconds, Filtered, Group, KeyRecord, KeyView, Rank, TopKeys, Totals};
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rdb_analysis::{
+    Collector, ExpirySecond, ExpirySeconds, Filtered, Group, KeyRecord, KeyView, Rank, TopKeys, Totals,
+};
 
 use super::baseline::Baseline;
 use super::rule::{Limit, Rule};
@@ -41,7 +46,7 @@ pub(crate) fn checks<const BY_PLACE: bool>(
         let collector =
             (Totals, TopKeys::new(rank, top), seconds.then_some(ExpirySeconds { top: MAX_SECONDS }));
         let admits = rule.filter.clone().into_function();
-        let accepted = std::sync::Arc::new(rules.baseline.names(&rule.id));
+        let accepted = Arc::new(rules.baseline.names(&rule.id));
         Filtered::new(collector, move |key: &KeyView<'_>, name: &[u8]| {
             admits(key, name) && (accepted.is_empty() || !accepted.contains(name))
         })
@@ -49,16 +54,15 @@ pub(crate) fn checks<const BY_PLACE: bool>(
     rules.list.iter().map(check).collect()
 }
 
-/// What the [checks] of rules give.
-pub(crate) type Checked =
-    (Group, std::collections::BTreeMap<rdb_analysis::DataType, Vec<KeyRecord>>, Option<Vec<ExpirySecond>>);
+/// What the [check](checks) of a rule gives.
+type Checked = <RuleKeys as Collector>::Output;
 
 /// The results of rules, in their order.
 pub(crate) fn results(rules: &Rules, checked: Vec<Checked>, rank: Rank) -> Vec<RuleResult> {
     let result = |(rule, (keys, largest, seconds)): (&Rule, Checked)| {
         let mut largest: Vec<KeyRecord> = largest.into_values().flatten().collect();
         // The lists are sorted, and the sort is stable.
-        largest.sort_by_key(|key| std::cmp::Reverse(rank.of(&key.measure)));
+        largest.sort_by_key(|key| Reverse(rank.of(&key.measure)));
         let mut seconds = seconds.unwrap_or_default();
         if let Limit::SameSecond { max_keys } = rule.limit {
             seconds.retain(|second| second.keys > max_keys);
@@ -96,15 +100,9 @@ impl RuleResult {
 
     /// Whether the rule is broken.
     pub fn is_broken(&self) -> bool {
-        let exceeds = |max: Option<u64>, sum: u64| max.is_some_and(|max| sum > max);
         let is_broken = match self.rule.limit {
             Limit::NoKey => self.keys.keys > 0,
-            Limit::Total { max_keys, max_memory_bytes, max_rdb_bytes, max_elements } => {
-                exceeds(max_keys, self.keys.keys)
-                    || exceeds(max_memory_bytes, self.keys.memory_bytes.unwrap_or(0))
-                    || exceeds(max_rdb_bytes, self.keys.rdb_bytes)
-                    || exceeds(max_elements, self.keys.elements)
-            }
+            Limit::Total(max) => max.excesses(&self.keys).next().is_some(),
             Limit::SameSecond { .. } => !self.seconds.is_empty(),
         };
         is_broken && !self.is_accepted
@@ -115,7 +113,7 @@ impl RuleResult {
         match self.rule.limit {
             _ if !self.is_broken() => 0,
             Limit::NoKey => self.keys.keys,
-            Limit::Total { .. } => 1,
+            Limit::Total(_) => 1,
             Limit::SameSecond { .. } => self.seconds.len() as u64,
         }
     }

@@ -11,6 +11,6 @@ pub use baseline::{Baseline, BaselineError};
 pub use check::RuleResult;
 pub(crate) use check::{checks, results};
 pub use presets::Preset;
-pub use rule::{Limit, Rule, Severity};
+pub use rule::{Excess, Limit, MaxSums, Rule, Severity};
 pub use set::Rules;
 pub use text::RulesError;

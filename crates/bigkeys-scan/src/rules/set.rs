@@ -95,7 +95,8 @@ impl Rules {
 
     /// Whether a rule looks at the memory of keys.
     pub fn needs_memory(&self) -> bool {
-        let has_limit = |rule: &Rule| matches!(rule.limit, Limit::Total { max_memory_bytes: Some(_), .. });
+        let has_limit =
+            |rule: &Rule| matches!(rule.limit, Limit::Total(max) if max.max_memory_bytes.is_some());
         self.list.iter().any(|rule| rule.filter.needs_memory() || has_limit(rule))
     }
 

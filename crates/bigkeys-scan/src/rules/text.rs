@@ -3,7 +3,7 @@
 use regex::bytes::Regex;
 use serde::Deserialize;
 
-use super::rule::{Limit, Rule, Severity};
+use super::rule::{Limit, MaxSums, Rule, Severity};
 use crate::filter::{Filter, FilterError, parse_size};
 
 /// Rules that cannot be meant.
@@ -153,17 +153,15 @@ fn rule(text: RuleText) -> Result<Rule, RulesError> {
 fn conditions(text: RuleText, id: &str) -> Result<(Limit, Filter), RulesError> {
     let wrong = |error| RulesError::Condition { id: id.to_owned(), error };
     let size = |bytes: Option<Bytes>| bytes.map(Bytes::bytes).transpose().map_err(wrong);
-    let total = Limit::Total {
+    let max = MaxSums {
         max_keys: text.max_keys,
         max_memory_bytes: size(text.max_memory)?,
         max_rdb_bytes: size(text.max_rdb)?,
         max_elements: text.max_elements,
     };
-    let none =
-        Limit::Total { max_keys: None, max_memory_bytes: None, max_rdb_bytes: None, max_elements: None };
-    let limit = match (text.max_expiring_in_a_second, total == none) {
+    let limit = match (text.max_expiring_in_a_second, max == MaxSums::default()) {
         (None, true) => Limit::NoKey,
-        (None, false) => total,
+        (None, false) => Limit::Total(max),
         (Some(max_keys), true) => Limit::SameSecond { max_keys },
         (Some(_), false) => {
             let reason = "max_expiring_in_a_second and another maximum need a rule each";
@@ -241,8 +239,8 @@ mod tests {
         "#;
         let rules = rules(text).expect("a rule");
         assert_eq!(rules[0].severity, Severity::Error);
-        let Limit::Total { max_memory_bytes, max_keys, .. } = rules[0].limit else { panic!("a total") };
-        assert_eq!((max_memory_bytes, max_keys), (Some(1024), None));
+        let max = MaxSums { max_memory_bytes: Some(1024), ..MaxSums::default() };
+        assert_eq!(rules[0].limit, Limit::Total(max));
         let description = rules[0].filter.description().unwrap_or_default();
         assert_eq!(description, "name session:*; name s:*; ttl none");
     }

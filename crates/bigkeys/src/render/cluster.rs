@@ -3,10 +3,8 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use indicatif::{BinaryBytes, HumanCount};
-use rdb_analysis::json::{KeysAs, provenance};
+use rdb_analysis::json::{KeysAs, NameJson, provenance};
 use rdb_analysis::{ClusterTable, Group, Report, ShardGroup, Skew, SlotGroup, SlotOwners};
 use serde::Serialize;
 
@@ -157,13 +155,9 @@ pub(crate) fn json<'a>(
     listed: usize,
     keys_as: KeysAs,
 ) -> impl Serialize + 'a {
-    let tag = |(tag, group): &(Vec<u8>, Group)| {
-        let text = std::str::from_utf8(tag).ok().filter(|_| keys_as == KeysAs::Auto);
-        TagJson {
-            tag: text.map(str::to_owned),
-            tag_b64: text.is_none().then(|| STANDARD.encode(tag)),
-            group: *group,
-        }
+    let tag = |(tag, group): &'a (Vec<u8>, Group)| TagJson {
+        tag: NameJson::new("tag", tag, keys_as),
+        group: *group,
     };
     let slot =
         |group: SlotGroup| SlotJson { group, shard: owners.and_then(|owners| owners.owner(group.slot)) };
@@ -194,7 +188,7 @@ struct ClusterJson<'a, P> {
     used_slots: usize,
     shared_slots: &'a [u16],
     slots: Vec<SlotJson<'a>>,
-    tags: Vec<TagJson>,
+    tags: Vec<TagJson<'a>>,
     tags_error_bytes: u64,
 }
 
@@ -206,11 +200,9 @@ struct SlotJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TagJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag_b64: Option<String>,
+struct TagJson<'a> {
+    #[serde(flatten)]
+    tag: NameJson<'a>,
     #[serde(flatten)]
     group: Group,
 }

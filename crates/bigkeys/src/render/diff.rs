@@ -3,8 +3,6 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bigkeys::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::GroupKind;
@@ -195,7 +193,7 @@ pub(crate) fn json<'a>(
             .iter()
             .map(|group| GroupJson {
                 kind: group.kind.name(),
-                path: PathJson::new(&group.path, keys_as),
+                path: NameJson::new("path", &group.path, keys_as),
                 changes: ChangesJson::new(group.changes),
             })
             .collect(),
@@ -207,7 +205,7 @@ pub(crate) fn json<'a>(
             .keys
             .iter()
             .map(|key| KeyJson {
-                name: NameJson { name: &key.key, keys_as },
+                name: NameJson::new("key", &key.key, keys_as),
                 db: key.db,
                 change: change(key),
                 growth_bytes: clamped(key.growth_bytes()),
@@ -231,7 +229,7 @@ struct DiffJson<'a> {
     filter: Option<&'a str>,
     totals: ChangesJson,
     by_type: Vec<TypeJson<'a>>,
-    by_name: Vec<GroupJson>,
+    by_name: Vec<GroupJson<'a>>,
     by_slot: Vec<SlotJson>,
     keys: Vec<KeyJson<'a>>,
 }
@@ -258,29 +256,12 @@ struct TypeJson<'a> {
 }
 
 #[derive(Serialize)]
-struct GroupJson {
+struct GroupJson<'a> {
     kind: &'static str,
     #[serde(flatten)]
-    path: PathJson,
+    path: NameJson<'a>,
     #[serde(flatten)]
     changes: ChangesJson,
-}
-
-/// `path` or `path_b64`.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum PathJson {
-    Path(String),
-    PathB64(String),
-}
-
-impl PathJson {
-    fn new(path: &[u8], keys_as: KeysAs) -> Self {
-        match (keys_as, std::str::from_utf8(path)) {
-            (KeysAs::Auto, Ok(text)) => Self::Path(text.to_owned()),
-            _ => Self::PathB64(STANDARD.encode(path)),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -86,12 +86,12 @@ pub(crate) enum GroupsFormat {
     Folded,
 }
 
-/// The formats of `bigkeys diff`.
+/// The formats of `bigkeys diff`, `stats` and `cluster`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DiffFormat {
+pub(crate) enum TableOrJson {
     /// For people
     Table,
-    /// The whole comparison as one JSON object
+    /// The whole result as one JSON object
     Json,
 }
 

@@ -115,6 +115,7 @@ fn no_result_names_a_key_that_is_redacted() {
         (&["groups"], &["table", "json", "csv", "folded"]),
         (&["groups", "--literal"], &["json"]),
         (&["cluster"], &["table", "json"]),
+        (&["stats"], &["table", "json"]),
         (&["diff", &other], &["table", "json"]),
         (&lint, &["table", "json", "junit", "sarif"]),
     ] {

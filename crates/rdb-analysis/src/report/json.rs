@@ -104,7 +104,7 @@ pub fn key_record<'a>(
 ) -> impl Serialize + 'a {
     KeyJson {
         db: measure.db,
-        name: NameJson { name, keys_as },
+        name: NameJson::new("key", name, keys_as),
         key_truncated_from_bytes: (key_bytes > name.len() as u64).then_some(key_bytes),
         data_type: measure.data_type,
         encoding: measure.encoding.name(),
@@ -127,9 +127,7 @@ pub fn key_record<'a>(
 pub fn report(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
     ReportJson {
         schema_version: SCHEMA_VERSION,
-        tool: ToolJson::THIS,
-        sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
-        filter: report.filter.as_deref(),
+        provenance: ProvenanceJson::new(report, keys_as),
         totals: report.totals,
         by_type: &report.by_type,
         by_db: &report.by_db,
@@ -167,21 +165,27 @@ struct KeyJson<'a> {
     offset: u64,
 }
 
-/// The name of a key: a map of `key` or `key_b64`, to be flattened.
+/// A name that may not be UTF-8: a map of one field, to be flattened.
 #[derive(Clone, Copy, Debug)]
 pub struct NameJson<'a> {
-    /// The decoded name, or its beginning.
-    pub name: &'a [u8],
-    /// How it is written.
-    pub keys_as: KeysAs,
+    field: &'static str,
+    name: &'a [u8],
+    keys_as: KeysAs,
+}
+
+impl<'a> NameJson<'a> {
+    /// A name as text in `field`, or as base64 in a field that ends in `_b64`.
+    pub fn new(field: &'static str, name: &'a [u8], keys_as: KeysAs) -> Self {
+        Self { field, name, keys_as }
+    }
 }
 
 impl Serialize for NameJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         match (self.keys_as, std::str::from_utf8(self.name)) {
-            (KeysAs::Auto, Ok(text)) => map.serialize_entry("key", text)?,
-            _ => map.serialize_entry("key_b64", &STANDARD.encode(self.name))?,
+            (KeysAs::Auto, Ok(text)) => map.serialize_entry(self.field, text)?,
+            _ => map.serialize_entry(&format!("{}_b64", self.field), &STANDARD.encode(self.name))?,
         }
         map.end()
     }
@@ -190,10 +194,8 @@ impl Serialize for NameJson<'_> {
 #[derive(Serialize)]
 struct ReportJson<'a> {
     schema_version: u32,
-    tool: ToolJson,
-    sources: Vec<SourceJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filter: Option<&'a str>,
+    #[serde(flatten)]
+    provenance: ProvenanceJson<'a>,
     totals: Group,
     by_type: &'a [TypeGroup],
     by_db: &'a [DbGroup],
@@ -204,14 +206,10 @@ struct ReportJson<'a> {
     top: TopJson<'a>,
 }
 
-fn prefixes(table: &PrefixTable, keys_as: KeysAs) -> PrefixesJson<'_> {
-    let group = |(prefix, group): &'_ (Vec<u8>, Group)| -> PrefixJson {
-        let text = std::str::from_utf8(prefix).ok().filter(|_| keys_as == KeysAs::Auto);
-        PrefixJson {
-            prefix: text.map(str::to_owned),
-            prefix_b64: text.is_none().then(|| STANDARD.encode(prefix)),
-            group: *group,
-        }
+fn prefixes<'a>(table: &'a PrefixTable, keys_as: KeysAs) -> PrefixesJson<'a> {
+    let group = |(prefix, group): &'a (Vec<u8>, Group)| PrefixJson {
+        prefix: NameJson::new("prefix", prefix, keys_as),
+        group: *group,
     };
     PrefixesJson {
         groups: table.groups.iter().map(group).collect(),
@@ -223,18 +221,16 @@ fn prefixes(table: &PrefixTable, keys_as: KeysAs) -> PrefixesJson<'_> {
 
 #[derive(Serialize)]
 struct PrefixesJson<'a> {
-    groups: Vec<PrefixJson>,
+    groups: Vec<PrefixJson<'a>>,
     no_prefix: &'a Group,
     others: &'a Group,
     error_bytes: u64,
 }
 
 #[derive(Serialize)]
-struct PrefixJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prefix: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prefix_b64: Option<String>,
+struct PrefixJson<'a> {
+    #[serde(flatten)]
+    prefix: NameJson<'a>,
     #[serde(flatten)]
     group: Group,
 }
@@ -242,11 +238,7 @@ struct PrefixJson {
 /// What a result says of its making: the program, the sources, and the conditions on keys. Made to
 /// be flattened into the JSON of a result.
 pub fn provenance(report: &Report, keys_as: KeysAs) -> impl Serialize + '_ {
-    ProvenanceJson {
-        tool: ToolJson::THIS,
-        sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
-        filter: report.filter.as_deref(),
-    }
+    ProvenanceJson::new(report, keys_as)
 }
 
 #[derive(Serialize)]
@@ -257,18 +249,28 @@ struct ProvenanceJson<'a> {
     filter: Option<&'a str>,
 }
 
+impl<'a> ProvenanceJson<'a> {
+    fn new(report: &'a Report, keys_as: KeysAs) -> Self {
+        Self {
+            tool: ToolJson::THIS,
+            sources: report.sources.iter().map(|facts| source(facts, keys_as)).collect(),
+            filter: report.filter.as_deref(),
+        }
+    }
+}
+
 #[derive(Serialize)]
-pub(super) struct ToolJson {
+struct ToolJson {
     name: &'static str,
     version: &'static str,
 }
 
 impl ToolJson {
-    pub(super) const THIS: Self = Self { name: "bigkeys", version: env!("CARGO_PKG_VERSION") };
+    const THIS: Self = Self { name: "bigkeys", version: env!("CARGO_PKG_VERSION") };
 }
 
 #[derive(Serialize)]
-pub(super) struct SourceJson<'a> {
+struct SourceJson<'a> {
     path: &'a str,
     shard: Option<&'a str>,
     flavour: &'static str,
@@ -320,7 +322,7 @@ struct CoverageJson<'a> {
     damaged_keys: u64,
 }
 
-pub(super) fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
+fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
     let facts = &source.facts;
     let sums = match facts.checksum {
         Some(Checksum::Mismatch { stored, computed }) => Some((stored, computed)),
@@ -360,7 +362,7 @@ pub(super) fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
 fn warning(kind: Warning, group: &WarningGroup, keys_as: KeysAs) -> WarningJson<'_> {
     let examples = group.examples.iter().map(|example| WarningExampleJson {
         offset: example.offset,
-        key: example.key.as_deref().map(|name| NameJson { name, keys_as }),
+        key: example.key.as_deref().map(|name| NameJson::new("key", name, keys_as)),
     });
     WarningJson {
         kind: kind.name(),

@@ -1,6 +1,6 @@
 //! The findings of a rule in words.
 
-use bigkeys::{Limit, RuleResult};
+use bigkeys::{Excess, Limit, MaxSums, RuleResult};
 use indicatif::{BinaryBytes, HumanCount};
 use jiff::Timestamp;
 use rdb_analysis::KeyRecord;
@@ -30,7 +30,8 @@ pub(super) fn findings(result: &RuleResult) -> Vec<Finding<'_>> {
             };
             result.seconds.iter().map(|second| Finding { key: None, text: text(second) }).collect()
         }
-        limit => vec![Finding { key: None, text: total_text(result, limit) }],
+        Limit::Total(max) => vec![Finding { key: None, text: total_text(result, max) }],
+        _ => Vec::new(),
     }
 }
 
@@ -47,23 +48,12 @@ fn key_text(key: &KeyRecord) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The sums that exceed their limits.
-fn total_text(result: &RuleResult, limit: &Limit) -> String {
-    let Limit::Total { max_keys, max_memory_bytes, max_rdb_bytes, max_elements } = *limit else {
-        return String::new();
-    };
-    let keys = &result.keys;
-    let number = |sum: u64| HumanCount(sum).to_string();
-    let bytes = |sum: u64| BinaryBytes(sum).to_string();
-    let exceeded = |sum: u64, max: Option<u64>, what: &str, shown: &dyn Fn(u64) -> String| {
-        let max = max.filter(|&max| sum > max)?;
-        Some(format!("{} {what}, and {} may be", shown(sum), shown(max)))
-    };
-    let parts = [
-        exceeded(keys.keys, max_keys, "keys", &number),
-        exceeded(keys.memory_bytes.unwrap_or(0), max_memory_bytes, "in memory", &bytes),
-        exceeded(keys.rdb_bytes, max_rdb_bytes, "in the file", &bytes),
-        exceeded(keys.elements, max_elements, "elements", &number),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+/// The sums that exceed their maximum.
+fn total_text(result: &RuleResult, max: &MaxSums) -> String {
+    let texts = max.excesses(&result.keys).map(|Excess { of, sum, max, .. }| match of {
+        "memory_bytes" => format!("{} in memory, and {} may be", BinaryBytes(sum), BinaryBytes(max)),
+        "rdb_bytes" => format!("{} in the file, and {} may be", BinaryBytes(sum), BinaryBytes(max)),
+        _ => format!("{} {of}, and {} may be", HumanCount(sum), HumanCount(max)),
+    });
+    texts.collect::<Vec<_>>().join("; ")
 }

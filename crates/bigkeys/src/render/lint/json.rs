@@ -1,6 +1,6 @@
 //! Results of rules as JSON: see `docs/schema/lint.schema.json`.
 
-use bigkeys::{Limit, RuleResult};
+use bigkeys::{Limit, MaxSums, RuleResult};
 use rdb_analysis::json::{KeysAs, key_record, provenance};
 use rdb_analysis::{Group, Report};
 use serde::Serialize;
@@ -23,14 +23,17 @@ pub(crate) fn json<'a>(
 }
 
 fn rule(result: &RuleResult, keys_as: KeysAs) -> RuleJson<'_, impl Serialize> {
-    let (limit, max) = match result.rule.limit {
-        Limit::Total { max_keys, max_memory_bytes, max_rdb_bytes, max_elements } => {
-            ("total", MaxJson { max_keys, max_memory_bytes, max_rdb_bytes, max_elements })
+    let mut max = MaxSums::default();
+    let limit = match result.rule.limit {
+        Limit::Total(sums) => {
+            max = sums;
+            "total"
         }
         Limit::SameSecond { max_keys } => {
-            ("same_second", MaxJson { max_keys: Some(max_keys), ..MaxJson::default() })
+            max.max_keys = Some(max_keys);
+            "same_second"
         }
-        _ => ("no_key", MaxJson::default()),
+        _ => "no_key",
     };
     RuleJson {
         id: &result.rule.id,
@@ -74,26 +77,13 @@ struct RuleJson<'a, K> {
     keys_with: Option<String>,
     limit: &'static str,
     #[serde(flatten)]
-    max: MaxJson,
+    max: MaxSums,
     is_broken: bool,
     is_accepted: bool,
     findings: u64,
     keys: Group,
     largest: Vec<K>,
     seconds: Vec<SecondJson>,
-}
-
-#[allow(clippy::struct_field_names, reason = "the names of the fields of a rule")]
-#[derive(Default, Serialize)]
-struct MaxJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_keys: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_memory_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_rdb_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_elements: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,266 @@
+//! Steps of a scan, for programs that report each failure and continue.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+use rdb_analysis::{
+    Checked, Collector, Filtered, Finding, KeyView, Outcome, Partial, Report, SourceFacts, Totals, WireError,
+};
+use rdb_parser::ErrorKind;
+
+use super::{Scan, ScanOutcome};
+use crate::engine::Engine;
+use crate::error::ScanError;
+use crate::input::{Input, OpenInput};
+use crate::list::{self, ListingProblem};
+use crate::rules::{self, RuleResult, Rules};
+use crate::saved::{SavedError, SavedReport};
+
+/// Steps of a scan, for programs that report each failure and continue.
+impl Scan<'_> {
+    /// Lists the inputs without opening them, each file once, and calls `problem` for each problem.
+    ///
+    /// # Errors
+    ///
+    /// A file was named with two different shards.
+    pub fn list(&self, problem: impl FnMut(ListingProblem)) -> Result<Vec<Input>, ScanError> {
+        list::list(&self.names, self.recursive, &self.stop, problem)
+    }
+
+    /// Scans `inputs` into one report. Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    pub fn run_inputs(&self, inputs: Vec<Input>) -> Result<ScanOutcome, ScanError> {
+        if self.counted.is_empty() {
+            let outcome = self.engine().collect(inputs, &self.open, &self.collector)?;
+            return Ok(self.outcome(outcome, |report| (report, 0)));
+        }
+        let counted = Filtered::<_, _, true>::new(Totals, self.counted.clone().into_function());
+        let outcome = self.engine().collect(inputs, &self.open, (&self.collector, counted))?;
+        Ok(self.outcome(outcome, |(report, counted)| (report, counted.keys)))
+    }
+
+    /// The outcome of a scan into a report and a number of counted keys.
+    fn outcome<T>(
+        &self,
+        outcome: Outcome<T, ScanError>,
+        parts: impl FnOnce(T) -> (Report, u64),
+    ) -> ScanOutcome {
+        let (mut report, counted_keys) = parts(outcome.output);
+        report.filter = self.filter_description();
+        ScanOutcome {
+            report,
+            counted_keys,
+            unopened: outcome.unopened,
+            failures: outcome.failures,
+            skipped_inputs: outcome.skipped_sources,
+        }
+    }
+
+    /// Scans `inputs` into the output of `collector`, several inputs at a time. Inputs that cannot
+    /// be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    pub fn collect_inputs<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        collector: C,
+    ) -> Result<Outcome<C::Output, ScanError>, ScanError> {
+        self.engine().collect(inputs, &self.open, collector)
+    }
+
+    /// Scans `inputs` into a report without lists and the output of `collector`, both over the same
+    /// keys, several inputs at a time. Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    #[allow(clippy::type_complexity, reason = "a report, and another output")]
+    pub fn collect_with_report<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        collector: C,
+    ) -> Result<Outcome<(Report, C::Output), ScanError>, ScanError> {
+        self.collect_beside_report(self.engine(), inputs, collector)
+    }
+
+    /// Checks the keys of `inputs` against `rules`, several inputs at a time, beside a report without
+    /// lists. The largest keys rank by the [rank](Self::rank) of this scan.
+    /// Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    #[allow(clippy::type_complexity, reason = "a report, and a result for each rule")]
+    pub fn check_rules(
+        &self,
+        inputs: Vec<Input>,
+        rules: &Rules,
+    ) -> Result<Outcome<(Report, Vec<RuleResult>), ScanError>, ScanError> {
+        let rank = self.collector.rank;
+        let mut options = self.options.clone();
+        options.deep |= rules.needs_deep();
+        let engine = Engine { options: &options, ..self.engine() };
+        let outcome = if rules.needs_db() {
+            self.collect_beside_report(engine, inputs, rules::checks::<true>(rules, rank))?
+        } else {
+            self.collect_beside_report(engine, inputs, rules::checks::<false>(rules, rank))?
+        };
+        Ok(outcome.map(|(report, checked)| (report, rules::results(rules, checked, rank))))
+    }
+
+    fn collect_beside_report<C: Collector>(
+        &self,
+        engine: Engine<'_>,
+        inputs: Vec<Input>,
+        collector: C,
+    ) -> Result<Outcome<(Report, C::Output), ScanError>, ScanError> {
+        let report = self.collector.clone().top(0).prefixes(0);
+        let outcome = engine.collect(inputs, &self.open, (report, collector))?;
+        Ok(outcome.map(|(mut report, output)| {
+            report.filter = self.filter_description();
+            (report, output)
+        }))
+    }
+
+    /// Opens an input, which one of the methods below then reads.
+    ///
+    /// # Errors
+    ///
+    /// The input cannot be opened.
+    pub fn open_input(&self, input: Input) -> Result<OpenInput, ScanError> {
+        let listed = input.length;
+        let opened =
+            input.open(&self.open, &self.stop).inspect_err(|error| self.monitor.not_opened(error))?;
+        self.monitor.opened(listed, opened.length());
+        Ok(opened)
+    }
+
+    /// Scans one input into the output of `collector`, on all threads.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn collect_from<C: Collector<Output: Send> + Send>(
+        &self,
+        input: &mut OpenInput,
+        collector: C,
+    ) -> Result<(SourceFacts, C::Output), ScanError> {
+        Ok(self.engine().collect_source(input.source(), self.threads_of_scan()?, collector)?)
+    }
+
+    /// Scans one input into a part of a report, on all threads. [`join`](Self::join) makes a report
+    /// of such parts, which may come from several machines.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn partial(&self, input: &mut OpenInput) -> Result<Partial, ScanError> {
+        self.engine().partial(input.source(), self.threads_of_scan()?)
+    }
+
+    /// Scans `inputs`, one after the other, and writes a [saved report](SavedReport) to `out`.
+    /// Inputs that cannot be used are in the outcome, whose report is over all others.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written to, the scan has a [filter](Self::filter), or the threads cannot be
+    /// started.
+    pub fn save_inputs(
+        &self,
+        inputs: Vec<Input>,
+        out: &mut dyn io::Write,
+    ) -> Result<ScanOutcome, SavedError> {
+        let (mut unopened, mut failures, mut skipped_inputs) = (Vec::new(), Vec::new(), 0);
+        let mut all = SavedReport::empty(&self.collector);
+        for input in inputs {
+            if self.stop.load(Ordering::Relaxed) {
+                skipped_inputs += 1;
+                continue;
+            }
+            match self.open_input(input).map(|mut input| self.save(&mut input)) {
+                Ok(Ok(one)) => {
+                    one.write(out)?;
+                    all = all.merge(one)?;
+                }
+                Ok(Err(ScanError::NotRdb(error))) => failures.push(error),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => unopened.push(error),
+            }
+        }
+        Ok(ScanOutcome { report: all.report(), counted_keys: 0, unopened, failures, skipped_inputs })
+    }
+
+    /// Scans one input, on all threads, into a report that is saved and joined with others later.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, the scan has a [filter](Self::filter), or the threads cannot be
+    /// started.
+    pub fn save(&self, input: &mut OpenInput) -> Result<SavedReport, ScanError> {
+        Ok(SavedReport::new(self.partial(input)?, &self.collector, &self.options))
+    }
+
+    /// Reads a part of a report from the JSON that [`Partial::to_json`] writes.
+    ///
+    /// # Errors
+    ///
+    /// The text is not such JSON, or of another version.
+    pub fn read_partial(&self, json: &str) -> Result<Partial, WireError> {
+        self.engine().read_partial(json)
+    }
+
+    /// Joins parts into the report over all their inputs, in the given order. All parts were
+    /// scanned with the options of this scan.
+    pub fn join(&self, parts: impl IntoIterator<Item = Partial>) -> Report {
+        self.engine().join(parts)
+    }
+
+    /// Calls `key` for each key of one input, in file order, on this thread, until `key` breaks. A
+    /// key that `key` refuses with an error counts as damaged.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file.
+    pub fn keys_of(
+        &self,
+        input: &mut OpenInput,
+        key: impl FnMut(&KeyView<'_>) -> ControlFlow<(), Result<(), ErrorKind>>,
+    ) -> Result<SourceFacts, ScanError> {
+        Ok(self.engine().for_each_key(input.source(), key)?)
+    }
+
+    /// Renders each key of one input with `render` on all threads, and gives the bytes to `emit` in
+    /// file order, until `emit` breaks. A key that `render` refuses counts as damaged.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn render_keys_of(
+        &self,
+        input: &mut OpenInput,
+        render: impl Fn(&KeyView<'_>, &mut Vec<u8>) -> Result<(), ErrorKind> + Sync,
+        emit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
+    ) -> Result<SourceFacts, ScanError> {
+        Ok(self.engine().render_keys(input.source(), self.threads_of_scan()?, render, emit)?)
+    }
+
+    /// Checks one input in every detail on all threads, and gives each finding to `finding`, in file
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// The input is not an RDB file, or the threads cannot be started.
+    pub fn check(
+        &self,
+        input: &mut OpenInput,
+        finding: impl FnMut(&Finding) + Send,
+    ) -> Result<Checked, ScanError> {
+        self.engine().check(input.source(), self.threads_of_scan()?, finding)
+    }
+}

@@ -1,0 +1,38 @@
+//! The arguments of `bigkeys cluster`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::common::CommonArgs;
+use super::input::InputArgs;
+use crate::render::TableOrJson;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bigkeys cluster --shard 10.0.0.1:6379=a.rdb --shard 10.0.0.2:6379=b.rdb
+  redis-cli -c CLUSTER NODES > nodes.txt; bigkeys cluster --map nodes.txt backups/";
+
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Which shard has which slots: CLUSTER NODES, CLUSTER SHARDS or TOML
+    ///
+    /// A file with the answer of one of these commands, as redis-cli prints it, or with lines such as
+    /// "10.0.0.1:6379" = "0-5460". Without it, each --shard or file is a shard.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(crate) map: Option<PathBuf>,
+
+    /// Number of slots and hash tags to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10, help_heading = "Report")]
+    pub(crate) top: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table, help_heading = "Report")]
+    pub(crate) format: TableOrJson,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}

@@ -1,0 +1,64 @@
+//! The arguments of `bigkeys report`, and those of reports.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::export::{Export, parse_scan_export};
+use super::output::{OutputArgs, RedactArgs};
+use crate::render::ScanFormat;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bigkeys scan --save a.report a.rdb
+  bigkeys report --all a.report b.report
+  bigkeys report --save week.report monday.report tuesday.report";
+
+/// How a report is shown.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Show all groups and lists in tables
+    #[arg(long, help_heading = "Report")]
+    pub(crate) all: bool,
+
+    /// Number of keys to list for each type [default: 20]
+    ///
+    /// Without --all, a table lists the biggest keys of all types, 5 by default.
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Report")]
+    pub(crate) top: Option<usize>,
+
+    /// Output format: table, json, jsonl, csv, prometheus or dcs
+    #[arg(long, value_enum, default_value_t = ScanFormat::Table, help_heading = "Report", hide_possible_values = true)]
+    pub(crate) format: ScanFormat,
+
+    /// Also write the report to a file, as json, jsonl, csv or prometheus
+    ///
+    /// May be given several times, for several files of one scan. The file appears under its name
+    /// when it is complete.
+    #[arg(long = "export", value_name = "FORMAT=FILE", value_parser = parse_scan_export, help_heading = "Report", hide_short_help = true)]
+    pub(crate) exports: Vec<Export<ScanFormat>>,
+
+    /// Show each of several files by itself in tables
+    #[arg(long, help_heading = "Report", hide_short_help = true)]
+    pub(crate) per_file: bool,
+}
+
+/// Saved reports.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Files that scan --save or report --save wrote
+    #[arg(value_name = "FILE", required = true, help_heading = None::<&str>)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Also save the merged report
+    #[arg(long, value_name = "FILE", help_heading = "Report", conflicts_with = "redact")]
+    pub(crate) save: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
