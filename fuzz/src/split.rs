@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{KeyView, Partial, Rank, ReportCollector, ScanOptions, Source, Threads, render_keys};
+use rdb_analysis::{
+    KeyRow, KeyView, Partial, Rank, ReportCollector, ScanOptions, Source, Threads, render_keys,
+};
 use rdb_parser::ErrorKind;
 
 /// Records, of which the input names some, one byte each. Placeholders are filled with the byte
@@ -118,8 +120,9 @@ fn rows(file: &[u8], options: &ScanOptions, is_stream: bool) -> Option<Vec<u8>> 
     let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
         let mut scratch = Vec::new();
         let name = key.key.decode(&mut scratch)?;
-        json::write_compact(block, &json::key_record(name, 0, &key.measure, None, KeysAs::Base64))
-            .map_err(ErrorKind::Io)
+        let (measure, largest_element) = (&key.measure, key.largest_element);
+        let row = KeyRow { name, key_bytes: 0, measure, largest_element, shard: None };
+        json::write_compact(block, &json::key_record(row, KeysAs::Base64)).map_err(ErrorKind::Io)
     };
     let mut all = Vec::new();
     let emit = |block: &[u8]| {

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rdb_analysis::{ClusterTable, GroupKind, KeyRecord, NameGroup, NameTree, Report, SourceFacts};
+use rdb_analysis::{
+    ClusterTable, GroupKind, KeyRecord, LargestElement, NameGroup, NameTree, Report, SourceFacts,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::diff::Diff;
@@ -148,6 +150,11 @@ impl Redactor {
         let is_whole = key.key_bytes == key.key.len() as u64;
         key.key = self.name(&key.key);
         key.key_bytes = key.key.len() as u64 + u64::from(!is_whole);
+        if let Some(LargestElement::Member(name) | LargestElement::Field(name)) = &mut key.largest_element {
+            let is_whole = name.whole_bytes == name.bytes.len() as u64;
+            name.bytes = self.name(&name.bytes);
+            name.whole_bytes = name.bytes.len() as u64 + u64::from(!is_whole);
+        }
     }
 }
 

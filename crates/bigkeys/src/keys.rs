@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdb_analysis::{KeyView, ScanOptions};
+use rdb_analysis::{KeyRow, KeyView, ScanOptions};
 use rdb_parser::ErrorKind;
 
 use crate::args::{Export, KeysArgs};
@@ -13,7 +13,7 @@ use crate::ending::Ending;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
-use crate::render::{self, KeysFormat, Row, RowFormat, RowWriter, Target};
+use crate::render::{self, KeysFormat, RowFormat, RowWriter, Target};
 use crate::scan::source_status;
 
 pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
@@ -45,8 +45,13 @@ pub(crate) fn run(args: &KeysArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
             let name = key.key.decode_prefix(usize::MAX, &mut scratch)?;
             let redacted = redactor.as_ref().map(|redactor| redactor.name(name));
             let name = redacted.as_deref().unwrap_or(name);
-            let row =
-                Row { name, key_bytes: name.len() as u64, measure: &key.measure, shard: shard.as_deref() };
+            let row = KeyRow {
+                name,
+                key_bytes: name.len() as u64,
+                measure: &key.measure,
+                largest_element: None,
+                shard: shard.as_deref(),
+            };
             render::append_to_all(&formats, row, block).map_err(ErrorKind::Io)
         };
         let mut written = Ok(());

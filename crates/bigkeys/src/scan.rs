@@ -98,7 +98,7 @@ pub(crate) fn show(
     let style = output.json_style();
     write_exports(report, exports, style)?;
     let color = output.color.choice();
-    if let Some(format) = args.format.rows(style) {
+    if let Some(format) = args.format.rows(style, report.rank) {
         let writer = RowWriter::stdout(format.as_ref(), color)?;
         return render::top_keys(format.as_ref(), report, writer);
     }
@@ -132,7 +132,7 @@ fn write_exports(
     style: JsonStyle,
 ) -> anyhow::Result<()> {
     for (format, mut out) in exports {
-        if let Some(format) = format.rows(style) {
+        if let Some(format) = format.rows(style, report.rank) {
             render::top_keys(format.as_ref(), report, RowWriter::new(format.as_ref(), out)?)?;
             continue;
         }

@@ -69,11 +69,13 @@ pub use collect::{
     Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys, Totals,
     TypeDistribution, TypeGroup,
 };
-pub use measure::{DataType, Encoding, KeyView, Measure, SLOTS, slot_of_name};
+pub use measure::{DataType, ElementName, Encoding, KeyView, LargestElement, Measure, SLOTS, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;
-pub use report::{Partial, Report, ReportCollector, SourceReport, WireError, append_key_record, groups_json};
+pub use report::{
+    KeyRow, Partial, Report, ReportCollector, SourceReport, WireError, append_key_record, groups_json,
+};
 pub use rows::render_keys;
 pub use scan::{
     Coverage, Guard, Loss, Note, OpenSource, Origin, Piece, Progress, ScanOptions, Source, SourceData,

@@ -108,6 +108,13 @@ pub trait Visitor {
         let _ = (id, listpack_bytes);
     }
 
+    /// An entry of a stream that is not deleted: its ID, and the bytes of its fields and values. Shown
+    /// if the visitor [needs packed encodings](Self::needs_packed), also before the damage of its
+    /// node is found.
+    fn stream_entry(&mut self, id: &StreamId, bytes: u64) {
+        let _ = (id, bytes);
+    }
+
     /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the
     /// group's.
     fn stream_group(&mut self, name_bytes: u64) {
@@ -134,7 +141,8 @@ pub trait Visitor {
 
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry, and
     /// to decompress them for that. Otherwise their entries are only counted. The nodes of streams
-    /// are then walked, checked and measured, too, and their strings are not shown.
+    /// are then walked, checked and measured, too: their [entries](Self::stream_entry) are shown, and
+    /// not the strings.
     fn needs_packed(&self) -> bool {
         false
     }

@@ -182,9 +182,12 @@ impl Scan<'_> {
     }
 
     /// Sets the measure by which keys rank. The default is [`Rank::MemoryBytes`].
+    ///
+    /// With [`Rank::LargestElementBytes`] the scan is [deep](Self::deep), and names these elements.
     #[must_use]
     pub fn rank(mut self, rank: Rank) -> Self {
         self.collector.rank = rank;
+        self.options.names_largest_elements = rank == Rank::LargestElementBytes;
         self
     }
 

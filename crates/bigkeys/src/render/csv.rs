@@ -6,34 +6,40 @@ use std::io;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rdb_analysis::json::KeysAs;
+use rdb_analysis::{KeyRow, LargestElement};
 use rdb_parser::escape::Escaped;
 
-use super::rows::{Row, RowFormat};
+use super::rows::RowFormat;
 
 /// One row a key.
-pub(crate) struct Rows(pub(crate) KeysAs);
+pub(crate) struct Rows {
+    pub(crate) keys_as: KeysAs,
+    /// Whether the rows end with the kind and the name of the largest element.
+    pub(crate) names_largest: bool,
+}
 
 impl RowFormat for Rows {
     fn head(&self) -> Vec<u8> {
-        let key = match self.0 {
+        let key = match self.keys_as {
             KeysAs::Auto => "key",
             KeysAs::Base64 => "key_b64",
         };
+        let largest = match (self.names_largest, self.keys_as) {
+            (false, _) => "",
+            (true, KeysAs::Auto) => ",largest_element_kind,largest_element",
+            (true, KeysAs::Base64) => ",largest_element_kind,largest_element_b64",
+        };
         format!(
             "db,{key},type,encoding,elements,value_bytes,rdb_bytes,memory_bytes,largest_element_bytes,\
-             expires_at_ms,idle_seconds,freq,slot,shard,offset\n"
+             expires_at_ms,idle_seconds,freq,slot,shard,offset{largest}\n"
         )
         .into_bytes()
     }
 
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
         number(out, Some(m.db));
-        match self.0 {
-            KeysAs::Auto => text(out, row.name),
-            // Base64 may begin with a plus sign.
-            KeysAs::Base64 => text(out, STANDARD.encode(row.name).as_bytes()),
-        }
+        self.name(out, row.name);
         text(out, m.data_type.to_string().as_bytes());
         text(out, m.encoding.name().as_bytes());
         number(out, m.elements);
@@ -47,8 +53,31 @@ impl RowFormat for Rows {
         number(out, m.slot);
         text(out, row.shard.unwrap_or_default().as_bytes());
         number(out, Some(m.offset));
+        if self.names_largest {
+            self.largest_element(out, row.largest_element);
+        }
         end_row(out);
         Ok(())
+    }
+}
+
+impl Rows {
+    fn name(&self, out: &mut Vec<u8>, name: &[u8]) {
+        match self.keys_as {
+            KeysAs::Auto => text(out, name),
+            // Base64 may begin with a plus sign.
+            KeysAs::Base64 => text(out, STANDARD.encode(name).as_bytes()),
+        }
+    }
+
+    fn largest_element(&self, out: &mut Vec<u8>, element: Option<&LargestElement>) {
+        text(out, element.map_or("", LargestElement::kind).as_bytes());
+        match element {
+            Some(LargestElement::Member(name) | LargestElement::Field(name)) => self.name(out, &name.bytes),
+            Some(LargestElement::Index(index)) => number(out, Some(*index)),
+            Some(LargestElement::Entry(ms, sequence)) => text(out, format!("{ms}-{sequence}").as_bytes()),
+            _ => text(out, b""),
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use rdb_analysis::Report;
 use rdb_analysis::json::{self, KeysAs, NumbersAs};
+use rdb_analysis::{KeyRow, Report};
 
-use super::rows::{Row, RowFormat};
+use super::rows::RowFormat;
 
 /// How key names and integers are written.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn object(
 pub(crate) struct Lines(pub(crate) JsonStyle);
 
 impl RowFormat for Lines {
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         key(row, self.0, out)?;
         out.push(b'\n');
         Ok(())
@@ -48,7 +48,7 @@ impl RowFormat for Array {
         b"[".to_vec()
     }
 
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         out.push(b'\n');
         key(row, self.0, out)
     }
@@ -62,7 +62,6 @@ impl RowFormat for Array {
     }
 }
 
-fn key(row: Row<'_>, style: JsonStyle, out: &mut Vec<u8>) -> io::Result<()> {
-    let style = (style.keys_as, style.numbers_as);
-    rdb_analysis::append_key_record(out, row.name, row.key_bytes, row.measure, row.shard, style)
+fn key(row: KeyRow<'_>, style: JsonStyle, out: &mut Vec<u8>) -> io::Result<()> {
+    rdb_analysis::append_key_record(out, row, (style.keys_as, style.numbers_as))
 }

@@ -3,13 +3,14 @@
 use std::io::{self, Write as _};
 
 use indicatif::{BinaryBytes, HumanCount};
+use rdb_analysis::KeyRow;
 use rdb_analysis::json::KeysAs;
 use rdb_parser::escape::Escaped;
 
 use super::layout::{Width, aligned, cell};
 use super::memory;
 use super::names::Name;
-use super::rows::{Row, RowFormat};
+use super::rows::RowFormat;
 use super::style::HEADING;
 
 /// One line per key, in columns of fixed width, because the keys that follow are not known.
@@ -69,7 +70,7 @@ impl RowFormat for Lines {
         true
     }
 
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let m = row.measure;
         let (shown, room) = self.room();
         let data_type = m.data_type.to_string();

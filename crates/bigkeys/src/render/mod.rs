@@ -24,11 +24,12 @@ mod target;
 
 pub(crate) use layout::Width;
 pub(crate) use lines::Lines;
-pub(crate) use rows::{Row, RowFormat, RowWriter, append_to_all, top_keys, write_to_all};
+pub(crate) use rows::{RowFormat, RowWriter, append_to_all, top_keys, write_to_all};
 pub(crate) use target::Target;
 
 use clap::ValueEnum;
 use json::JsonStyle;
+use rdb_analysis::Rank;
 
 /// The formats of `bigkeys scan`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,11 +50,14 @@ pub(crate) enum ScanFormat {
 
 impl ScanFormat {
     /// The format of the listed keys. `None` if the whole report is written.
-    pub(crate) fn rows(self, style: JsonStyle) -> Option<Box<dyn RowFormat>> {
+    pub(crate) fn rows(self, style: JsonStyle, rank: Rank) -> Option<Box<dyn RowFormat>> {
         match self {
             Self::Table | Self::Json | Self::Prometheus | Self::Dcs => None,
             Self::Jsonl => Some(Box::new(json::Lines(style))),
-            Self::Csv => Some(Box::new(csv::Rows(style.keys_as))),
+            Self::Csv => {
+                let names_largest = rank == Rank::LargestElementBytes;
+                Some(Box::new(csv::Rows { keys_as: style.keys_as, names_largest }))
+            }
         }
     }
 }
@@ -115,7 +119,7 @@ impl KeysFormat {
             Self::Table => Box::new(Lines { keys_as: style.keys_as, width: Width::of_stdout(), has_memory }),
             Self::Json => Box::new(json::Array(style)),
             Self::Jsonl => Box::new(json::Lines(style)),
-            Self::Csv => Box::new(csv::Rows(style.keys_as)),
+            Self::Csv => Box::new(csv::Rows { keys_as: style.keys_as, names_largest: false }),
             Self::Parquet => Box::new(parquet::Records(style.keys_as)),
         }
     }

@@ -19,10 +19,10 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type};
 use rayon::prelude::*;
-use rdb_analysis::Measure;
 use rdb_analysis::json::KeysAs;
+use rdb_analysis::{KeyRow, Measure};
 
-use super::rows::{Row, RowEncoder, RowFormat};
+use super::rows::{RowEncoder, RowFormat};
 
 /// Rows of a row group. `DuckDB` gives one thread at least 122,880 rows.
 const ROWS_IN_GROUP: usize = 1 << 17;
@@ -100,7 +100,7 @@ fn numbers(m: &Measure) -> [Option<i64>; NUMBERS] {
 pub(crate) struct Records(pub(crate) KeysAs);
 
 impl RowFormat for Records {
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         let numbers = numbers(row.measure);
         let known = numbers.iter().rev().fold(0u16, |known, number| known << 1 | u16::from(number.is_some()));
         out.extend_from_slice(&known.to_le_bytes());

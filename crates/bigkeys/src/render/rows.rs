@@ -3,20 +3,9 @@
 use std::io::{self, Write as _};
 
 use anstream::ColorChoice;
-use rdb_analysis::{Measure, Report};
+use rdb_analysis::{KeyRow, Report};
 
 use super::target::Target;
-
-/// A key to write.
-#[derive(Clone, Copy)]
-pub(crate) struct Row<'a> {
-    /// The decoded name, or its beginning.
-    pub(crate) name: &'a [u8],
-    /// Length of the whole name.
-    pub(crate) key_bytes: u64,
-    pub(crate) measure: &'a Measure,
-    pub(crate) shard: Option<&'a str>,
-}
 
 /// A format of keys. Keys are rendered one after the other, or on several threads at once.
 pub(crate) trait RowFormat: Sync {
@@ -32,7 +21,7 @@ pub(crate) trait RowFormat: Sync {
     }
 
     /// Appends a key.
-    fn row(&self, row: Row<'_>, out: &mut Vec<u8>) -> io::Result<()>;
+    fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()>;
 
     /// The text between two keys.
     fn separator(&self) -> &'static str {
@@ -104,7 +93,7 @@ impl RowWriter {
 }
 
 /// Appends a key to a block of keys.
-fn append(format: &dyn RowFormat, row: Row<'_>, block: &mut Vec<u8>) -> io::Result<()> {
+fn append(format: &dyn RowFormat, row: KeyRow<'_>, block: &mut Vec<u8>) -> io::Result<()> {
     if !block.is_empty() {
         block.extend_from_slice(format.separator().as_bytes());
     }
@@ -118,7 +107,7 @@ const LENGTH_BYTES: usize = size_of::<u32>();
 /// length.
 pub(crate) fn append_to_all(
     formats: &[Box<dyn RowFormat>],
-    row: Row<'_>,
+    row: KeyRow<'_>,
     block: &mut Vec<u8>,
 ) -> io::Result<()> {
     if let [format] = formats {
@@ -163,9 +152,7 @@ pub(crate) fn write_to_all(writers: &mut [RowWriter], mut block: &[u8]) -> io::R
 pub(crate) fn top_keys(format: &dyn RowFormat, report: &Report, mut writer: RowWriter) -> anyhow::Result<()> {
     let mut block = Vec::new();
     for key in report.top.values().flatten() {
-        let shard = key.shard.as_deref();
-        let row = Row { name: &key.key, key_bytes: key.key_bytes, measure: &key.measure, shard };
-        append(format, row, &mut block)?;
+        append(format, key.into(), &mut block)?;
     }
     if !block.is_empty() {
         writer.write(&block)?;

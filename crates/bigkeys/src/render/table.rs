@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::json::KeysAs;
-use rdb_analysis::{ExpiryBucket, Group, KeyRecord, Rank, Report};
+use rdb_analysis::{ExpiryBucket, Group, KeyRecord, LargestElement, Rank, Report};
 use rdb_parser::escape::Escaped;
 
 use super::layout::{Column, Table, cell, numbers, words};
@@ -15,6 +15,9 @@ use crate::messages::count;
 
 /// Prefixes on the first screen.
 const FIRST_PREFIXES: usize = 3;
+
+/// Columns for the name of an element.
+const ELEMENT_COLUMNS: usize = 24;
 
 /// Writes what a person asks first: what it is, what takes the memory, what never expires.
 pub(crate) fn first_screen(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {
@@ -137,6 +140,7 @@ pub(super) fn keys_table(
         numbers("value", importance(Rank::ValueBytes, 5)),
         numbers("in file", importance(Rank::RdbBytes, 3)),
         numbers("largest", importance(Rank::LargestElementBytes, 7)),
+        words("which is", if report.rank == Rank::LargestElementBytes { 0 } else { 8 }),
         words("encoding", 6),
         numbers("db", 4),
         words("shard", 5),
@@ -153,6 +157,7 @@ pub(super) fn keys_table(
             cell(m.value_bytes.map(BinaryBytes)),
             cell(Some(BinaryBytes(m.rdb_bytes))),
             cell(m.largest_element_bytes.map(BinaryBytes)),
+            cell(key.largest_element.as_ref().map(|element| element_text(element, style.keys_as))),
             m.encoding.to_string(),
             m.db.to_string(),
             cell(key.shard.as_ref()),
@@ -160,6 +165,20 @@ pub(super) fn keys_table(
         table.push(cells, Name::of(key, style.keys_as));
     }
     table.write(out, style.width, Name::shortened)
+}
+
+/// An element in a few columns.
+fn element_text(element: &LargestElement, keys_as: KeysAs) -> String {
+    match element {
+        LargestElement::Index(index) => format!("index {index}"),
+        LargestElement::Entry(ms, sequence) => format!("entry {ms}-{sequence}"),
+        LargestElement::Member(name) | LargestElement::Field(name) => {
+            let is_whole = name.whole_bytes == name.bytes.len() as u64;
+            let shortened = Name { bytes: &name.bytes, is_whole, keys_as }.shortened(ELEMENT_COLUMNS);
+            format!("{} {shortened}", element.kind())
+        }
+        _ => element.kind().to_owned(),
+    }
 }
 
 fn all_groups(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Result<()> {

@@ -213,6 +213,58 @@ fn csv_and_jsonl_of_a_scan_list_the_same_keys() {
 }
 
 #[test]
+fn the_largest_element_of_each_key_is_named_in_every_format() {
+    let long = [&[b'\x43', 0][..], &[b'm'; 0x300]].concat();
+    let file = [
+        b"REDIS0009\x04\x04hash\x03\x01a\x011\x03bio\x0along field\x05plain\x02xy",
+        &b"\x01\x04list\x03\x01a\x03bcd\x03efg"[..],
+        b"\x02\x03set\x02\x04\xff=\x1b[\x01b",
+        &[b"\x05\x04zset\x01", &long[..], &[0; 8]].concat(),
+        b"\x00\x06string\x05value\xff",
+        &[0; 8],
+    ]
+    .concat();
+    let (_dir, path) = named("elements.rdb", &file);
+    let scan =
+        |format| stdout(&["scan", "--by", "largest_element_bytes", "--format", format, text(&path)], 0);
+    let expected = serde_json::json!({
+        "hash": {"field": "bio"},
+        "list": {"index": 1},
+        "set": {"member_b64": "/z0bWw=="},
+        "zset": {"member": "m".repeat(256), "truncated_from_bytes": 768},
+        "string": null,
+    });
+    let report = json(&scan("json"));
+    check(&validator("report.schema.json"), &report);
+    for row in json_lines(&scan("jsonl")) {
+        check(&validator("key.schema.json"), &row);
+        let data_type = row["type"].as_str().expect("text");
+        assert_eq!(row["largest_element"], expected[data_type]);
+        assert_eq!(report["top"][data_type][0], row);
+    }
+    let rows = scan("csv");
+    let mut rows = csv::Reader::from_reader(rows.as_bytes());
+    let rows: Vec<_> = rows.records().map(|row| row.expect("valid")).collect();
+    let named: Vec<_> = rows.iter().map(|row| (&row[2], &row[15], row[16].len().min(9))).collect();
+    assert_eq!(
+        named,
+        [
+            ("string", "", 0),
+            ("list", "index", 1),
+            ("set", "member", 9),
+            ("zset", "member", 9),
+            ("hash", "field", 3)
+        ]
+    );
+    let table = scan("table");
+    for text in ["field bio ", "index 1 ", "member \\xff=\\x1b[ ", "member mmmmmmmmmm"] {
+        assert!(table.contains(text), "{text}: {table}");
+    }
+    let no_names = json(&stdout(&["scan", "--deep", "--format", "json", text(&path)], 0));
+    assert_eq!(no_names["top"]["hash"][0]["largest_element"], Value::Null);
+}
+
+#[test]
 fn dcs_is_a_finished_task_of_the_contract() {
     let file = testdata("fixtures/redis-7.4.1.rdb");
     let shown = stdout(&["scan", "--format", "dcs", "--instance-id", "i-1", text(&file)], 0);

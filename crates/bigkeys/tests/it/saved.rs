@@ -15,7 +15,8 @@ fn report(arguments: &[&str], status: i32) -> Value {
 fn saved_reports_merge_to_the_report_of_one_scan() {
     let directory = tempfile::tempdir().expect("a directory");
     let files = all_testdata();
-    let options = ["-n", "3", "--server-version", "valkey-8.1", "--hash-max-listpack-entries", "7"];
+    let by = "--by=largest_element_bytes";
+    let options = [by, "-n", "3", "--server-version", "valkey-8.1", "--hash-max-listpack-entries", "7"];
     let mut saved = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let path = directory.path().join(format!("{index}.report"));
@@ -82,7 +83,7 @@ fn what_cannot_be_merged_or_read_is_refused() {
     assert!(refused(&["report", &at("e")]).contains("version 9"));
 }
 
-/// A file of three keys with names that must not be seen, one of them irregular.
+/// A file of keys with names that must not be seen, one of them irregular.
 fn secrets(directory: &Path) -> String {
     let mut file = b"REDIS0003\xfe\x00".to_vec();
     for name in ["user:alice:mail", "user:bob:mail", "{carol}:cart", "dave"] {
@@ -91,6 +92,8 @@ fn secrets(directory: &Path) -> String {
         file.extend(b"\x01v");
     }
     let path = directory.join("secrets.rdb");
+    // A hash with a field that must not be seen either.
+    file.extend(b"\x04\x01h\x01\x05frida\x01v");
     // A key whose value is cut off.
     file.extend(b"\x10\x05erika\x05short\xff");
     std::fs::write(&path, file).expect("written");
@@ -110,6 +113,7 @@ fn no_result_names_a_key_that_is_redacted() {
     for (command, formats) in [
         (&["scan", "--all"][..], &["table", "json", "jsonl", "csv", "prometheus", "dcs"][..]),
         (&["scan"], &["table"]),
+        (&["scan", "--by", "largest_element_bytes"], &["table", "json", "jsonl", "csv"]),
         (&["report", "--all", &saved], &["table", "json"]),
         (&["keys"], &["table", "json", "jsonl", "csv"]),
         (&["groups"], &["table", "json", "csv", "folded"]),
@@ -125,7 +129,7 @@ fn no_result_names_a_key_that_is_redacted() {
             let redacted = run(&["--redact", "--redact-keep", "user:"]);
             let shown = [redacted.stdout, redacted.stderr].concat();
             let shown = String::from_utf8(shown).expect("text");
-            for secret in ["alice", "bob", "carol", "dave", "erika", "mail", "cart"] {
+            for secret in ["alice", "bob", "carol", "dave", "erika", "frida", "mail", "cart"] {
                 assert!(!shown.contains(secret), "{command:?} {format} has {secret}: {shown}");
             }
             assert!(!shown.is_empty(), "{command:?} {format}");

@@ -35,5 +35,5 @@ pub(crate) use prefixes::PrefixSums;
 pub use prefixes::{PrefixGroup, PrefixTable, Prefixes};
 pub use rank::Rank;
 pub(crate) use sums::Sums;
-pub(crate) use top_keys::TopLists;
 pub use top_keys::{KeyRecord, TopKeys};
+pub(crate) use top_keys::{TopKey, TopLists};

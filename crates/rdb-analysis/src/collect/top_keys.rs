@@ -9,7 +9,7 @@ use super::bounded::{Add, Bounded};
 use super::cells::{MAX_OTHER_TYPES, OTHER_MODULES};
 use super::collector::{Collector, EndOfSource, Observe, PlaceUse, RangeStart};
 use super::rank::Rank;
-use crate::measure::{DataType, KeyView, Measure};
+use crate::measure::{DataType, KeyView, LargestElement, Measure};
 use crate::parallel::Place;
 
 /// Bytes of a name that are kept, for a type that every server has and for another type. Names may
@@ -78,6 +78,9 @@ pub struct KeyRecord {
     pub key_bytes: u64,
     /// Its measures.
     pub measure: Measure,
+    /// Which element is the largest, if the scan
+    /// [names it](crate::ScanOptions::names_largest_elements).
+    pub largest_element: Option<LargestElement>,
     /// Index of its source.
     pub source: usize,
     /// The node that wrote it, if the user says so.
@@ -89,6 +92,7 @@ pub struct KeyRecord {
 pub(crate) struct TopKey {
     rank: Option<u64>,
     pub(crate) measure: Measure,
+    pub(crate) largest_element: Option<LargestElement>,
     /// The first [`MAX_KEPT_KEY_BYTES`] of its name.
     pub(crate) key: Vec<u8>,
     /// Length of its whole name.
@@ -246,13 +250,19 @@ impl TopLists {
     }
 
     /// Offers a key that another list of this rank kept.
-    pub(crate) fn insert(&mut self, measure: Measure, key: Vec<u8>, key_bytes: u64) {
+    pub(crate) fn insert(
+        &mut self,
+        measure: Measure,
+        largest_element: Option<LargestElement>,
+        (key, key_bytes): (Vec<u8>, u64),
+    ) {
         let rank = self.kind.rank.of(&measure);
         let list = match measure.data_type.built_in_index() {
             Some(index) => &mut self.built_in[index],
             None => other_list(&mut self.others, measure.data_type),
         };
-        list.push(self.kind.limit, TopKey { rank, measure, key, key_bytes, source: self.start.source });
+        let source = self.start.source;
+        list.push(self.kind.limit, TopKey { rank, measure, largest_element, key, key_bytes, source });
     }
 
     /// All keys, in no order.
@@ -272,6 +282,7 @@ impl TopLists {
             key: key.key,
             key_bytes: key.key_bytes,
             measure: key.measure,
+            largest_element: key.largest_element,
             source: key.source,
         };
         lists
@@ -388,9 +399,12 @@ impl List {
             return;
         }
         let Ok(name) = key.key.decode_prefix(kept_name_bytes(&measure), &mut names.scratch) else { return };
+        let held_bytes = |element: Option<&LargestElement>| element.map_or(0, LargestElement::held_bytes);
         if self.keys.len() < limit {
-            names.kept_bytes += name.len();
-            self.push(limit, TopKey { rank, measure, key: name.to_vec(), key_bytes, source });
+            let largest_element = key.largest_element.cloned();
+            names.kept_bytes += name.len() + held_bytes(largest_element.as_ref());
+            let key = name.to_vec();
+            self.push(limit, TopKey { rank, measure, largest_element, key, key_bytes, source });
             return;
         }
         let Some(mut worst) = self.keys.peek_mut() else { return };
@@ -401,8 +415,10 @@ impl List {
             let capacity = kept.capacity();
             kept.clear();
             kept.extend_from_slice(name);
-            names.kept_bytes += kept.capacity() - capacity;
-            *worst = TopKey { rank, measure, key: kept, key_bytes, source };
+            let largest_element = key.largest_element.cloned();
+            names.kept_bytes += kept.capacity() - capacity + held_bytes(largest_element.as_ref());
+            names.kept_bytes -= held_bytes(worst.largest_element.as_ref());
+            *worst = TopKey { rank, measure, largest_element, key: kept, key_bytes, source };
         }
     }
 }

@@ -4,6 +4,7 @@ use rdb_parser::{RdbString, Warnings};
 
 use super::data_type::DataType;
 use super::encoding::Encoding;
+use super::largest_element::LargestElement;
 
 /// Measurements of one key, without its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub struct KeyView<'a> {
     pub key: RdbString<'a>,
     /// The key's measurements.
     pub measure: Measure,
+    /// Which element is the largest. `None`: the scan does not
+    /// [name it](crate::ScanOptions::names_largest_elements), or has not seen the elements.
+    pub largest_element: Option<&'a LargestElement>,
     /// The time by which keys count as expired, in milliseconds since 1970: when the file was
     /// written, or [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).
     pub time_ms: i64,

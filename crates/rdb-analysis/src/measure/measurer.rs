@@ -8,6 +8,7 @@ use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
 use super::data_type::DataType;
 use super::encoding::{Encoding, ValueFacts};
 use super::key::{KeyView, Measure};
+use super::largest_element::{ElementWatch, LargestOfPart};
 use crate::server::AssumedServer;
 
 /// What sees values beside the measures: the memory model of a server, or the walk of a check. `()`
@@ -78,6 +79,13 @@ impl Estimator for () {
     fn add_part(&mut self, (): &()) {}
 }
 
+/// What was seen of elements that follow each other: what the memory model has seen, and the largest.
+#[derive(Debug)]
+pub(crate) struct SeenPart<P> {
+    memory: P,
+    largest: LargestOfPart,
+}
+
 /// Sees values while the parser skips them, and measures keys. `M` is the memory model, or `()` for
 /// none.
 #[derive(Debug)]
@@ -89,6 +97,8 @@ pub(crate) struct Measurer<M> {
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
+    /// What names the largest element, if it is named.
+    elements: Option<ElementWatch>,
     /// Estimators of servers that were assumed earlier, at most one per server. A file may name
     /// another server in every record, and an estimator takes longer to make than a record takes to
     /// read.
@@ -96,14 +106,28 @@ pub(crate) struct Measurer<M> {
 }
 
 impl<M: Estimator> Measurer<M> {
-    pub(crate) fn new(server: AssumedServer, deep: bool) -> Self {
-        let memory = M::new(&server);
-        Self { server, memory, deep, all_integers: false, watch_integers: false, earlier: Vec::new() }
+    /// `deep`: whether packed values are walked. `names_largest`: whether the largest element of a value
+    /// is named, which makes the measurer deep.
+    pub(crate) fn new(server: AssumedServer, deep: bool, names_largest: bool) -> Self {
+        Self {
+            memory: M::new(&server),
+            server,
+            deep: deep || names_largest,
+            all_integers: false,
+            watch_integers: false,
+            elements: names_largest.then(ElementWatch::default),
+            earlier: Vec::new(),
+        }
     }
 
     /// A measurer for another range of the source, with the same server.
     pub(crate) fn for_part(&self) -> Self {
-        Self { server: self.server, memory: self.memory.for_part(), earlier: Vec::new(), ..*self }
+        Self {
+            memory: self.memory.for_part(),
+            elements: self.elements.as_ref().map(|_| ElementWatch::default()),
+            earlier: Vec::new(),
+            ..*self
+        }
     }
 
     /// The assumed server.
@@ -130,6 +154,7 @@ impl<M: Estimator> Measurer<M> {
     /// belong to a damaged value.
     pub(crate) fn forget(&mut self) {
         self.memory.forget();
+        self.take_largest();
         self.all_integers = false;
     }
 
@@ -141,26 +166,35 @@ impl<M: Estimator> Measurer<M> {
     }
 
     /// Takes what was seen since the part began or the last call. `None` if it does not add up.
-    pub(crate) fn take_part(&mut self) -> Option<M::Part> {
-        self.memory.take_part()
+    pub(crate) fn take_part(&mut self) -> Option<SeenPart<M::Part>> {
+        Some(SeenPart { memory: self.memory.take_part()?, largest: self.take_largest() })
+    }
+
+    fn take_largest(&mut self) -> LargestOfPart {
+        self.elements.as_mut().map(ElementWatch::take_part).unwrap_or_default()
     }
 
     /// Whether [`add_part`](Self::add_part) gives what seeing the elements would give.
-    pub(crate) fn adds_up(&self, part: &M::Part) -> bool {
-        !self.watch_integers && self.memory.adds_up(part)
+    pub(crate) fn adds_up(&self, part: &SeenPart<M::Part>) -> bool {
+        !self.watch_integers && self.memory.adds_up(&part.memory)
     }
 
     /// Adds elements that follow in the current value, instead of seeing them.
-    pub(crate) fn add_part(&mut self, part: &M::Part) {
-        self.memory.add_part(part);
+    pub(crate) fn add_part(&mut self, part: &SeenPart<M::Part>) {
+        self.memory.add_part(&part.memory);
+        if let Some(elements) = &mut self.elements {
+            elements.add_part(&part.largest);
+        }
     }
 
     /// The key whose value was just skipped. `time_ms` is that by which keys count as expired.
     #[inline(always)]
-    pub(crate) fn view<'e>(&mut self, entry: &Entry<'e>, time_ms: i64) -> KeyView<'e> {
+    pub(crate) fn view<'v>(&'v mut self, entry: &Entry<'v>, time_ms: i64) -> KeyView<'v> {
         let measure = self.measure(entry);
         let has_duplicate = self.memory.has_duplicate();
-        KeyView { key: entry.key, measure, time_ms, warnings: entry.warnings, has_duplicate }
+        let elements = self.elements.as_ref();
+        let largest_element = elements.and_then(|elements| elements.largest(measure.largest_element_bytes));
+        KeyView { key: entry.key, measure, largest_element, time_ms, warnings: entry.warnings, has_duplicate }
     }
 
     /// The measure of the entry whose value was just skipped.
@@ -209,6 +243,9 @@ impl<M: Estimator> Visitor for Measurer<M> {
             _ => false,
         };
         self.all_integers = self.watch_integers;
+        if let Some(elements) = &mut self.elements {
+            elements.begin(value_type);
+        }
     }
 
     #[inline]
@@ -219,11 +256,14 @@ impl<M: Estimator> Visitor for Measurer<M> {
             self.all_integers = false;
             self.watch_integers = false;
         }
+        if let Some(elements) = &mut self.elements {
+            elements.string(role, string);
+        }
     }
 
     #[inline]
     fn needs_strings(&self) -> bool {
-        self.watch_integers || self.memory.needs_strings()
+        self.watch_integers || self.elements.is_some() || self.memory.needs_strings()
     }
 
     #[inline(always)]
@@ -247,6 +287,12 @@ impl<M: Estimator> Visitor for Measurer<M> {
 
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
         self.memory.stream_node(id, listpack_bytes);
+    }
+
+    fn stream_entry(&mut self, id: &StreamId, bytes: u64) {
+        if let Some(elements) = &mut self.elements {
+            elements.stream_entry(*id, bytes);
+        }
     }
 
     fn stream_group(&mut self, name_bytes: u64) {

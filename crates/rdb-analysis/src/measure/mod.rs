@@ -3,6 +3,7 @@
 mod data_type;
 mod encoding;
 mod key;
+mod largest_element;
 mod measurer;
 mod slot;
 
@@ -10,6 +11,7 @@ pub use data_type::DataType;
 pub use encoding::Encoding;
 pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
-pub(crate) use measurer::{Estimator, Measurer};
+pub use largest_element::{ElementName, LargestElement};
+pub(crate) use measurer::{Estimator, Measurer, SeenPart};
 pub(crate) use slot::slot_and_hash_tag;
 pub use slot::{SLOTS, slot_of_name};

@@ -6,7 +6,7 @@ use rdb_parser::ValueType;
 use rdb_parser::resume::{ElementReader, ElementRun, ElementShape, elements_of};
 
 use super::context::{RangeContext, RangeSum};
-use crate::measure::Estimator;
+use crate::measure::{Estimator, SeenPart};
 
 /// Blocks of a chain at most, and in a grain at most. The stitch may begin and end with each of
 /// them.
@@ -51,10 +51,10 @@ impl<P> Chain<P> {
     }
 }
 
-/// Elements that follow each other, and what the memory model has seen of them.
+/// Elements that follow each other, and what was seen of them.
 pub(super) struct Block<P> {
     pub(super) run: ElementRun,
-    pub(super) part: P,
+    pub(super) part: SeenPart<P>,
 }
 
 impl<M: Estimator> RangeContext<'_, M> {

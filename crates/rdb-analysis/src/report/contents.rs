@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::collect::{
     DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, Rank, Sums, TypeGroup,
 };
-use crate::measure::DataType;
+use crate::measure::{DataType, LargestElement, Measure};
 use crate::memory::{KeysInMemory, SourceMemory};
 use crate::scan::SourceFacts;
 
@@ -82,5 +82,32 @@ impl Report {
     /// Whether every source was read to its end and nothing was wrong with any.
     pub fn is_clean(&self) -> bool {
         self.sources.iter().all(|source| source.facts.is_clean())
+    }
+}
+
+/// A key to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRow<'a> {
+    /// Its decoded name, or the beginning of it.
+    pub name: &'a [u8],
+    /// Length of its whole name.
+    pub key_bytes: u64,
+    /// Its measures.
+    pub measure: &'a Measure,
+    /// Which element is the largest, if that is known.
+    pub largest_element: Option<&'a LargestElement>,
+    /// The node that wrote it, if the user says so.
+    pub shard: Option<&'a str>,
+}
+
+impl<'a> From<&'a KeyRecord> for KeyRow<'a> {
+    fn from(record: &'a KeyRecord) -> Self {
+        Self {
+            name: &record.key,
+            key_bytes: record.key_bytes,
+            measure: &record.measure,
+            largest_element: record.largest_element.as_ref(),
+            shard: record.shard.as_deref(),
+        }
     }
 }

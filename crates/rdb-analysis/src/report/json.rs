@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
-use super::contents::{Report, SourceReport};
+use super::contents::{KeyRow, Report, SourceReport};
 use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, TypeGroup};
-use crate::measure::{DataType, Measure};
+use crate::measure::{DataType, LargestElement};
 use crate::memory::SourceMemoryJson;
 use crate::scan::{TrailingKind, WarningGroup};
 
@@ -93,15 +93,9 @@ pub fn write_pretty_with(
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// The record of a key. `name` is its decoded name, or the beginning of it; `key_bytes` the length
-/// of the whole.
-pub fn key_record<'a>(
-    name: &'a [u8],
-    key_bytes: u64,
-    measure: &'a Measure,
-    shard: Option<&'a str>,
-    keys_as: KeysAs,
-) -> impl Serialize + 'a {
+/// The record of a key.
+pub fn key_record(key: KeyRow<'_>, keys_as: KeysAs) -> impl Serialize + '_ {
+    let KeyRow { name, key_bytes, measure, largest_element, shard } = key;
     KeyJson {
         db: measure.db,
         name: NameJson::new("key", name, keys_as),
@@ -114,6 +108,7 @@ pub fn key_record<'a>(
         memory_bytes: measure.memory_bytes,
         memory_not_modelled: measure.memory_bytes.is_some() && !measure.memory_is_modelled,
         largest_element_bytes: measure.largest_element_bytes,
+        largest_element: largest_element.map(|element| element_json(element, keys_as)),
         expires_at_ms: measure.expires_at_ms,
         idle_seconds: measure.idle_seconds,
         freq: measure.freq,
@@ -157,12 +152,43 @@ struct KeyJson<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     memory_not_modelled: bool,
     largest_element_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_element: Option<ElementJson<'a>>,
     expires_at_ms: Option<i64>,
     idle_seconds: Option<u64>,
     freq: Option<u8>,
     slot: Option<u16>,
     shard: Option<&'a str>,
     offset: u64,
+}
+
+/// An element of a value: a map of its kind and what names it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ElementJson<'a> {
+    Index {
+        index: u64,
+    },
+    Named {
+        #[serde(flatten)]
+        name: NameJson<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        truncated_from_bytes: Option<u64>,
+    },
+    Entry {
+        entry: String,
+    },
+}
+
+fn element_json(element: &LargestElement, keys_as: KeysAs) -> ElementJson<'_> {
+    match element {
+        LargestElement::Index(index) => ElementJson::Index { index: *index },
+        LargestElement::Member(name) | LargestElement::Field(name) => ElementJson::Named {
+            name: NameJson::new(element.kind(), &name.bytes, keys_as),
+            truncated_from_bytes: (name.whole_bytes > name.bytes.len() as u64).then_some(name.whole_bytes),
+        },
+        LargestElement::Entry(ms, sequence) => ElementJson::Entry { entry: format!("{ms}-{sequence}") },
+    }
 }
 
 /// A name that may not be UTF-8: a map of one field, to be flattened.
@@ -390,9 +416,7 @@ struct TopList<'a>(&'a [KeyRecord], KeysAs);
 
 impl Serialize for TopList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|record| {
-            key_record(&record.key, record.key_bytes, &record.measure, record.shard.as_deref(), self.1)
-        }))
+        serializer.collect_seq(self.0.iter().map(|record| key_record(record.into(), self.1)))
     }
 }
 

@@ -5,8 +5,9 @@ use std::io;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::contents::KeyRow;
 use super::json::{KeysAs, NumbersAs, key_record, write_compact_with};
-use crate::measure::{DataType, Measure};
+use crate::measure::DataType;
 
 /// Appends the record of a key to `out`: the bytes that
 /// [`write_compact_with`] writes of [`key_record`].
@@ -16,16 +17,13 @@ use crate::measure::{DataType, Measure};
 /// None today; a serializer may return one.
 pub fn append_key_record(
     out: &mut Vec<u8>,
-    name: &[u8],
-    key_bytes: u64,
-    measure: &Measure,
-    shard: Option<&str>,
+    key: KeyRow<'_>,
     (keys_as, numbers_as): (KeysAs, NumbersAs),
 ) -> io::Result<()> {
+    let KeyRow { name, key_bytes, measure, largest_element, shard } = key;
     let is_plain = keys_as == KeysAs::Base64 || is_plain(name);
-    if !is_plain || matches!(measure.data_type, DataType::Module(_)) {
-        let record = key_record(name, key_bytes, measure, shard, keys_as);
-        return write_compact_with(out, &record, numbers_as);
+    if !is_plain || largest_element.is_some() || matches!(measure.data_type, DataType::Module(_)) {
+        return write_compact_with(out, &key_record(key, keys_as), numbers_as);
     }
     let mut row = Row { out, numbers_as };
     row.integer("{\"db\":", measure.db);
@@ -112,6 +110,7 @@ impl Row<'_> {
 mod tests {
     use super::*;
     use crate::measure::Encoding;
+    use crate::measure::Measure;
     use proptest::prelude::*;
     use rdb_parser::ModuleId;
 
@@ -172,12 +171,12 @@ mod tests {
             let keys_as = if base64 { KeysAs::Base64 } else { KeysAs::Auto };
             let numbers_as = if strings { NumbersAs::String } else { NumbersAs::Number };
             let key_bytes = name.len() as u64 + longer;
+            let shard = shard.as_deref();
+            let key = KeyRow { name: &name, key_bytes, measure: &measure, largest_element: None, shard };
             let mut row = Vec::new();
-            append_key_record(&mut row, &name, key_bytes, &measure, shard.as_deref(), (keys_as, numbers_as))
-                .expect("in memory");
+            append_key_record(&mut row, key, (keys_as, numbers_as)).expect("in memory");
             let mut serialized = Vec::new();
-            let record = key_record(&name, key_bytes, &measure, shard.as_deref(), keys_as);
-            write_compact_with(&mut serialized, &record, numbers_as).expect("in memory");
+            write_compact_with(&mut serialized, &key_record(key, keys_as), numbers_as).expect("in memory");
             prop_assert_eq!(String::from_utf8_lossy(&row), String::from_utf8_lossy(&serialized));
         }
     }

@@ -9,7 +9,7 @@ mod partial;
 mod wire;
 
 pub use collector::ReportCollector;
-pub use contents::{Report, SourceReport};
+pub use contents::{KeyRow, Report, SourceReport};
 pub use groups::groups_json;
 pub use key_row::append_key_record;
 pub use partial::Partial;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::collector::ReportCollector;
 use super::contents::SourceReport;
 use super::partial::Partial;
-use crate::collect::{CellId, Collector as _, DbGroup, Group, PrefixSums, RangeStart, Sums};
-use crate::measure::{DataType, Encoding, Measure};
+use crate::collect::{CellId, Collector as _, DbGroup, Group, PrefixSums, RangeStart, Sums, TopKey};
+use crate::measure::{DataType, ElementName, Encoding, LargestElement, Measure};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
@@ -193,6 +193,7 @@ struct DbWire {
 struct TopWire {
     key: Name,
     key_bytes: u64,
+    largest_element: Option<ElementWire>,
     db: u64,
     data_type: TypeWire,
     encoding: u8,
@@ -207,6 +208,15 @@ struct TopWire {
     freq: Option<u8>,
     slot: Option<u16>,
     offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum ElementWire {
+    Index(u64),
+    /// The beginning of a name, and the length of the whole.
+    Member(Name, u64),
+    Field(Name, u64),
+    Entry(u64, u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -308,7 +318,7 @@ impl From<&Partial> for PartialWire {
                 .collect(),
             dbs: sums.by_db().into_iter().map(|DbGroup { db, group }| DbWire { db, group }).collect(),
             expiry: sums.expiry().to_vec(),
-            top: top.iter().map(|key| TopWire::new(&key.measure, &key.key, key.key_bytes)).collect(),
+            top: top.iter().map(TopWire::new).collect(),
             prefixes: prefixes.as_ref().map(PrefixesWire::from),
         }
     }
@@ -331,9 +341,10 @@ impl PartialWire {
         }
         sums.add_expiry(&self.expiry);
         let mut top = collector.top_keys().child(RangeStart { source: 0, is_place_known: true });
-        for key in self.top {
-            let (name, key_bytes) = (key.key.0.clone(), key.key_bytes);
-            top.insert(key.into_measure()?, name, key_bytes);
+        for mut key in self.top {
+            let name = (std::mem::take(&mut key.key.0), key.key_bytes);
+            let largest_element = key.largest_element.take().map(ElementWire::into_element);
+            top.insert(key.into_measure()?, largest_element, name);
         }
         let source = SourceReport::new(self.path, self.shard, facts, &sums);
         if let Some(shard) = &source.shard {
@@ -431,11 +442,41 @@ impl FactsWire {
     }
 }
 
+impl ElementWire {
+    fn new(element: &LargestElement) -> Self {
+        let name = |ElementName { bytes, whole_bytes }: &ElementName| (Name(bytes.clone()), *whole_bytes);
+        match element {
+            LargestElement::Index(index) => Self::Index(*index),
+            LargestElement::Member(member) => {
+                let (bytes, whole_bytes) = name(member);
+                Self::Member(bytes, whole_bytes)
+            }
+            LargestElement::Field(field) => {
+                let (bytes, whole_bytes) = name(field);
+                Self::Field(bytes, whole_bytes)
+            }
+            LargestElement::Entry(ms, sequence) => Self::Entry(*ms, *sequence),
+        }
+    }
+
+    fn into_element(self) -> LargestElement {
+        let name = |bytes: Name, whole_bytes| ElementName { bytes: bytes.0, whole_bytes };
+        match self {
+            Self::Index(index) => LargestElement::Index(index),
+            Self::Member(bytes, whole_bytes) => LargestElement::Member(name(bytes, whole_bytes)),
+            Self::Field(bytes, whole_bytes) => LargestElement::Field(name(bytes, whole_bytes)),
+            Self::Entry(ms, sequence) => LargestElement::Entry(ms, sequence),
+        }
+    }
+}
+
 impl TopWire {
-    fn new(measure: &Measure, key: &[u8], key_bytes: u64) -> Self {
+    fn new(key: &TopKey) -> Self {
+        let measure = &key.measure;
         Self {
-            key: Name(key.to_vec()),
-            key_bytes,
+            key: Name(key.key.clone()),
+            key_bytes: key.key_bytes,
+            largest_element: key.largest_element.as_ref().map(ElementWire::new),
             db: measure.db,
             data_type: measure.data_type.into(),
             encoding: number(&Encoding::ALL, &measure.encoding),

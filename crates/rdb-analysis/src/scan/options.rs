@@ -12,10 +12,13 @@ use crate::server::Assumptions;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ScanOptions {
     /// Whether to walk packed values entry by entry, so that `value_bytes` and
     /// `largest_element_bytes` are known for them, too.
     pub deep: bool,
+    /// Whether to name the largest element of each value. Makes the scan deep.
+    pub names_largest_elements: bool,
     /// Whether to compare checksums.
     pub verify_checksum: bool,
     /// Length of the ranges into which a source is split, in bytes. `None`: as is best for the
@@ -36,6 +39,7 @@ impl Default for ScanOptions {
     fn default() -> Self {
         Self {
             deep: false,
+            names_largest_elements: false,
             verify_checksum: true,
             range_bytes: None,
             memory: true,
@@ -51,6 +55,12 @@ impl ScanOptions {
     #[must_use]
     pub fn deep(self, deep: bool) -> Self {
         Self { deep, ..self }
+    }
+
+    /// Sets [`names_largest_elements`](Self::names_largest_elements).
+    #[must_use]
+    pub fn names_largest_elements(self, names_largest_elements: bool) -> Self {
+        Self { names_largest_elements, ..self }
     }
 
     /// Sets [`verify_checksum`](Self::verify_checksum).

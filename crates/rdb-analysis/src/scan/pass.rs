@@ -235,12 +235,13 @@ impl<M: Estimator> Pass<M> {
         let learned = Learned { flavour: parser.flavour(), ..Learned::default() };
         let server =
             AssumedServer::new(&context.options.assumptions, parser.header(), parser.flavour(), None);
+        let ScanOptions { deep, names_largest_elements, .. } = *context.options;
         Self {
             learned,
             counts: Counts::default(),
             coverage: Coverage::default(),
             checksum: None,
-            measurer: Measurer::new(server, context.options.deep),
+            measurer: Measurer::new(server, deep, names_largest_elements),
             end_of_last_key: 0,
             long_values: LongValues::default(),
             guarded_page: None,

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU64;
 
 use rdb_analysis::json::{self, KeysAs};
 use rdb_analysis::{
-    Checked, Finding, KeyView, Rank, ReportCollector, ScanOptions, Source, SourceData, Threads, analyze,
-    check as check_source, render_keys,
+    Checked, Finding, KeyRow, KeyView, Rank, ReportCollector, ScanOptions, Source, SourceData, Threads,
+    analyze, check as check_source, render_keys,
 };
 use rdb_parser::ErrorKind;
 
@@ -61,10 +61,19 @@ pub(crate) fn report_with(
     range_bytes: Option<u64>,
     adjust: impl FnOnce(ReportCollector) -> ReportCollector,
 ) -> String {
-    let source = source(data);
     let collector = adjust(ReportCollector::default().top(5).rank(Rank::RdbBytes));
+    report_by(data, collector, &ScanOptions::default().threads(threads).range_bytes(range_bytes))
+}
+
+/// The report of a scan that names the largest elements, as JSON.
+fn report_of_elements(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> String {
+    let collector = ReportCollector::default().top(5).rank(Rank::LargestElementBytes);
     let options = ScanOptions::default().threads(threads).range_bytes(range_bytes);
-    let outcome = analyze(vec![source], collector, &options, &(), &false.into()).expect("threads");
+    report_by(data, collector, &options.names_largest_elements(true))
+}
+
+fn report_by(data: SourceData<'_>, collector: ReportCollector, options: &ScanOptions) -> String {
+    let outcome = analyze(vec![source(data)], collector, options, &(), &false.into()).expect("threads");
     let mut shown = Vec::new();
     json::write_pretty(&mut shown, &json::report(&outcome.output, KeysAs::Base64)).expect("memory");
     String::from_utf8(shown).expect("UTF-8")
@@ -77,8 +86,9 @@ pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64
     let render = |key: &KeyView<'_>, block: &mut Vec<u8>| {
         let mut scratch = Vec::new();
         let name = key.key.decode(&mut scratch)?;
-        json::write_compact(block, &json::key_record(name, 0, &key.measure, None, KeysAs::Base64))
-            .map_err(ErrorKind::Io)
+        let (measure, largest_element) = (&key.measure, key.largest_element);
+        let row = KeyRow { name, key_bytes: 0, measure, largest_element, shard: None };
+        json::write_compact(block, &json::key_record(row, KeysAs::Base64)).map_err(ErrorKind::Io)
     };
     let mut all = Vec::new();
     let emit = |block: &[u8]| {
@@ -161,4 +171,9 @@ pub(crate) fn check(file: &[u8]) {
         }
     }
     assert!(sequential == report(file, 4, None));
+    let sequential = report_of_elements(SourceData::Bytes(file), 1, None);
+    for (threads, range_bytes) in [(2, 300), (3, 1000), (16, 5000), (2, 70_000)] {
+        let split = report_of_elements(SourceData::Bytes(file), threads, Some(range_bytes));
+        assert!(sequential == split, "elements, {threads} threads, ranges of {range_bytes} bytes");
+    }
 }

@@ -155,15 +155,6 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let written = expand_beginning(payload, header, &mut space).unwrap_or(0);
         Ok(Packed::first_integer(space.get(..written).unwrap_or_default()))
     }
-
-    /// Walks the listpack in the string whose header was read, showing each entry to `see`.
-    pub(super) fn walk_listpack(
-        &mut self,
-        header: StringHeader,
-        see: &mut impl FnMut(RdbString<'_>),
-    ) -> Result<u64> {
-        walk_stored(Packed::Listpack, header, self.input, self.scratch, see)
-    }
 }
 
 /// Copies the beginning of the payload after `header` to `out`, decompressed, and returns its

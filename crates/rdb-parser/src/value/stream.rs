@@ -4,6 +4,7 @@
 //! 8.8 add is known from descriptions, and from a file of 8.9 without groups.
 
 use super::open::OpenValue;
+use super::packed::walk_stored;
 use super::stream_node::NodeWalk;
 use super::sums::{PartSums, StreamSums};
 use super::walker::Walker;
@@ -121,7 +122,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let end = start.saturating_add(header.payload_len);
         let outcome = match self.header_count(Packed::Listpack, header) {
             Ok((Some(0), _)) => Err(Error::corrupt("stream", "a node without entries", start)),
-            Ok(_) if self.visitor.needs_packed() => self.walk_stream_node(header, sums),
+            Ok(_) if self.visitor.needs_packed() => self.walk_stream_node(id, header, sums),
             Ok(_) => Ok(()),
             Err(error) => Err(error),
         };
@@ -131,9 +132,20 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.input.skip(end.saturating_sub(self.input.position()), "a stream node")
     }
 
-    fn walk_stream_node(&mut self, header: StringHeader, sums: &mut StreamSums) -> Result<()> {
+    /// Walks the listpack of a node. `id` is the node's. `None`: it is damaged.
+    fn walk_stream_node(
+        &mut self,
+        id: Option<StreamId>,
+        header: StringHeader,
+        sums: &mut StreamSums,
+    ) -> Result<()> {
         let mut node = NodeWalk::new();
-        self.walk_listpack(header, &mut |entry: RdbString<'_>| node.see(entry))?;
+        let Self { input, scratch, visitor, .. } = self;
+        walk_stored(Packed::Listpack, header, *input, scratch, &mut |entry: RdbString<'_>| {
+            if let (Some(live), Some(id)) = (node.see(entry), id) {
+                visitor.stream_entry(&live.id(&id), live.bytes);
+            }
+        })?;
         let agrees = node.finish().map_err(|detail| self.input.fail(ErrorKind::Corrupt("stream", detail)))?;
         sums.miscounted |= !agrees;
         sums.live = sums.live.saturating_add(node.live());

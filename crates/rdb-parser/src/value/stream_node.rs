@@ -7,6 +7,7 @@
 
 use super::sums::Tally;
 use crate::string::{RdbString, parse_canonical_integer};
+use crate::visitor::StreamId;
 
 /// Flags of an entry.
 const DELETED: i64 = 1;
@@ -44,12 +45,32 @@ pub(super) struct NodeWalk {
     deleted: u64,
     /// The entry being read.
     flags: i64,
+    /// Both parts of its ID, relative to the ID of the node.
+    relative_id: [i64; 2],
     /// Its listpack entries before the last.
     length: u64,
     entry_bytes: u64,
     /// Sums over the entries that are not deleted.
     pub(super) tally: Tally,
     damage: Option<&'static str>,
+}
+
+/// An entry of a stream that is not deleted.
+pub(super) struct LiveEntry {
+    relative_id: [i64; 2],
+    /// Bytes of its fields and values.
+    pub(super) bytes: u64,
+}
+
+impl LiveEntry {
+    /// The ID of the entry in a node with this ID.
+    pub(super) fn id(&self, node: &StreamId) -> StreamId {
+        let mut id = *node;
+        for (part, relative) in id.as_chunks_mut::<8>().0.iter_mut().zip(self.relative_id) {
+            *part = u64::from_be_bytes(*part).wrapping_add_signed(relative).to_be_bytes();
+        }
+        id
+    }
 }
 
 impl NodeWalk {
@@ -63,6 +84,7 @@ impl NodeWalk {
             live: 0,
             deleted: 0,
             flags: 0,
+            relative_id: [0; 2],
             length: 0,
             entry_bytes: 0,
             tally: Tally::default(),
@@ -70,13 +92,17 @@ impl NodeWalk {
         }
     }
 
-    /// Reads the next entry of the listpack.
-    pub(super) fn see(&mut self, entry: RdbString<'_>) {
-        if self.damage.is_none()
-            && let Err(detail) = self.step(entry)
-        {
+    /// Reads the next entry of the listpack. Returns the entry of the stream that it ends, if that is
+    /// not deleted.
+    pub(super) fn see(&mut self, entry: RdbString<'_>) -> Option<LiveEntry> {
+        if self.damage.is_some() {
+            return None;
+        }
+        let live = self.live;
+        if let Err(detail) = self.step(entry) {
             self.damage = Some(detail);
         }
+        (self.live > live).then_some(LiveEntry { relative_id: self.relative_id, bytes: self.entry_bytes })
     }
 
     /// Whether the counts of the node equal those of its entries.
@@ -129,11 +155,11 @@ impl NodeWalk {
                 Due::Milliseconds
             }
             Due::Milliseconds => {
-                integer(entry)?;
+                self.relative_id[0] = integer(entry)?;
                 Due::Sequence
             }
             Due::Sequence => {
-                integer(entry)?;
+                self.relative_id[1] = integer(entry)?;
                 if self.flags & SAME_FIELDS == 0 {
                     Due::OwnFields
                 } else {

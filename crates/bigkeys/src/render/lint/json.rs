@@ -46,11 +46,7 @@ fn rule(result: &RuleResult, keys_as: KeysAs) -> RuleJson<'_, impl Serialize> {
         is_accepted: result.is_accepted,
         findings: result.findings(),
         keys: result.keys,
-        largest: result
-            .largest
-            .iter()
-            .map(|key| key_record(&key.key, key.key_bytes, &key.measure, key.shard.as_deref(), keys_as))
-            .collect(),
+        largest: result.largest.iter().map(|key| key_record(key.into(), keys_as)).collect(),
         seconds: result
             .seconds
             .iter()

@@ -1,0 +1,249 @@
+//! Names the largest element of a value while the parser skips the value.
+
+use rdb_parser::visitor::StreamId;
+use rdb_parser::{RdbString, Role, ValueType};
+
+/// Bytes of a name that are kept.
+const MAX_NAME_BYTES: usize = 256;
+
+/// Which element of a value is its largest. Of several, the first in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LargestElement {
+    /// The item of a list with this index, the first being 0. Also an element whose name the file
+    /// does not have beside it, or whose name has more than 64 KiB.
+    Index(u64),
+    /// A member of a set or sorted set.
+    Member(ElementName),
+    /// A field of a hash, with its value.
+    Field(ElementName),
+    /// An entry of a stream, by the two parts of its ID.
+    Entry(u64, u64),
+}
+
+/// The name of a member or a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ElementName {
+    /// Its first 256 bytes.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole.
+    pub whole_bytes: u64,
+}
+
+impl LargestElement {
+    /// What JSON and CSV call this kind of element.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Index(_) => "index",
+            Self::Member(_) => "member",
+            Self::Field(_) => "field",
+            Self::Entry(..) => "entry",
+        }
+    }
+
+    /// The name of a member or field.
+    pub fn name(&self) -> Option<&ElementName> {
+        match self {
+            Self::Member(name) | Self::Field(name) => Some(name),
+            Self::Index(_) | Self::Entry(..) => None,
+        }
+    }
+
+    /// Bytes that it takes in memory besides its own.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.name().map_or(0, |name| name.bytes.capacity())
+    }
+}
+
+/// The largest of elements that follow each other, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LargestOfPart {
+    elements: u64,
+    largest: Option<(u64, LargestElement)>,
+}
+
+impl LargestOfPart {
+    /// Adds the largest of the elements that follow.
+    pub(crate) fn append(&mut self, next: &Self) {
+        if let Some((bytes, element)) = &next.largest
+            && self.is_larger(*bytes)
+        {
+            let element = match element {
+                LargestElement::Index(index) => LargestElement::Index(self.elements.saturating_add(*index)),
+                named => named.clone(),
+            };
+            self.largest = Some((*bytes, element));
+        }
+        self.elements = self.elements.saturating_add(next.elements);
+    }
+
+    fn is_larger(&self, bytes: u64) -> bool {
+        self.largest.as_ref().is_none_or(|&(largest, _)| bytes > largest)
+    }
+
+    /// Adds an element of so many bytes. `element` makes its name, for an index.
+    fn add(&mut self, bytes: u64, element: impl FnOnce(u64) -> LargestElement) {
+        if self.is_larger(bytes) {
+            self.largest = Some((bytes, element(self.elements)));
+        }
+        self.elements += 1;
+    }
+}
+
+/// Watches the elements of a value.
+#[derive(Debug, Default)]
+pub(crate) struct ElementWatch {
+    seen: LargestOfPart,
+    /// The beginning of a field whose value follows. `None`: it cannot be shown.
+    field: Option<ElementName>,
+    field_bytes: u64,
+    /// Whether the fields come before all values, and do not count.
+    has_template: bool,
+    scratch: Vec<u8>,
+}
+
+impl ElementWatch {
+    /// A value begins.
+    pub(crate) fn begin(&mut self, value_type: ValueType) {
+        self.seen = LargestOfPart::default();
+        self.field = None;
+        self.field_bytes = 0;
+        self.has_template = matches!(
+            value_type,
+            ValueType::HashTemplate
+                | ValueType::HashTemplateRef
+                | ValueType::HashTemplateArray
+                | ValueType::HashTemplateArrayRef
+        );
+    }
+
+    /// A string of an element.
+    pub(crate) fn string(&mut self, role: Role, string: RdbString<'_>) {
+        let bytes = string.decoded_len();
+        match role {
+            Role::Item => self.seen.add(bytes, LargestElement::Index),
+            Role::Member => {
+                let Self { seen, scratch, .. } = self;
+                seen.add(bytes, |index| match name(string, scratch) {
+                    Some(name) => LargestElement::Member(name),
+                    None => LargestElement::Index(index),
+                });
+            }
+            Role::Field if !self.has_template => {
+                self.field = name(string, &mut self.scratch);
+                self.field_bytes = bytes;
+            }
+            Role::Value => {
+                let Self { seen, field, field_bytes, .. } = self;
+                let bytes = bytes.saturating_add(std::mem::take(field_bytes));
+                let field = field.take();
+                seen.add(bytes, |index| field.map_or(LargestElement::Index(index), LargestElement::Field));
+            }
+            _ => {}
+        }
+    }
+
+    /// An entry of a stream.
+    pub(crate) fn stream_entry(&mut self, id: StreamId, bytes: u64) {
+        let (parts, _) = id.as_chunks();
+        let part = |index: usize| parts.get(index).map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        self.seen.add(bytes, |_| LargestElement::Entry(part(0), part(1)));
+    }
+
+    /// Takes what was seen since the value or part began or the last call.
+    pub(crate) fn take_part(&mut self) -> LargestOfPart {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Adds elements that follow in the value, instead of seeing them.
+    pub(crate) fn add_part(&mut self, part: &LargestOfPart) {
+        self.seen.append(part);
+    }
+
+    /// The largest element of the value, if it has `largest_bytes`.
+    pub(crate) fn largest(&self, largest_bytes: Option<u64>) -> Option<&LargestElement> {
+        let (bytes, element) = self.seen.largest.as_ref()?;
+        (Some(*bytes) == largest_bytes).then_some(element)
+    }
+}
+
+/// The beginning of a string. `None`: it is not shown, or damaged.
+fn name(string: RdbString<'_>, scratch: &mut Vec<u8>) -> Option<ElementName> {
+    if matches!(string, RdbString::Skipped { .. }) {
+        return None;
+    }
+    let bytes = string.decode_prefix(MAX_NAME_BYTES, scratch).ok()?.to_vec();
+    Some(ElementName { bytes, whole_bytes: string.decoded_len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn watch(value_type: ValueType) -> ElementWatch {
+        let mut watch = ElementWatch::default();
+        watch.begin(value_type);
+        watch
+    }
+
+    fn name(bytes: &[u8], whole_bytes: u64) -> ElementName {
+        ElementName { bytes: bytes.to_vec(), whole_bytes }
+    }
+
+    #[test]
+    fn a_field_counts_with_its_value_and_its_expiry_does_not() {
+        let mut hash = watch(ValueType::Hash);
+        for (field, value) in [(&b"a"[..], &b"1234567"[..]), (b"longer", b"12345"), (b"b", b"")] {
+            hash.string(Role::Field, RdbString::Raw(field));
+            hash.string(Role::Value, RdbString::Raw(value));
+            hash.string(Role::Expiry, RdbString::Int(1_800_000_000_000));
+        }
+        assert_eq!(hash.largest(Some(11)), Some(&LargestElement::Field(name(b"longer", 6))));
+        assert_eq!(hash.largest(Some(12)), None, "another element was not shown");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_one_that_is_not_shown_has_an_index() {
+        let mut set = watch(ValueType::Set);
+        set.string(Role::Member, RdbString::Raw(&[b'm'; 300]));
+        assert_eq!(set.largest(Some(300)), Some(&LargestElement::Member(name(&[b'm'; 256], 300))));
+        set.string(Role::Member, RdbString::Skipped { decoded_len: 70_000 });
+        assert_eq!(set.largest(Some(70_000)), Some(&LargestElement::Index(1)));
+    }
+
+    #[test]
+    fn the_values_of_a_template_have_an_index() {
+        let mut hash = watch(ValueType::HashTemplate);
+        hash.string(Role::Field, RdbString::Raw(b"a long field"));
+        hash.string(Role::Field, RdbString::Raw(b"b"));
+        hash.string(Role::Value, RdbString::Raw(b"1"));
+        hash.string(Role::Value, RdbString::Raw(b"22"));
+        assert_eq!(hash.largest(Some(2)), Some(&LargestElement::Index(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn parts_add_up_to_the_whole(
+            lengths in proptest::collection::vec(0usize..20, 1..40),
+            cuts in proptest::collection::vec(any::<bool>(), 40),
+        ) {
+            let strings: Vec<Vec<u8>> = lengths.iter().map(|&len| vec![b'x'; len]).collect();
+            let mut whole = watch(ValueType::List);
+            let (mut parts, mut part) = (watch(ValueType::List), watch(ValueType::List));
+            for (string, is_cut) in strings.iter().zip(cuts) {
+                whole.string(Role::Item, RdbString::Raw(string));
+                part.string(Role::Item, RdbString::Raw(string));
+                if is_cut {
+                    parts.add_part(&part.take_part());
+                }
+            }
+            parts.add_part(&part.take_part());
+            let longest = lengths.iter().copied().max().expect("not empty");
+            let first = lengths.iter().position(|&len| len == longest).expect("there");
+            let expected = LargestElement::Index(first as u64);
+            prop_assert_eq!(whole.largest(Some(longest as u64)), Some(&expected));
+            prop_assert_eq!(parts.largest(Some(longest as u64)), Some(&expected));
+        }
+    }
+}
