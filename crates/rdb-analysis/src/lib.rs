@@ -64,10 +64,10 @@ pub use check::{Checked, Finding, Severity, check};
 pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Cluster, ClusterTable, Collector, DbGroup,
     DistributionTable, Distributions, EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond,
-    ExpirySeconds, Filtered, ForecastRow, Group, GroupKind, GroupTables, Groups, KeyRecord, MAX_GROUP_DEPTH,
-    NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, PrefixTable, Prefixes,
-    Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys, Totals,
-    TypeDistribution, TypeGroup,
+    ExpirySeconds, Filtered, ForecastRow, Group, GroupKind, GroupTables, Groups, HistogramBucket, KeyRecord,
+    MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, PrefixTable,
+    Prefixes, Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys,
+    Totals, TypeDistribution, TypeGroup,
 };
 pub use measure::{DataType, ElementName, Encoding, KeyView, LargestElement, Measure, SLOTS, slot_of_name};
 pub use memory::{Expected, ExpectedError, SourceMemory};

@@ -29,16 +29,16 @@ pub(crate) fn table(
     sources::verdicts(out, report, style.width, style.per_file)?;
     sources::filter(out, report, style.width)?;
     let measure = if report.totals.memory_bytes.is_some() { "memory" } else { "file" };
-    let bytes = table.by_type.iter().map(|row| (row.data_type.name(), row.bytes));
-    let bytes = bytes.chain([("total".into(), table.bytes)]);
+    let bytes = table.by_type.iter().map(|row| (row.data_type.name(), &row.bytes));
+    let bytes = bytes.chain([("total".into(), &table.bytes)]);
     heading(out, &format!("Bytes of a key in {measure}"), style)?;
     quantiles(out, bytes, &|bytes| BinaryBytes(bytes).to_string(), style)?;
-    let elements = table.by_type.iter().map(|row| (row.data_type.name(), row.elements));
-    let elements = elements.chain([("total".into(), table.elements)]);
+    let elements = table.by_type.iter().map(|row| (row.data_type.name(), &row.elements));
+    let elements = elements.chain([("total".into(), &table.elements)]);
     heading(out, "Elements of a key", style)?;
     quantiles(out, elements, &|elements| HumanCount(elements).to_string(), style)?;
     let accesses =
-        [("seconds without access".into(), table.idle_seconds), ("access frequency".into(), table.freq)];
+        [("seconds without access".into(), &table.idle_seconds), ("access frequency".into(), &table.freq)];
     if accesses.iter().any(|(_, quantiles)| quantiles.keys > 0) {
         heading(out, "Accesses", style)?;
         quantiles(out, accesses.into_iter(), &|number| HumanCount(number).to_string(), style)?;
@@ -49,7 +49,7 @@ pub(crate) fn table(
 /// Rows without keys are left out.
 fn quantiles<'a>(
     out: &mut dyn Write,
-    rows: impl Iterator<Item = (std::borrow::Cow<'a, str>, Quantiles)>,
+    rows: impl Iterator<Item = (std::borrow::Cow<'a, str>, &'a Quantiles)>,
     show: &dyn Fn(u64) -> String,
     style: TableStyle,
 ) -> io::Result<()> {
@@ -63,7 +63,7 @@ fn quantiles<'a>(
     ];
     let mut table = Table::new(columns, "");
     for (name, row) in rows.filter(|(_, row)| row.keys > 0) {
-        let Quantiles { keys, p50, p90, p99, p999, max, .. } = row;
+        let &Quantiles { keys, p50, p90, p99, p999, max, .. } = row;
         let mut cells = vec![cell(Some(HumanCount(keys)))];
         cells.extend([p50, p90, p99, p999, max].map(show));
         table.push(cells, Escaped::for_terminal(name.as_bytes()).to_string());

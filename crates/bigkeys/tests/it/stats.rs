@@ -24,6 +24,15 @@ fn distributions_are_those_of_the_keys() {
             exact.sort_unstable();
             assert_eq!(quantiles["keys"], exact.len(), "{field}");
             assert_eq!(quantiles["max"], exact.last().copied().unwrap_or(0), "{field}");
+            let mut left = &exact[..];
+            for bucket in quantiles["histogram"].as_array().expect("buckets") {
+                let [from, to, keys] = ["from", "to", "keys"].map(|name| bucket[name].as_u64().expect(name));
+                let (inside, rest) = left.split_at(usize::try_from(keys).expect("few"));
+                assert!(inside.iter().all(|number| (from..=to).contains(number)), "{field}: {bucket}");
+                assert!(!inside.is_empty() && to <= from + from / 4, "{field}: {bucket}");
+                left = rest;
+            }
+            assert_eq!(left, [0u64; 0], "{field}");
             for (name, thousandths) in [("p50", 500), ("p90", 900), ("p99", 990), ("p999", 999)] {
                 let index = (exact.len() * thousandths).div_ceil(1000).checked_sub(1);
                 let exact = index.map_or(0, |index| exact[index]);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::bounded::{Add, Bounded};
 use super::cells::{MAX_OTHER_TYPES, OTHER_MODULES};
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
-use super::names::SizeHistogram;
+use super::names::{HistogramBucket, SizeHistogram};
 use crate::measure::{DataType, KeyView};
 
 /// Types with distributions of their own.
@@ -55,7 +55,7 @@ pub struct DistributionTable {
 }
 
 /// The distributions of a type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TypeDistribution {
     /// The type.
@@ -70,7 +70,7 @@ pub struct TypeDistribution {
 /// Numbers that a part of the keys does not exceed.
 ///
 /// Each is exact or at most 25 % too high, and never below the true one. The largest is exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Quantiles {
     /// Keys with such a number.
@@ -85,6 +85,8 @@ pub struct Quantiles {
     pub p999: u64,
     /// That of all of them.
     pub max: u64,
+    /// How many keys have which number: four buckets for each power of two, without the empty ones.
+    pub histogram: Vec<HistogramBucket>,
 }
 
 /// Keys that expire in a span of time.
@@ -128,6 +130,7 @@ impl Numbers {
             p99: at(990),
             p999: at(999),
             max: self.max,
+            histogram: self.histogram.buckets().collect(),
         }
     }
 }

@@ -29,7 +29,8 @@ pub use filtered::Filtered;
 pub use group::{DbGroup, EncodingGroup, ExpiryGroup, Group, TypeGroup};
 pub use groups::{ByDatabase, ByEncoding, ByExpiry, ByType, GroupTables, Groups, Totals};
 pub use names::{
-    ByName, GroupKind, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, SizePercentiles,
+    ByName, GroupKind, HistogramBucket, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree,
+    SizePercentiles,
 };
 pub(crate) use prefixes::PrefixSums;
 pub use prefixes::{PrefixGroup, PrefixTable, Prefixes};

@@ -94,9 +94,10 @@ impl LargestOfPart {
 #[derive(Debug, Default)]
 pub(crate) struct ElementWatch {
     seen: LargestOfPart,
-    /// The beginning of a field whose value follows. `None`: it cannot be shown.
-    field: Option<ElementName>,
-    field_bytes: u64,
+    /// The field whose value follows.
+    field: ElementName,
+    /// Whether there is such a field, and its name is shown.
+    has_field: bool,
     /// Whether the fields come before all values, and do not count.
     has_template: bool,
     scratch: Vec<u8>,
@@ -106,8 +107,8 @@ impl ElementWatch {
     /// A value begins.
     pub(crate) fn begin(&mut self, value_type: ValueType) {
         self.seen = LargestOfPart::default();
-        self.field = None;
-        self.field_bytes = 0;
+        self.field.whole_bytes = 0;
+        self.has_field = false;
         self.has_template = matches!(
             value_type,
             ValueType::HashTemplate
@@ -124,20 +125,29 @@ impl ElementWatch {
             Role::Item => self.seen.add(bytes, LargestElement::Index),
             Role::Member => {
                 let Self { seen, scratch, .. } = self;
-                seen.add(bytes, |index| match name(string, scratch) {
-                    Some(name) => LargestElement::Member(name),
-                    None => LargestElement::Index(index),
+                seen.add(bytes, |index| {
+                    let mut member = ElementName::default();
+                    if member.set(string, scratch) {
+                        LargestElement::Member(member)
+                    } else {
+                        LargestElement::Index(index)
+                    }
                 });
             }
             Role::Field if !self.has_template => {
-                self.field = name(string, &mut self.scratch);
-                self.field_bytes = bytes;
+                self.has_field = self.field.set(string, &mut self.scratch);
             }
             Role::Value => {
-                let Self { seen, field, field_bytes, .. } = self;
-                let bytes = bytes.saturating_add(std::mem::take(field_bytes));
-                let field = field.take();
-                seen.add(bytes, |index| field.map_or(LargestElement::Index(index), LargestElement::Field));
+                let Self { seen, field, has_field, .. } = self;
+                seen.add(bytes.saturating_add(field.whole_bytes), |index| {
+                    if *has_field {
+                        LargestElement::Field(field.clone())
+                    } else {
+                        LargestElement::Index(index)
+                    }
+                });
+                field.whole_bytes = 0;
+                *has_field = false;
             }
             _ => {}
         }
@@ -167,13 +177,15 @@ impl ElementWatch {
     }
 }
 
-/// The beginning of a string. `None`: it is not shown, or damaged.
-fn name(string: RdbString<'_>, scratch: &mut Vec<u8>) -> Option<ElementName> {
-    if matches!(string, RdbString::Skipped { .. }) {
-        return None;
+impl ElementName {
+    /// Becomes the name in `string`. Returns false if that is not shown, or damaged.
+    fn set(&mut self, string: RdbString<'_>, scratch: &mut Vec<u8>) -> bool {
+        self.whole_bytes = string.decoded_len();
+        self.bytes.clear();
+        let name = string.decode_prefix(MAX_NAME_BYTES, scratch);
+        self.bytes.extend_from_slice(name.as_deref().unwrap_or_default());
+        name.is_ok()
     }
-    let bytes = string.decode_prefix(MAX_NAME_BYTES, scratch).ok()?.to_vec();
-    Some(ElementName { bytes, whole_bytes: string.decoded_len() })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tree::{NameSums, tree_of};
 pub use by_name::ByName;
 pub use path::{GroupKind, MAX_GROUP_DEPTH, NameRule};
 pub(crate) use sizes::SizeHistogram;
-pub use sizes::SizePercentiles;
+pub use sizes::{HistogramBucket, SizePercentiles};
 pub use tree::{NameGroup, NameTree};
 
 /// Groups of the deepest level that are held, if the user sets no other number.

@@ -12,6 +12,18 @@ pub(crate) struct SizeHistogram {
     buckets: Vec<(u8, u64)>,
 }
 
+/// How many keys have a number between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct HistogramBucket {
+    /// The smallest number in the bucket.
+    pub from: u64,
+    /// The largest number in the bucket: at most 25 % more.
+    pub to: u64,
+    /// Keys with a number in it.
+    pub keys: u64,
+}
+
 /// Sizes that a part of the keys does not exceed, in bytes. Each is exact or at most 25 % too high,
 /// and never below the true one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -51,6 +63,13 @@ impl SizeHistogram {
     /// Number of keys.
     pub(crate) fn keys(&self) -> u64 {
         self.buckets.iter().map(|&(_, keys)| keys).sum()
+    }
+
+    /// The buckets with keys in them, in ascending order.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = HistogramBucket> + '_ {
+        let from = |bucket: u8| bucket.checked_sub(1).map_or(0, |before| end_of(before) + 1);
+        let bucket = move |&(bucket, keys)| HistogramBucket { from: from(bucket), to: end_of(bucket), keys };
+        self.buckets.iter().map(bucket)
     }
 
     /// A size that this part of the keys does not exceed. 0: there are no keys.
