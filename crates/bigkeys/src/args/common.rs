@@ -1,4 +1,4 @@
-//! What all commands on keys take.
+//! Arguments of all commands on keys.
 
 use clap::Args;
 
@@ -6,7 +6,7 @@ use super::filter::FilterArgs;
 use super::memory::MemoryArgs;
 use super::output::{OutputArgs, RedactArgs};
 
-/// What all commands on keys take, besides their inputs and what is their own.
+/// Arguments of all commands on keys, besides inputs.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArgs {
     #[command(flatten)]

@@ -55,7 +55,7 @@ pub(crate) struct ReadArgs {
 
     /// Decode packed values to know their payload
     ///
-    /// `value_bytes` and `largest_element_bytes` are then known for all collections except streams.
+    /// `value_bytes` and `largest_element_bytes` are then known for packed collections and streams, too.
     #[arg(long, hide_short_help = true)]
     pub(crate) deep: bool,
 

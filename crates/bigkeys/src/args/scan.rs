@@ -32,7 +32,7 @@ pub(crate) struct ScanArgs {
     /// MEASURE is `elements`, `value_bytes`, `rdb_bytes`, `memory_bytes` or
     /// `largest_element_bytes`. The default is `rdb_bytes` with --no-memory, and for --format dcs
     /// the bytes of strings and the elements of all other types. `value_bytes` and
-    /// `largest_element_bytes` imply --deep.
+    /// `largest_element_bytes` imply --deep, and `largest_element_bytes` also names the element.
     #[arg(long, value_name = "MEASURE", help_heading = "Report", hide_possible_values = true)]
     pub(crate) by: Option<By>,
 

@@ -81,7 +81,7 @@ fn rules_of_each_kind_are_checked() {
     let table = lint(&["--rules", &rules], &path, 1);
     for shown in [
         "error many-tags",
-        "10 keys, and 9 may be",
+        "10 keys, and the limit is 9",
         "10 keys expire at 2023-11-14T22:13:20Z, and 5 may",
         "note naming: 1 key",
         "4 rules, 3 broken: 1 error, 1 warning, 1 note",

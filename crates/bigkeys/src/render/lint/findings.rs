@@ -51,9 +51,9 @@ fn key_text(key: &KeyRecord) -> String {
 /// The sums that exceed their maximum.
 fn total_text(result: &RuleResult, max: &MaxSums) -> String {
     let texts = max.excesses(&result.keys).map(|Excess { of, sum, max, .. }| match of {
-        "memory_bytes" => format!("{} in memory, and {} may be", BinaryBytes(sum), BinaryBytes(max)),
-        "rdb_bytes" => format!("{} in the file, and {} may be", BinaryBytes(sum), BinaryBytes(max)),
-        _ => format!("{} {of}, and {} may be", HumanCount(sum), HumanCount(max)),
+        "memory_bytes" => format!("{} in memory, and the limit is {}", BinaryBytes(sum), BinaryBytes(max)),
+        "rdb_bytes" => format!("{} in the file, and the limit is {}", BinaryBytes(sum), BinaryBytes(max)),
+        _ => format!("{} {of}, and the limit is {}", HumanCount(sum), HumanCount(max)),
     });
     texts.collect::<Vec<_>>().join("; ")
 }
