@@ -147,14 +147,17 @@ impl Redactor {
     }
 
     fn key(&self, key: &mut KeyRecord) {
-        let is_whole = key.key_bytes == key.key.len() as u64;
-        key.key = self.name(&key.key);
-        key.key_bytes = key.key.len() as u64 + u64::from(!is_whole);
+        self.beginning(&mut key.key, &mut key.key_bytes);
         if let Some(LargestElement::Member(name) | LargestElement::Field(name)) = &mut key.largest_element {
-            let is_whole = name.whole_bytes == name.bytes.len() as u64;
-            name.bytes = self.name(&name.bytes);
-            name.whole_bytes = name.bytes.len() as u64 + u64::from(!is_whole);
+            self.beginning(&mut name.bytes, &mut name.whole_bytes);
         }
+    }
+
+    /// Redacts a name, or the beginning of a name of `whole_bytes` bytes. A beginning stays one.
+    fn beginning(&self, name: &mut Vec<u8>, whole_bytes: &mut u64) {
+        let is_whole = *whole_bytes == name.len() as u64;
+        *name = self.name(name);
+        *whole_bytes = name.len() as u64 + u64::from(!is_whole);
     }
 }
 

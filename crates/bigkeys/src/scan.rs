@@ -177,7 +177,7 @@ fn configure<'a>(scan: Scan<'a>, args: &ScanArgs, model: ScanOptions) -> Scan<'a
     let scan = scan
         .memory(model.memory)
         .assumptions(model.assumptions)
-        .deep(args.input.read.deep || matches!(args.by, Some(By::ValueBytes | By::LargestElementBytes)))
+        .deep(args.input.read.deep || args.by == Some(By::ValueBytes))
         .rank(rank);
     if args.show.format == ScanFormat::Dcs {
         scan.top(top.min(dcs_bigkeys::MAX_KEYS_PER_TYPE)).prefixes(0).max_db(dcs_bigkeys::MAX_DB)

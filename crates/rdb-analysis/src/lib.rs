@@ -69,7 +69,9 @@ pub use collect::{
     Prefixes, Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys,
     Totals, TypeDistribution, TypeGroup,
 };
-pub use measure::{DataType, ElementName, Encoding, KeyView, LargestElement, Measure, SLOTS, slot_of_name};
+pub use measure::{
+    DataType, ElementName, Encoding, EntryId, KeyView, LargestElement, Measure, SLOTS, slot_of_name,
+};
 pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;

@@ -108,9 +108,10 @@ pub trait Visitor {
         let _ = (id, listpack_bytes);
     }
 
-    /// An entry of a stream that is not deleted: its ID, and the bytes of its fields and values. Shown
-    /// if the visitor [needs packed encodings](Self::needs_packed), also before the damage of its
-    /// node is found.
+    /// An entry of a stream that is not deleted: its ID, and the bytes of its fields and values.
+    ///
+    /// Shown if the visitor [needs packed encodings](Self::needs_packed). A damaged node shows the
+    /// entries before the damage, and none if its ID is damaged.
     fn stream_entry(&mut self, id: &StreamId, bytes: u64) {
         let _ = (id, bytes);
     }
@@ -141,8 +142,8 @@ pub trait Visitor {
 
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry, and
     /// to decompress them for that. Otherwise their entries are only counted. The nodes of streams
-    /// are then walked, checked and measured, too: their [entries](Self::stream_entry) are shown, and
-    /// not the strings.
+    /// are then walked, checked and measured, too. The visitor sees their
+    /// [entries](Self::stream_entry), but not the strings of the entries.
     fn needs_packed(&self) -> bool {
         false
     }

@@ -183,7 +183,8 @@ impl Scan<'_> {
 
     /// Sets the measure by which keys rank. The default is [`Rank::MemoryBytes`].
     ///
-    /// With [`Rank::LargestElementBytes`] the scan is [deep](Self::deep), and names these elements.
+    /// [`Rank::LargestElementBytes`] makes the scan [deep](Self::deep) and names the largest element of
+    /// each listed key.
     #[must_use]
     pub fn rank(mut self, rank: Rank) -> Self {
         self.collector.rank = rank;

@@ -14,7 +14,7 @@ use super::rows::RowFormat;
 /// One row a key.
 pub(crate) struct Rows {
     pub(crate) keys_as: KeysAs,
-    /// Whether the rows end with the kind and the name of the largest element.
+    /// Whether each row ends with the kind and the name of the largest element.
     pub(crate) names_largest: bool,
 }
 
@@ -75,7 +75,7 @@ impl Rows {
         match element {
             Some(LargestElement::Member(name) | LargestElement::Field(name)) => self.name(out, &name.bytes),
             Some(LargestElement::Index(index)) => number(out, Some(*index)),
-            Some(LargestElement::Entry(ms, sequence)) => text(out, format!("{ms}-{sequence}").as_bytes()),
+            Some(LargestElement::Entry(id)) => text(out, id.to_string().as_bytes()),
             _ => text(out, b""),
         }
     }

@@ -167,13 +167,13 @@ pub(super) fn keys_table(
     table.write(out, style.width, Name::shortened)
 }
 
-/// An element in a few columns.
+/// The kind of an element and its name, in at most [`ELEMENT_COLUMNS`] columns.
 fn element_text(element: &LargestElement, keys_as: KeysAs) -> String {
     match element {
         LargestElement::Index(index) => format!("index {index}"),
-        LargestElement::Entry(ms, sequence) => format!("entry {ms}-{sequence}"),
+        LargestElement::Entry(id) => format!("entry {id}"),
         LargestElement::Member(name) | LargestElement::Field(name) => {
-            let is_whole = name.whole_bytes == name.bytes.len() as u64;
+            let is_whole = name.is_whole();
             let shortened = Name { bytes: &name.bytes, is_whole, keys_as }.shortened(ELEMENT_COLUMNS);
             format!("{} {shortened}", element.kind())
         }

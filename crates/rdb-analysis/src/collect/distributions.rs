@@ -85,7 +85,7 @@ pub struct Quantiles {
     pub p999: u64,
     /// That of all of them.
     pub max: u64,
-    /// How many keys have which number: four buckets for each power of two, without the empty ones.
+    /// The histogram of the numbers: four buckets for each power of two, without empty buckets.
     pub histogram: Vec<HistogramBucket>,
 }
 

@@ -18,12 +18,12 @@ pub(super) const MAX_NAME_BYTES: usize = 1024;
 const MAX_BYTES_IN_RANGE: usize = 256 << 10;
 const SUMS_BYTES: usize = 256;
 
-/// What sums are by, besides the name.
+/// Splits the keys of one name into several sums.
 pub trait Split: Copy + Ord + Send {
-    /// That of a key.
+    /// The part that a key belongs to.
     fn of(measure: &Measure) -> Self;
 
-    /// A small number, the same for the same value.
+    /// A small number for the part. Equal parts have equal numbers.
     fn number(self) -> usize;
 }
 
@@ -51,16 +51,16 @@ impl Split for DataType {
     }
 }
 
-/// Sums over keys by the first [`MAX_NAME_BYTES`] of a name, and by `S`.
+/// Sums over keys by the first [`MAX_NAME_BYTES`] of a name, split by `S`.
 ///
-/// The sums are exact for up to [`MAX_SUMS`] of them whose names have up to
-/// [`MAX_HELD_NAME_BYTES`]. Where there are more, the light ones are forgotten from time to time.
-/// One that was forgotten and comes again is counted from there, so no sum is too large, and none is
-/// too low by more than [`error_bytes`](Self::error_bytes).
+/// The sums are exact for up to [`MAX_SUMS`] sums, whose names have up to [`MAX_HELD_NAME_BYTES`]
+/// together. Above either limit, the lighter half of the sums is forgotten. A forgotten name that
+/// comes again starts at 0, so no sum is too high, and no sum is too low by more than
+/// [`error_bytes`](Self::error_bytes).
 #[derive(Debug)]
 pub(super) struct HeavySums<S> {
     sums: Vec<Group>,
-    /// Where in `sums` those of a name are.
+    /// Index of the sums of a name in `sums`.
     names: BTreeMap<S, HashMap<Box<[u8]>, usize>>,
     name_bytes: usize,
     error_bytes: u64,
@@ -75,7 +75,7 @@ impl<S> Default for HeavySums<S> {
 }
 
 impl<S: Split> HeavySums<S> {
-    /// Where the sums of a name are. The name is copied once, and not for each key.
+    /// Index of the sums of a name. Copies the name only if it is new.
     pub(super) fn index(&mut self, name: &[u8], split: S) -> usize {
         let name = name.get(..MAX_NAME_BYTES).unwrap_or(name);
         let names = self.names.entry(split).or_default();

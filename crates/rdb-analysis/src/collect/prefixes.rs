@@ -94,7 +94,7 @@ pub struct PrefixTable {
     pub error_bytes: u64,
 }
 
-/// Sums by prefix, and by `S`. The child of [`Prefixes`].
+/// Sums by prefix, split by `S`. The child of [`Prefixes`].
 #[derive(Debug)]
 pub struct PrefixSums<S> {
     separator: u8,

@@ -78,7 +78,7 @@ pub struct KeyRecord {
     pub key_bytes: u64,
     /// Its measures.
     pub measure: Measure,
-    /// Which element is the largest, if the scan
+    /// The largest element, if the scan
     /// [names it](crate::ScanOptions::names_largest_elements).
     pub largest_element: Option<LargestElement>,
     /// Index of its source.
@@ -254,7 +254,8 @@ impl TopLists {
         &mut self,
         measure: Measure,
         largest_element: Option<LargestElement>,
-        (key, key_bytes): (Vec<u8>, u64),
+        key: Vec<u8>,
+        key_bytes: u64,
     ) {
         let rank = self.kind.rank.of(&measure);
         let list = match measure.data_type.built_in_index() {

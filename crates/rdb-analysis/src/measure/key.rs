@@ -52,8 +52,8 @@ pub struct KeyView<'a> {
     pub key: RdbString<'a>,
     /// The key's measurements.
     pub measure: Measure,
-    /// Which element is the largest. `None`: the scan does not
-    /// [name it](crate::ScanOptions::names_largest_elements), or has not seen the elements.
+    /// The largest element. `None`: the scan does not
+    /// [name it](crate::ScanOptions::names_largest_elements), or the parser did not show the elements.
     pub largest_element: Option<&'a LargestElement>,
     /// The time by which keys count as expired, in milliseconds since 1970: when the file was
     /// written, or [`Source::fallback_time_ms`](crate::Source::fallback_time_ms).

@@ -1,61 +1,74 @@
 //! Names the largest element of a value while the parser skips the value.
 
+use std::fmt;
+
 use rdb_parser::visitor::StreamId;
 use rdb_parser::{RdbString, Role, ValueType};
 
-/// Bytes of a name that are kept.
+/// First bytes of an element's name that are kept.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Which element of a value is its largest. Of several, the first in the file.
+/// Names the largest element of a value. Of elements of equal size, the first in the file counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LargestElement {
-    /// The item of a list with this index, the first being 0. Also an element whose name the file
-    /// does not have beside it, or whose name has more than 64 KiB.
+    /// Place of the element in the value, in file order, from 0. Names the items of lists, the cells of
+    /// arrays, the values of hashes that use a template, and elements whose names have more than
+    /// 64 KiB.
     Index(u64),
     /// A member of a set or sorted set.
     Member(ElementName),
     /// A field of a hash, with its value.
     Field(ElementName),
-    /// An entry of a stream, by the two parts of its ID.
-    Entry(u64, u64),
+    /// An entry of a stream.
+    Entry(EntryId),
 }
 
 /// The name of a member or a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ElementName {
-    /// Its first 256 bytes.
+    /// The first 256 bytes of the name.
     pub bytes: Vec<u8>,
-    /// Bytes of the whole.
+    /// Length of the whole name.
     pub whole_bytes: u64,
 }
 
+/// The ID of an entry of a stream. Displayed as the server does: `1526919030474-55`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryId {
+    /// Milliseconds since 1970, if the server made the ID.
+    pub ms: u64,
+    /// Sequence number within the millisecond.
+    pub sequence: u64,
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.sequence)
+    }
+}
+
 impl LargestElement {
-    /// What JSON and CSV call this kind of element.
+    /// The kind of element: `index`, `member`, `field` or `entry`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Index(_) => "index",
             Self::Member(_) => "member",
             Self::Field(_) => "field",
-            Self::Entry(..) => "entry",
+            Self::Entry(_) => "entry",
         }
     }
 
-    /// The name of a member or field.
-    pub fn name(&self) -> Option<&ElementName> {
-        match self {
-            Self::Member(name) | Self::Field(name) => Some(name),
-            Self::Index(_) | Self::Entry(..) => None,
-        }
-    }
-
-    /// Bytes that it takes in memory besides its own.
+    /// Bytes that the name has allocated.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.name().map_or(0, |name| name.bytes.capacity())
+        match self {
+            Self::Member(name) | Self::Field(name) => name.bytes.capacity(),
+            Self::Index(_) | Self::Entry(_) => 0,
+        }
     }
 }
 
-/// The largest of elements that follow each other, and how many there are.
+/// The largest of consecutive elements, and the number of these elements.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LargestOfPart {
     elements: u64,
@@ -63,7 +76,7 @@ pub(crate) struct LargestOfPart {
 }
 
 impl LargestOfPart {
-    /// Adds the largest of the elements that follow.
+    /// Appends the elements that follow.
     pub(crate) fn append(&mut self, next: &Self) {
         if let Some((bytes, element)) = &next.largest
             && self.is_larger(*bytes)
@@ -81,24 +94,24 @@ impl LargestOfPart {
         self.largest.as_ref().is_none_or(|&(largest, _)| bytes > largest)
     }
 
-    /// Adds an element of so many bytes. `element` makes its name, for an index.
-    fn add(&mut self, bytes: u64, element: impl FnOnce(u64) -> LargestElement) {
+    /// Adds an element of `bytes` bytes. `name` names the element, given its index.
+    fn add(&mut self, bytes: u64, name: impl FnOnce(u64) -> LargestElement) {
         if self.is_larger(bytes) {
-            self.largest = Some((bytes, element(self.elements)));
+            self.largest = Some((bytes, name(self.elements)));
         }
         self.elements += 1;
     }
 }
 
-/// Watches the elements of a value.
+/// Finds the largest element among the strings of a value.
 #[derive(Debug, Default)]
 pub(crate) struct ElementWatch {
     seen: LargestOfPart,
     /// The field whose value follows.
     field: ElementName,
-    /// Whether there is such a field, and its name is shown.
+    /// Whether `field` has the name of the current field.
     has_field: bool,
-    /// Whether the fields come before all values, and do not count.
+    /// Whether a template has the fields of the hash, so that only its values count.
     has_template: bool,
     scratch: Vec<u8>,
 }
@@ -157,20 +170,21 @@ impl ElementWatch {
     pub(crate) fn stream_entry(&mut self, id: StreamId, bytes: u64) {
         let (parts, _) = id.as_chunks();
         let part = |index: usize| parts.get(index).map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        self.seen.add(bytes, |_| LargestElement::Entry(part(0), part(1)));
+        self.seen.add(bytes, |_| LargestElement::Entry(EntryId { ms: part(0), sequence: part(1) }));
     }
 
-    /// Takes what was seen since the value or part began or the last call.
+    /// Returns the largest element since the value began or since the last call, and starts anew.
     pub(crate) fn take_part(&mut self) -> LargestOfPart {
         std::mem::take(&mut self.seen)
     }
 
-    /// Adds elements that follow in the value, instead of seeing them.
+    /// Appends elements that another range has seen.
     pub(crate) fn add_part(&mut self, part: &LargestOfPart) {
         self.seen.append(part);
     }
 
-    /// The largest element of the value, if it has `largest_bytes`.
+    /// The largest element of the value. `None` if its size is not `largest_bytes`, the size that the
+    /// parser states: then the parser has not shown all elements.
     pub(crate) fn largest(&self, largest_bytes: Option<u64>) -> Option<&LargestElement> {
         let (bytes, element) = self.seen.largest.as_ref()?;
         (Some(*bytes) == largest_bytes).then_some(element)
@@ -178,7 +192,13 @@ impl ElementWatch {
 }
 
 impl ElementName {
-    /// Becomes the name in `string`. Returns false if that is not shown, or damaged.
+    /// Whether `bytes` is the whole name.
+    pub fn is_whole(&self) -> bool {
+        self.whole_bytes == self.bytes.len() as u64
+    }
+
+    /// Sets the name to `string`. Returns false if the parser skipped the string, or the string is
+    /// damaged.
     fn set(&mut self, string: RdbString<'_>, scratch: &mut Vec<u8>) -> bool {
         self.whole_bytes = string.decoded_len();
         self.bytes.clear();

@@ -79,7 +79,7 @@ impl Estimator for () {
     fn add_part(&mut self, (): &()) {}
 }
 
-/// What was seen of elements that follow each other: what the memory model has seen, and the largest.
+/// Consecutive elements of a value: their part of the memory model, and the largest.
 #[derive(Debug)]
 pub(crate) struct SeenPart<P> {
     memory: P,
@@ -97,7 +97,7 @@ pub(crate) struct Measurer<M> {
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
-    /// What names the largest element, if it is named.
+    /// Finds the largest element. `None`: the scan does not name it.
     elements: Option<ElementWatch>,
     /// Estimators of servers that were assumed earlier, at most one per server. A file may name
     /// another server in every record, and an estimator takes longer to make than a record takes to
@@ -106,8 +106,8 @@ pub(crate) struct Measurer<M> {
 }
 
 impl<M: Estimator> Measurer<M> {
-    /// `deep`: whether packed values are walked. `names_largest`: whether the largest element of a value
-    /// is named, which makes the measurer deep.
+    /// `deep`: whether to walk packed values. `names_largest`: whether to name the largest element of
+    /// each value, which walks packed values, too.
     pub(crate) fn new(server: AssumedServer, deep: bool, names_largest: bool) -> Self {
         Self {
             memory: M::new(&server),

@@ -11,7 +11,7 @@ pub use data_type::DataType;
 pub use encoding::Encoding;
 pub(crate) use encoding::ValueFacts;
 pub use key::{KeyView, Measure};
-pub use largest_element::{ElementName, LargestElement};
+pub use largest_element::{ElementName, EntryId, LargestElement};
 pub(crate) use measurer::{Estimator, Measurer, SeenPart};
 pub(crate) use slot::slot_and_hash_tag;
 pub use slot::{SLOTS, slot_of_name};

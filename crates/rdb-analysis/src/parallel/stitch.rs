@@ -351,7 +351,8 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
     /// Goes over elements that a worker has read, wherever an element of the value that is read
     /// ends where a block of them begins. Returns the bytes of the blocks that were merged.
     ///
-    /// The worker has measured them for the server that `carried` names.
+    /// The worker measured the elements with the server of `carried`. If the server is another by now,
+    /// the elements are read again.
     fn merge_elements(
         &mut self,
         chain: &Chain<M::Part>,
@@ -364,12 +365,11 @@ impl<'a, I: Ahead, M: Estimator> Stitch<'a, I, M> {
                 continue;
             }
             self.advance(run.span.start, sink)?;
-            if self.parser.open_value().is_none_or(|value| value.value_type != chain.value_type)
-                || self.pass.learned != carried.learned
-            {
+            if self.parser.open_value().is_none_or(|value| value.value_type != chain.value_type) {
                 continue;
             }
-            if self.pass.measurer.adds_up(part) && self.parser.jump_elements(run) {
+            let is_same_server = self.pass.learned == carried.learned;
+            if is_same_server && self.pass.measurer.adds_up(part) && self.parser.jump_elements(run) {
                 self.pass.measurer.add_part(part);
                 merged_bytes += run.span.end - run.span.start;
             }

@@ -85,7 +85,7 @@ impl Report {
     }
 }
 
-/// A key to be written.
+/// A key as a row of an export.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRow<'a> {
     /// Its decoded name, or the beginning of it.
@@ -94,7 +94,7 @@ pub struct KeyRow<'a> {
     pub key_bytes: u64,
     /// Its measures.
     pub measure: &'a Measure,
-    /// Which element is the largest, if that is known.
+    /// The largest element, if the scan names it.
     pub largest_element: Option<&'a LargestElement>,
     /// The node that wrote it, if the user says so.
     pub shard: Option<&'a str>,

@@ -162,7 +162,7 @@ struct KeyJson<'a> {
     offset: u64,
 }
 
-/// An element of a value: a map of its kind and what names it.
+/// An element of a value: a map from its kind to its name.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ElementJson<'a> {
@@ -185,9 +185,9 @@ fn element_json(element: &LargestElement, keys_as: KeysAs) -> ElementJson<'_> {
         LargestElement::Index(index) => ElementJson::Index { index: *index },
         LargestElement::Member(name) | LargestElement::Field(name) => ElementJson::Named {
             name: NameJson::new(element.kind(), &name.bytes, keys_as),
-            truncated_from_bytes: (name.whole_bytes > name.bytes.len() as u64).then_some(name.whole_bytes),
+            truncated_from_bytes: (!name.is_whole()).then_some(name.whole_bytes),
         },
-        LargestElement::Entry(ms, sequence) => ElementJson::Entry { entry: format!("{ms}-{sequence}") },
+        LargestElement::Entry(id) => ElementJson::Entry { entry: id.to_string() },
     }
 }
 

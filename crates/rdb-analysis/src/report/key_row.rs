@@ -109,8 +109,7 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Encoding;
-    use crate::measure::Measure;
+    use crate::measure::{Encoding, Measure};
     use proptest::prelude::*;
     use rdb_parser::ModuleId;
 

@@ -12,7 +12,7 @@ use super::collector::ReportCollector;
 use super::contents::SourceReport;
 use super::partial::Partial;
 use crate::collect::{CellId, Collector as _, DbGroup, Group, PrefixSums, RangeStart, Sums, TopKey};
-use crate::measure::{DataType, ElementName, Encoding, LargestElement, Measure};
+use crate::measure::{DataType, ElementName, Encoding, EntryId, LargestElement, Measure};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
@@ -213,10 +213,15 @@ struct TopWire {
 #[derive(Serialize, Deserialize)]
 enum ElementWire {
     Index(u64),
-    /// The beginning of a name, and the length of the whole.
-    Member(Name, u64),
-    Field(Name, u64),
+    Member(ElementNameWire),
+    Field(ElementNameWire),
     Entry(u64, u64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct ElementNameWire {
+    bytes: Name,
+    whole_bytes: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -342,9 +347,9 @@ impl PartialWire {
         sums.add_expiry(&self.expiry);
         let mut top = collector.top_keys().child(RangeStart { source: 0, is_place_known: true });
         for mut key in self.top {
-            let name = (std::mem::take(&mut key.key.0), key.key_bytes);
+            let (name, key_bytes) = (std::mem::take(&mut key.key.0), key.key_bytes);
             let largest_element = key.largest_element.take().map(ElementWire::into_element);
-            top.insert(key.into_measure()?, largest_element, name);
+            top.insert(key.into_measure()?, largest_element, name, key_bytes);
         }
         let source = SourceReport::new(self.path, self.shard, facts, &sums);
         if let Some(shard) = &source.shard {
@@ -444,28 +449,25 @@ impl FactsWire {
 
 impl ElementWire {
     fn new(element: &LargestElement) -> Self {
-        let name = |ElementName { bytes, whole_bytes }: &ElementName| (Name(bytes.clone()), *whole_bytes);
+        let name = |name: &ElementName| ElementNameWire {
+            bytes: Name(name.bytes.clone()),
+            whole_bytes: name.whole_bytes,
+        };
         match element {
             LargestElement::Index(index) => Self::Index(*index),
-            LargestElement::Member(member) => {
-                let (bytes, whole_bytes) = name(member);
-                Self::Member(bytes, whole_bytes)
-            }
-            LargestElement::Field(field) => {
-                let (bytes, whole_bytes) = name(field);
-                Self::Field(bytes, whole_bytes)
-            }
-            LargestElement::Entry(ms, sequence) => Self::Entry(*ms, *sequence),
+            LargestElement::Member(member) => Self::Member(name(member)),
+            LargestElement::Field(field) => Self::Field(name(field)),
+            LargestElement::Entry(EntryId { ms, sequence }) => Self::Entry(*ms, *sequence),
         }
     }
 
     fn into_element(self) -> LargestElement {
-        let name = |bytes: Name, whole_bytes| ElementName { bytes: bytes.0, whole_bytes };
+        let name = |name: ElementNameWire| ElementName { bytes: name.bytes.0, whole_bytes: name.whole_bytes };
         match self {
             Self::Index(index) => LargestElement::Index(index),
-            Self::Member(bytes, whole_bytes) => LargestElement::Member(name(bytes, whole_bytes)),
-            Self::Field(bytes, whole_bytes) => LargestElement::Field(name(bytes, whole_bytes)),
-            Self::Entry(ms, sequence) => LargestElement::Entry(ms, sequence),
+            Self::Member(member) => LargestElement::Member(name(member)),
+            Self::Field(field) => LargestElement::Field(name(field)),
+            Self::Entry(ms, sequence) => LargestElement::Entry(EntryId { ms, sequence }),
         }
     }
 }

@@ -132,7 +132,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.input.skip(end.saturating_sub(self.input.position()), "a stream node")
     }
 
-    /// Walks the listpack of a node. `id` is the node's. `None`: it is damaged.
+    /// Walks the listpack of a node, and shows its entries. `id` is the ID of the node. `None`: the ID
+    /// is damaged, so the IDs of the entries are unknown.
     fn walk_stream_node(
         &mut self,
         id: Option<StreamId>,

@@ -45,7 +45,7 @@ pub(super) struct NodeWalk {
     deleted: u64,
     /// The entry being read.
     flags: i64,
-    /// Both parts of its ID, relative to the ID of the node.
+    /// Milliseconds and sequence number of its ID, relative to the ID of the node.
     relative_id: [i64; 2],
     /// Its listpack entries before the last.
     length: u64,
@@ -63,7 +63,7 @@ pub(super) struct LiveEntry {
 }
 
 impl LiveEntry {
-    /// The ID of the entry in a node with this ID.
+    /// The ID of the entry. `node` is the ID of the entry's node.
     pub(super) fn id(&self, node: &StreamId) -> StreamId {
         let mut id = *node;
         for (part, relative) in id.as_chunks_mut::<8>().0.iter_mut().zip(self.relative_id) {
@@ -92,8 +92,8 @@ impl NodeWalk {
         }
     }
 
-    /// Reads the next entry of the listpack. Returns the entry of the stream that it ends, if that is
-    /// not deleted.
+    /// Reads the next entry of the listpack. If an entry of the stream ends there and is not deleted,
+    /// returns the entry of the stream.
     pub(super) fn see(&mut self, entry: RdbString<'_>) -> Option<LiveEntry> {
         if self.damage.is_some() {
             return None;

@@ -12,15 +12,15 @@ pub(crate) struct SizeHistogram {
     buckets: Vec<(u8, u64)>,
 }
 
-/// How many keys have a number between two.
+/// A bucket of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HistogramBucket {
     /// The smallest number in the bucket.
     pub from: u64,
-    /// The largest number in the bucket: at most 25 % more.
+    /// The largest number in the bucket: at most 25 % above the smallest.
     pub to: u64,
-    /// Keys with a number in it.
+    /// Keys whose number is in the bucket.
     pub keys: u64,
 }
 
