@@ -38,9 +38,14 @@ mod redact;
 mod rules;
 mod saved;
 mod scan;
+mod shared_keys;
 mod slot_map;
+mod spool;
 
-pub use diff::{ChangedGroup, ChangedKey, Changes, Comparison, Diff, DiffError, KeySide};
+pub use diff::{
+    ChangedGroup, ChangedKey, Changes, Comparison, Diff, GroupChange, KeySide, ListedChange, ListedKey,
+    PrefixChanges, ReportDiff,
+};
 pub use error::{InputError, ScanError};
 pub use filter::{Filter, FilterError, NumberList, TtlCondition, parse_size};
 pub use input::{Input, OpenInput};
@@ -59,4 +64,6 @@ pub use rules::{
 };
 pub use saved::{SavedError, SavedReport};
 pub use scan::{Scan, ScanOutcome, ScannedInput};
+pub use shared_keys::{KeyCopy, SharedKey, SharedKeyTable, SharedKeys};
 pub use slot_map::{SlotMapError, parse_slot_map};
+pub use spool::SpoolError;

@@ -8,8 +8,9 @@ use rdb_analysis::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::diff::Diff;
+use crate::diff::{Diff, ReportDiff};
 use crate::rules::RuleResult;
+use crate::shared_keys::SharedKeyTable;
 
 /// Bytes of a hash that a segment becomes, twice as many hexadecimal digits.
 const HASH_BYTES: usize = 5;
@@ -136,6 +137,13 @@ impl Redactor {
         }
     }
 
+    /// Redacts the keys that several shards have.
+    pub fn shared_keys(&self, table: &mut SharedKeyTable) {
+        for key in &mut table.largest {
+            key.key = self.name(&key.key);
+        }
+    }
+
     /// Redacts the names in a comparison. Placeholders are left as they are.
     pub fn diff(&self, diff: &mut Diff) {
         for group in &mut diff.by_name {
@@ -143,6 +151,16 @@ impl Redactor {
         }
         for key in &mut diff.keys {
             key.key = self.name(&key.key);
+        }
+    }
+
+    /// Redacts the names in a comparison of reports.
+    pub fn report_diff(&self, diff: &mut ReportDiff) {
+        for (prefix, _) in diff.prefixes.iter_mut().flat_map(|prefixes| &mut prefixes.groups) {
+            *prefix = self.name(prefix);
+        }
+        for key in &mut diff.keys {
+            self.beginning(&mut key.key, &mut key.key_bytes);
         }
     }
 

@@ -7,7 +7,11 @@ use rdb_analysis::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::diff::{Listed, ReportDiff};
 use crate::error::ScanError;
+
+/// How the first line with settings begins.
+const BEGINNING: &str = "{\"bigkeys_saved_report\"";
 
 /// Version of the lines with settings. The lines with analyses have a version of their own.
 const VERSION: u32 = 1;
@@ -59,7 +63,7 @@ pub enum SavedError {
     #[error("the report cannot be saved: {0}")]
     Io(#[from] io::Error),
     /// The reports were made with other options.
-    #[error("the saved reports differ in their {0}, so they cannot be merged")]
+    #[error("the saved reports differ in their {0}, so they cannot be merged or compared")]
     Differs(&'static str),
 }
 
@@ -122,6 +126,11 @@ impl SavedReport {
         Self { analyses: Vec::new(), collector: collector.clone() }
     }
 
+    /// Whether `bytes` are the beginning of a saved report.
+    pub fn is_beginning(bytes: &[u8]) -> bool {
+        bytes.starts_with(BEGINNING.as_bytes())
+    }
+
     /// Reads what [`write`](Self::write) wrote.
     ///
     /// # Errors
@@ -131,7 +140,7 @@ impl SavedReport {
         let mut merged: Option<Self> = None;
         let mut settings: Option<(Settings, ReportCollector, ScanOptions)> = None;
         for line in text.lines().filter(|line| !line.is_empty()) {
-            if line.starts_with("{\"bigkeys_saved_report\"") {
+            if line.starts_with(BEGINNING) {
                 settings = Some(read_settings(line)?);
                 continue;
             }
@@ -169,7 +178,17 @@ impl SavedReport {
     ///
     /// The reports rank keys by other measures, or end prefixes with other characters.
     pub fn merge(mut self, other: Self) -> Result<Self, SavedError> {
+        self.expect_alike(&other)?;
         let (mine, theirs) = (&mut self.collector, &other.collector);
+        mine.top = mine.top.min(theirs.top);
+        mine.prefixes = mine.prefixes.min(theirs.prefixes);
+        self.analyses.extend(other.analyses);
+        Ok(self)
+    }
+
+    /// Refuses a report that cannot be put together with this one.
+    fn expect_alike(&self, other: &Self) -> Result<(), SavedError> {
+        let (mine, theirs) = (&self.collector, &other.collector);
         if mine.rank != theirs.rank {
             return Err(SavedError::Differs("measure of rank"));
         }
@@ -179,10 +198,37 @@ impl SavedReport {
         if mine.max_db != theirs.max_db {
             return Err(SavedError::Differs("highest database"));
         }
-        mine.top = mine.top.min(theirs.top);
-        mine.prefixes = mine.prefixes.min(theirs.prefixes);
-        self.analyses.extend(other.analyses);
-        Ok(self)
+        Ok(())
+    }
+
+    /// How a later report differs from this one, and both reports. All prefixes that the reports
+    /// have sums of are compared, and all keys that they list; the `top` biggest changes of each are
+    /// in the result. Bytes are those in memory if `memory` is set and both reports model it, or else
+    /// in the file.
+    ///
+    /// # Errors
+    ///
+    /// The reports rank keys by other measures, or end prefixes with other characters.
+    pub fn diff(
+        self,
+        new: Self,
+        memory: bool,
+        top: usize,
+    ) -> Result<(ReportDiff, Report, Report), SavedError> {
+        self.expect_alike(&new)?;
+        let (old_top, new_top) = (self.collector.top, new.collector.top);
+        let (old, new) = (self.whole_report(), new.whole_report());
+        let listed = |report, top| Listed { report, top };
+        let diff = ReportDiff::new(listed(&old, old_top), listed(&new, new_top), memory, top);
+        Ok((diff, old, new))
+    }
+
+    /// The report with all prefixes, if it has any.
+    fn whole_report(mut self) -> Report {
+        if self.collector.prefixes > 0 {
+            self.collector.prefixes = usize::MAX;
+        }
+        self.report()
     }
 
     /// Number of sources.

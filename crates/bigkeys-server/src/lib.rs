@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod http;
 mod id;
+mod instance_metrics;
 mod metrics;
 mod runner;
 mod running;

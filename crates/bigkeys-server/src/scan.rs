@@ -99,7 +99,7 @@ impl From<ResultError> for TaskEnding {
 
 /// The options of every scan of big keys, without inputs. Results are joined with the same options.
 fn bigkeys_scan() -> Scan<'static> {
-    Scan::inputs(None::<PathBuf>).top(MAX_KEYS_PER_TYPE).prefixes(0).rank(Rank::Natural).max_db(MAX_DB)
+    Scan::inputs(None::<PathBuf>).top(MAX_KEYS_PER_TYPE).rank(Rank::Natural).max_db(MAX_DB)
 }
 
 /// Scans a shard of an instance for one of the analyses, on `threads` threads.

@@ -31,7 +31,7 @@ impl KeyScan<'_> {
     /// result; the report is redacted here.
     pub(crate) fn collect<T>(
         &self,
-        scan: impl FnOnce(&Scan<'_>, Vec<Input>) -> Result<Outcome<(Report, T), ScanError>, ScanError>,
+        scan: impl FnOnce(&Scan<'_>, Vec<Input>) -> anyhow::Result<Outcome<(Report, T), ScanError>>,
         redact: impl FnOnce(&Redactor, &mut T),
     ) -> anyhow::Result<Collected<T>> {
         let Self { input, common, stop, messages } = *self;

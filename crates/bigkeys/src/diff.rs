@@ -1,21 +1,51 @@
 //! `bigkeys diff`.
 
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bigkeys::{Comparison, DiffError};
+use bigkeys::{Comparison, SavedReport, SpoolError};
 use rdb_analysis::{NameRule, ScanOptions};
+use rdb_source::display_name;
 
 use crate::args::{DiffArgs, InputArgs};
 use crate::ending::Ending;
+use crate::files::parse_file;
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
 use crate::render::{self, TableOrJson, Target, Width};
-use crate::scan::source_status;
+use crate::scan::{report_ending, source_status};
+
+const ONE_REPORT: &str =
+    "this is a saved report, and the other side is a backup; scan --save makes a report of the backup";
+
+/// Options that mean something for saved reports, or change no result.
+const OPTIONS_OF_REPORTS: [&str; 12] = [
+    "color",
+    "format",
+    "io",
+    "keys-as",
+    "no-memory",
+    "no-progress",
+    "numbers-as",
+    "quiet",
+    "redact",
+    "redact-keep",
+    "threads",
+    "top",
+];
 
 pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
+    match (is_saved_report(&args.old), is_saved_report(&args.new)) {
+        (true, true) => return reports(args, messages),
+        (false, false) => {}
+        (true, false) => anyhow::bail!("{}: {ONE_REPORT}", display_name(&args.old)),
+        (false, true) => anyhow::bail!("{}: {ONE_REPORT}", display_name(&args.new)),
+    }
     let mut model = ScanOptions::default();
     args.common.memory.apply(&mut model);
     let list = |path: &std::path::PathBuf| {
@@ -54,7 +84,7 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
                     }
                     ending = ending.max(source_status(&path, &facts, messages));
                 }
-                Err(DiffError::Scan(failure)) => {
+                Err(SpoolError::Scan(failure)) => {
                     messages::error(&failure);
                     has_failed = true;
                 }
@@ -89,4 +119,48 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     }
     out.finish()?;
     Ok(ending)
+}
+
+/// Compares two saved reports.
+fn reports(args: &DiffArgs, messages: &Messages) -> anyhow::Result<Ending> {
+    let is_refused = |option: &&String| !OPTIONS_OF_REPORTS.contains(&option.as_str());
+    if let Some(option) = args.given.iter().find(is_refused) {
+        anyhow::bail!("--{option} has no meaning for saved reports, which have sums and no keys");
+    }
+    let read = |path: &Path| parse_file(path, SavedReport::read);
+    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let (mut diff, mut old, mut new) = old.diff(new, !args.common.memory.no_memory, args.top)?;
+    if let Some(redactor) = args.common.redact.redactor() {
+        let separator = diff.prefixes.as_ref().map_or(b':', |prefixes| prefixes.separator);
+        let redactor = redactor.separators(&[separator]);
+        redactor.report_diff(&mut diff);
+        redactor.report(&mut old);
+        redactor.report(&mut new);
+    }
+    let ending = report_ending(&old, 0, &[], 0, messages).max(report_ending(&new, 0, &[], 0, messages));
+    let style = args.common.output.json_style();
+    let mut out = Target::stdout(args.common.output.color.choice());
+    match args.format {
+        TableOrJson::Json => {
+            let json = render::report_diff::json(&diff, style.keys_as);
+            render::json::object(&mut out, &json, style.numbers_as)?;
+        }
+        TableOrJson::Table => {
+            let width = Width::of_stdout();
+            let style = TableStyle { keys_as: style.keys_as, width, per_file: false, top: args.top };
+            render::report_diff::table(&mut out, &diff, style)?;
+        }
+    }
+    out.finish()?;
+    Ok(ending)
+}
+
+/// Whether a path names a report that `scan --save` wrote. Streams are backups, and are not read
+/// here.
+fn is_saved_report(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file
+        && File::open(path).is_ok_and(|file| file.take(64).read_to_end(&mut beginning).is_ok())
+        && SavedReport::is_beginning(&beginning)
 }

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow
     let GroupsArgs { input, common, .. } = args;
     let scan = KeyScan { input, common, stop, messages };
     let Collected { result, ending } = scan.collect(
-        |scan, inputs| scan.collect_with_report(inputs, collector(args)),
+        |scan, inputs| Ok(scan.collect_with_report(inputs, collector(args))?),
         |redactor, tree| redactor.clone().separators(&args.segments.separators).tree(tree),
     )?;
     let Some((report, tree)) = result else { return Ok(ending) };

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::
     }
     let scan = KeyScan { input, common, stop, messages };
     let Collected { result, ending } = scan.collect(
-        |scan, inputs| scan.check_rules(inputs, &rules),
+        |scan, inputs| Ok(scan.check_rules(inputs, &rules)?),
         |redactor, results| results.iter_mut().for_each(|result| redactor.rule(result)),
     )?;
     let Some((report, results)) = result else { return Ok(ending) };

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &StatsArgs, stop: &Stop, messages: &Messages) -> anyhow:
     let StatsArgs { input, common, format } = args;
     let scan = KeyScan { input, common, stop, messages };
     let Collected { result, ending } = scan.collect(
-        |scan, inputs| scan.collect_with_report(inputs, Distributions),
+        |scan, inputs| Ok(scan.collect_with_report(inputs, Distributions)?),
         // Distributions have no names.
         |_, _| {},
     )?;

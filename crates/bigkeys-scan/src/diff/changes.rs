@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use foldhash::fast::RandomState;
-use rdb_analysis::{ByName, GroupKind, NameRule, slot_of_name};
+use rdb_analysis::{ByName, GroupKind, KeyRecord, NameRule, slot_of_name};
 use serde::Serialize;
 
 use super::record::KeyState;
@@ -154,6 +154,18 @@ pub struct KeySide {
 }
 
 impl KeySide {
+    /// A key of a report. Its bytes are those in memory if `has_memory`, or else in the file.
+    pub(super) fn of_record(key: &KeyRecord, has_memory: bool) -> Self {
+        let measure = &key.measure;
+        Self {
+            data_type: measure.data_type.to_string(),
+            encoding: measure.encoding.name().to_owned(),
+            bytes: measure.memory_bytes.filter(|_| has_memory).unwrap_or(measure.rdb_bytes),
+            elements: measure.elements,
+            expires_at_ms: measure.expires_at_ms,
+        }
+    }
+
     fn new(key: &KeyState<'_>) -> Self {
         Self {
             data_type: String::from_utf8_lossy(key.data_type).into_owned(),
@@ -234,19 +246,16 @@ impl DiffSums {
         }
     }
 
-    /// Adds a key that one or both sides have.
+    /// Adds a key that is the same on both sides.
+    pub(super) fn add_same(&mut self, key: &KeyState<'_>) {
+        self.add_to_totals(key, Changes::of(Some(key), Some(key)));
+    }
+
+    /// Adds a key that one side has, or that differs.
     pub(super) fn add(&mut self, old: Option<&KeyState<'_>>, new: Option<&KeyState<'_>>) {
         let Some(key) = new.or(old) else { return };
         let changes = Changes::of(old, new);
-        self.totals.add(changes);
-        match self.by_type.get_mut(key.data_type) {
-            Some(sums) => sums.add(changes),
-            None => self.add_type(key.data_type.to_owned(), changes),
-        }
-        let is_same = old.zip(new).is_some_and(|(old, new)| old == new);
-        if is_same {
-            return;
-        }
+        self.add_to_totals(key, changes);
         self.by_slot.entry(slot_of_name(key.name)).or_default().add(changes);
         self.by_name.add(key.name, changes);
         let growth = changes.growth_bytes().unsigned_abs();
@@ -259,6 +268,14 @@ impl DiffSums {
         if growth > 0 && is_listed {
             let (old, new) = (old.map(KeySide::new), new.map(KeySide::new));
             self.push(Mover(ChangedKey { key: name.to_vec(), db: key.db, old, new }));
+        }
+    }
+
+    fn add_to_totals(&mut self, key: &KeyState<'_>, changes: Changes) {
+        self.totals.add(changes);
+        match self.by_type.get_mut(key.data_type) {
+            Some(sums) => sums.add(changes),
+            None => self.add_type(key.data_type.to_owned(), changes),
         }
     }
 

@@ -87,23 +87,3 @@ proptest! {
         prop_assert_eq!(format!("{found:?}"), format!("{:?}", diff(&[&old], &[&new], 1, 300)));
     }
 }
-
-#[test]
-fn a_key_that_is_repeated_takes_no_memory_for_each_time() {
-    let mut spool = Spool::new(&std::env::temp_dir(), 0);
-    let mut record = Vec::new();
-    for byte in 0..200u8 {
-        record.clear();
-        let numbers = [0, u64::from(byte), 1, 0].map(u64::to_le_bytes).concat();
-        let fields = [&numbers[..], &[0, 1, 1], b"sr", &vec![b'x'; 100_000]].concat();
-        record.extend(record::head_of(fields.len() as u64, 7));
-        record.extend(fields);
-        spool.add_all(&record).expect("written");
-    }
-    let partition = spool.into_partitions().into_iter().next().expect("the first");
-    assert!(partition.bytes() > 20_000_000);
-    let table = KeyTable::read(partition).expect("read");
-    let keys: Vec<_> = table.keys().map(|(_, key)| key.bytes).collect();
-    assert_eq!(keys, [199], "the last one counts");
-    assert!(table.records.len() < 3 * COMPACTED_BYTES, "{}", table.records.len());
-}

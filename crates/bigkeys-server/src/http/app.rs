@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use super::limits::Throttle;
 use crate::auth::Credentials;
 use crate::catalog::Catalog;
+use crate::instance_metrics::InstanceMetrics;
 use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::store::TaskStore;
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) runner: Arc<Runner>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) instance_metrics: InstanceMetrics,
     pub(crate) credentials: RwLock<Arc<Credentials>>,
     pub(crate) throttle: Throttle,
     pub(crate) requests: Semaphore,
@@ -32,6 +34,7 @@ impl App {
             store: Arc::clone(&runner.store),
             catalog: Arc::clone(&runner.catalog),
             metrics: Arc::clone(&runner.metrics),
+            instance_metrics: InstanceMetrics::default(),
             runner,
             credentials: RwLock::new(Arc::new(credentials)),
             throttle: Throttle::new(requests_per_second),

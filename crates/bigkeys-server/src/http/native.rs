@@ -117,12 +117,19 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
     }
 }
 
-/// Show metrics in the text format of Prometheus.
+/// Show metrics in the text format of Prometheus. Those of instances cover the instances that the
+/// sender has access to.
 #[utoipa::path(get, path = "/metrics", tag = "native",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>, _: Authenticated) -> Result<Response, ApiError> {
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Response, ApiError> {
     let (waiting, running) = app.store.unfinished().await?;
-    let text = app.metrics.render(waiting, running);
+    let mut instances = app.catalog.list().await;
+    instances.retain(|instance| request.may_see(instance));
+    let text =
+        app.metrics.render(waiting, running) + &app.instance_metrics.render(&app.store, &instances).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 

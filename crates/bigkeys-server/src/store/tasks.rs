@@ -276,6 +276,14 @@ impl TaskStore {
         Ok(created)
     }
 
+    /// The last successful big-key analysis of each instance that has one.
+    pub(crate) async fn last_successes(&self) -> Result<Vec<TaskRow>, StoreError> {
+        let statement = "SELECT * FROM task WHERE seq IN \
+             (SELECT max(seq) FROM task WHERE family = $1 AND status = $2 GROUP BY instance)";
+        let values = [AnalysisKind::Bigkeys.name().into(), status_name(Status::Success).into()];
+        self.database.rows(statement, &values).await?.iter().map(task).collect()
+    }
+
     /// Numbers of waiting and of running tasks.
     pub(crate) async fn unfinished(&self) -> Result<(i64, i64), StoreError> {
         let statement = "SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting, \

@@ -23,6 +23,7 @@ UNKNOWN = "99999999-2222-4333-8444-555555555555"
 AK, SK = "TESTACCESSKEY", "TestSecretKey/0123456789"
 READER_AK, READER_SK = "READERACCESSKEY", "ReaderSecretKey/0123456789"
 TOKEN = "a-token-of-this-test"
+PROJECT_TOKEN = "project"
 
 CONFIG = f"""
 roots = ["backups"]
@@ -45,6 +46,11 @@ read_only = true
 [[tokens]]
 name = "test"
 sha256 = "{{token}}"
+
+[[tokens]]
+name = "project"
+sha256 = "{{project_token}}"
+projects = ["{PROJECT}"]
 
 [[tokens]]
 name = "old"
@@ -131,7 +137,7 @@ class Service:
         self.backups = self.path / "backups"
         self.backups.mkdir()
         self.config = self.path / "bigkeys.toml"
-        self.config.write_text(config.format(token=sha256(TOKEN), old_token=sha256("old")))
+        self.config.write_text(config.format(token=sha256(TOKEN), project_token=sha256(PROJECT_TOKEN), old_token=sha256("old")))
         self.process = None
 
     def write(self, name, content):

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import harness
-from harness import AK, CLUSTER, OTHER_PROJECT, PROJECT, READER_AK, READER_SK, SINGLE, SK, TOKEN, instance
+from harness import AK, CLUSTER, FOREIGN, OTHER_PROJECT, PROJECT, PROJECT_TOKEN, READER_AK, READER_SK, SINGLE, SK, TOKEN, instance
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions import exceptions
 from huaweicloudsdkcore.region.region import Region
@@ -285,6 +285,21 @@ class SdkTest(unittest.TestCase):
         self.assertIn(b"bigkeys_scans_succeeded_total", self.service.request("GET", "/metrics")[2])
         paths = self.service.json("GET", "/api/v1/openapi.json", token=None)[1]["paths"]
         self.assertEqual(len(paths), 15)
+
+    def test_metrics_have_what_the_last_analysis_of_each_instance_found(self):
+        self.finished(self.create(CLUSTER).id, CLUSTER)
+        task = self.service.json("POST", f"/api/v1/instances/{FOREIGN}/tasks")[1]["id"]
+        self.service.wait(f"/api/v1/tasks/{task}")
+        metrics = self.service.request("GET", "/metrics")[2].decode()
+        series = f'bigkeys_instance_keys{{instance_id="{CLUSTER}",type='
+        lines = [line for line in metrics.splitlines() if line.startswith(series)]
+        self.assertEqual(lines, [f'{series}"string"}} 3', f'{series}"list"}} 1'])
+        self.assertIn(f'bigkeys_instance_source_keys{{instance_id="{CLUSTER}",path="shard-1.rdb"', metrics)
+        self.assertIn(f'bigkeys_instance_largest_string_bytes{{instance_id="{CLUSTER}"}} 300', metrics)
+        self.assertIn(f'bigkeys_instance_keys{{instance_id="{FOREIGN}"', metrics)
+        limited = self.service.request("GET", "/metrics", token=PROJECT_TOKEN)[2].decode()
+        self.assertIn(CLUSTER, limited)
+        self.assertNotIn(FOREIGN, limited)
 
     def test_secrets_are_not_logged(self):
         self.list()

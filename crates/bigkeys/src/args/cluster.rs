@@ -10,7 +10,8 @@ use crate::render::TableOrJson;
 
 pub(super) const EXAMPLES: &str = "Examples:
   bigkeys cluster --shard 10.0.0.1:6379=a.rdb --shard 10.0.0.2:6379=b.rdb
-  redis-cli -c CLUSTER NODES > nodes.txt; bigkeys cluster --map nodes.txt backups/";
+  redis-cli -c CLUSTER NODES > nodes.txt; bigkeys cluster --map nodes.txt backups/
+  bigkeys cluster --shared-keys a.rdb b.rdb              keys that both have";
 
 #[derive(Debug, Args)]
 pub(crate) struct ClusterArgs {
@@ -25,7 +26,14 @@ pub(crate) struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub(crate) map: Option<PathBuf>,
 
-    /// Number of slots and hash tags to list
+    /// Also list the keys that more than one shard has; reads the inputs twice
+    ///
+    /// Keys of slots that several shards have are held in temporary files without names, in TMPDIR.
+    #[allow(clippy::doc_markdown, reason = "this is help text, where backticks would be shown")]
+    #[arg(long, help_heading = "Report")]
+    pub(crate) shared_keys: bool,
+
+    /// Number of slots, hash tags and shared keys to list
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10, help_heading = "Report")]
     pub(crate) top: usize,
 

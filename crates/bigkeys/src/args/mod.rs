@@ -35,7 +35,8 @@ pub(crate) use stats::StatsArgs;
 use std::sync::LazyLock;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rdb_parser::escape::Escaped;
 use rdb_parser::format::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 
@@ -79,7 +80,7 @@ impl Cli {
     /// Parses the arguments of the process. Ends the process if they are wrong, with a hint if the
     /// command is missing before a file.
     pub(crate) fn from_arguments() -> Self {
-        Self::try_parse().unwrap_or_else(|error| {
+        Self::try_from_arguments().unwrap_or_else(|error| {
             let path = match error.get(ContextKind::InvalidSubcommand) {
                 Some(ContextValue::String(text)) if error.kind() == ErrorKind::InvalidSubcommand => text,
                 _ => error.exit(),
@@ -91,6 +92,31 @@ impl Cli {
             Self::command().error(ErrorKind::InvalidSubcommand, Escaped::for_message(&message)).exit()
         })
     }
+
+    fn try_from_arguments() -> Result<Self, clap::Error> {
+        let mut definition = Self::command();
+        let mut matches = definition.try_get_matches_from_mut(std::env::args_os())?;
+        let given = given_options(&definition, &matches);
+        let mut cli =
+            Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))?;
+        if let Command::Diff(args) = &mut cli.command {
+            args.given = given;
+        }
+        Ok(cli)
+    }
+}
+
+/// The long names of the options that the user gave to a command.
+fn given_options(definition: &clap::Command, matches: &ArgMatches) -> Vec<String> {
+    let Some((name, matches)) = matches.subcommand() else { return Vec::new() };
+    let arguments = definition.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
+    arguments
+        .filter(|argument| {
+            matches.try_contains_id(argument.get_id().as_str()).is_ok()
+                && matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+        })
+        .filter_map(|argument| Some(argument.get_long()?.to_owned()))
+        .collect()
 }
 
 /// Whether an argument looks like an input.
@@ -128,6 +154,9 @@ pub(crate) enum Command {
     /// Each side is a file, a directory, a pattern or a URL, so that it may be all files of a
     /// cluster. Keys are held in temporary files without names, in TMPDIR, and memory does not
     /// depend on their number. Bytes are those in memory, or in the file with --no-memory.
+    ///
+    /// Both sides may also be reports that scan --save wrote. Their sums, prefixes and listed keys
+    /// are then compared.
     ///
     /// Exit status: as for scan without --fail-on.
     #[command(after_help = names::DIFF_EXAMPLES, disable_help_flag = true)]

@@ -18,7 +18,8 @@ pub(super) const GROUPS_EXAMPLES: &str = "Examples:
 
 pub(super) const DIFF_EXAMPLES: &str = "Examples:
   bigkeys diff tuesday.rdb friday.rdb
-  bigkeys diff --match 'cart:*' --format json old/ new/";
+  bigkeys diff --match 'cart:*' --format json old/ new/
+  bigkeys diff tuesday.report friday.report";
 
 #[derive(Debug, Args)]
 pub(crate) struct GroupsArgs {
@@ -94,6 +95,10 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+
+    /// The long names of the options that were given.
+    #[arg(skip)]
+    pub(crate) given: Vec<String>,
 }
 
 pub(super) fn parse_separator(text: &str) -> Result<u8, String> {

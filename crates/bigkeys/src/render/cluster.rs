@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use bigkeys::{KeyCopy, SharedKey, SharedKeyTable};
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::json::{KeysAs, NameJson, provenance};
 use rdb_analysis::{ClusterTable, Group, Report, ShardGroup, Skew, SlotGroup, SlotOwners};
@@ -21,14 +22,26 @@ const SCHEMA_VERSION: u32 = 1;
 /// Slots that a table lists of those that several shards have.
 const SHARED_SLOTS: usize = 20;
 
+/// Columns that the names of the shards of a key may take.
+const SHARDS_COLUMNS: usize = 48;
+
+/// What is shown of a cluster.
+#[derive(Debug)]
+pub(crate) struct ClusterResult {
+    pub(crate) table: ClusterTable,
+    /// `None`: they were not searched.
+    pub(crate) shared_keys: Option<SharedKeyTable>,
+}
+
 /// Writes shards, slots and hash tags.
 pub(crate) fn table(
     out: &mut dyn Write,
     report: &Report,
-    cluster: &ClusterTable,
+    result: &ClusterResult,
     owners: Option<&SlotOwners>,
     style: TableStyle,
 ) -> io::Result<()> {
+    let ClusterResult { table: cluster, shared_keys } = result;
     sources::verdicts(out, report, style.width, style.per_file)?;
     sources::filter(out, report, style.width)?;
     let measure = if report.totals.memory_bytes.is_some() { "in memory" } else { "in file" };
@@ -55,7 +68,10 @@ pub(crate) fn table(
         table.push(cells, shard.shard.clone().unwrap_or_else(|| "(no shard)".to_owned()).into_bytes());
     }
     table.write(out, style.width, |name, columns| plain(name).shortened(columns))?;
-    shared_slots(out, cluster, style)?;
+    shared_slots(out, cluster, shared_keys.is_some(), style)?;
+    if let Some(keys) = shared_keys {
+        shared_key_table(out, keys, style)?;
+    }
 
     let slot_bytes = cluster.slots.iter().map(|slot| slot.bytes);
     let slots = count(cluster.slots.len() as u64, "slot");
@@ -79,7 +95,12 @@ pub(crate) fn table(
 }
 
 /// Slots that should be of one shard, and are in the files of several.
-fn shared_slots(out: &mut dyn Write, cluster: &ClusterTable, style: TableStyle) -> io::Result<()> {
+fn shared_slots(
+    out: &mut dyn Write,
+    cluster: &ClusterTable,
+    has_keys: bool,
+    style: TableStyle,
+) -> io::Result<()> {
     let shared = &cluster.shared_slots;
     if shared.is_empty() {
         return Ok(());
@@ -87,11 +108,32 @@ fn shared_slots(out: &mut dyn Write, cluster: &ClusterTable, style: TableStyle) 
     let listed: Vec<_> = shared.iter().take(SHARED_SLOTS).map(u16::to_string).collect();
     let more = if shared.len() > listed.len() { ", …" } else { "" };
     let text = format!(
-        "{} in the files of more than one shard: {}{more}. A key may be in several of them.",
+        "{} in the files of more than one shard: {}{more}.{}",
         count(shared.len() as u64, "slot"),
-        listed.join(",")
+        listed.join(","),
+        if has_keys { "" } else { " --shared-keys lists the keys that several shards have." }
     );
     style.width.paragraph(out, &text, "  ")
+}
+
+fn shared_key_table(out: &mut dyn Write, shared: &SharedKeyTable, style: TableStyle) -> io::Result<()> {
+    if shared.keys == 0 {
+        return style.width.paragraph(out, "No key is in more than one shard.", "  ");
+    }
+    let keys = count(shared.keys, "key");
+    heading(out, &format!("Largest of {keys} in more than one shard, {}", BinaryBytes(shared.bytes)), style)?;
+    let columns = vec![numbers("all copies", 0), words("shards", 1), numbers("db", 2)];
+    let mut table = Table::new(columns, "key");
+    for key in &shared.largest {
+        let shards: Vec<_> = key.copies.iter().map(|copy| copy.shard.as_str()).collect();
+        let cells = vec![
+            BinaryBytes(key.bytes()).to_string(),
+            plain(shards.join(", ").as_bytes()).shortened(SHARDS_COLUMNS),
+            key.db.to_string(),
+        ];
+        table.push(cells, Name { bytes: &key.key, is_whole: true, keys_as: style.keys_as });
+    }
+    table.write(out, style.width, Name::shortened)
 }
 
 fn tags(out: &mut dyn Write, cluster: &ClusterTable, total: u64, style: TableStyle) -> io::Result<()> {
@@ -150,11 +192,12 @@ fn heaviest(cluster: &ClusterTable, listed: usize) -> Vec<SlotGroup> {
 /// Shards, the heaviest `listed` slots and hash tags.
 pub(crate) fn json<'a>(
     report: &'a Report,
-    cluster: &'a ClusterTable,
+    result: &'a ClusterResult,
     owners: Option<&'a SlotOwners>,
     listed: usize,
     keys_as: KeysAs,
 ) -> impl Serialize + 'a {
+    let ClusterResult { table: cluster, shared_keys } = result;
     let tag = |(tag, group): &'a (Vec<u8>, Group)| TagJson {
         tag: NameJson::new("tag", tag, keys_as),
         group: *group,
@@ -170,6 +213,11 @@ pub(crate) fn json<'a>(
         shards: &cluster.shards,
         used_slots: cluster.slots.len(),
         shared_slots: &cluster.shared_slots,
+        shared_keys: shared_keys.as_ref().map(|shared| SharedKeysJson {
+            keys: shared.keys,
+            bytes: shared.bytes,
+            largest: shared.largest.iter().map(|key| SharedKeyJson::new(key, keys_as)).collect(),
+        }),
         slots: heaviest(cluster, listed).into_iter().map(slot).collect(),
         tags: cluster.tags.iter().map(tag).collect(),
         tags_error_bytes: cluster.tags_error_bytes,
@@ -187,6 +235,8 @@ struct ClusterJson<'a, P> {
     shards: &'a [ShardGroup],
     used_slots: usize,
     shared_slots: &'a [u16],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_keys: Option<SharedKeysJson<'a>>,
     slots: Vec<SlotJson<'a>>,
     tags: Vec<TagJson<'a>>,
     tags_error_bytes: u64,
@@ -197,6 +247,29 @@ struct SlotJson<'a> {
     #[serde(flatten)]
     group: SlotGroup,
     shard: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SharedKeysJson<'a> {
+    keys: u64,
+    bytes: u64,
+    largest: Vec<SharedKeyJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SharedKeyJson<'a> {
+    #[serde(flatten)]
+    name: NameJson<'a>,
+    db: u64,
+    bytes: u64,
+    copies: &'a [KeyCopy],
+}
+
+impl<'a> SharedKeyJson<'a> {
+    fn new(key: &'a SharedKey, keys_as: KeysAs) -> Self {
+        let name = NameJson::new("key", &key.key, keys_as);
+        Self { name, db: key.db, bytes: key.bytes(), copies: &key.copies }
+    }
 }
 
 #[derive(Serialize)]

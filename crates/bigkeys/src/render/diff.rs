@@ -25,16 +25,12 @@ pub(crate) fn table(
     has_memory: bool,
     style: TableStyle,
 ) -> io::Result<()> {
-    let measure = if has_memory { "memory" } else { "bytes in the file" };
     let totals = &diff.totals;
-    let sizes = [totals.old_bytes, totals.new_bytes].map(BinaryBytes);
-    let text = format!(
-        "{} of {measure}: {} before, {} after; {} keys before, {} after",
-        signed(totals.growth_bytes()),
-        sizes[0],
-        sizes[1],
-        HumanCount(totals.old_keys),
-        HumanCount(totals.new_keys),
+    let text = first_line(
+        has_memory,
+        totals.growth_bytes(),
+        [totals.old_bytes, totals.new_bytes],
+        [totals.old_keys, totals.new_keys],
     );
     style.width.paragraph(out, &text, "  ")?;
     if let Some(filter) = filter {
@@ -62,6 +58,17 @@ pub(crate) fn table(
         keys_table(out, &diff.keys, style)?;
     }
     Ok(())
+}
+
+/// What changed in one line, from bytes and keys before and after.
+pub(super) fn first_line(has_memory: bool, growth_bytes: i128, bytes: [u64; 2], keys: [u64; 2]) -> String {
+    let measure = if has_memory { "memory" } else { "bytes in the file" };
+    let (sizes, keys) = (bytes.map(BinaryBytes), keys.map(HumanCount));
+    let growth = signed(growth_bytes);
+    format!(
+        "{growth} of {measure}: {} before, {} after; {} keys before, {} after",
+        sizes[0], sizes[1], keys[0], keys[1]
+    )
 }
 
 fn changes_table(
@@ -164,7 +171,7 @@ fn label(group: &ChangedGroup) -> Vec<u8> {
 }
 
 /// Bytes with a sign.
-fn signed(bytes: i128) -> String {
+pub(super) fn signed(bytes: i128) -> String {
     let sign = if bytes < 0 { "-" } else { "+" };
     let bytes = u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX);
     format!("{sign}{}", BinaryBytes(bytes))
@@ -217,7 +224,7 @@ pub(crate) fn json<'a>(
 }
 
 /// A difference of sums of bytes, which only a hostile file makes larger.
-fn clamped(bytes: i128) -> i64 {
+pub(super) fn clamped(bytes: i128) -> i64 {
     i64::try_from(bytes).unwrap_or(if bytes < 0 { i64::MIN } else { i64::MAX })
 }
 

@@ -15,6 +15,7 @@ mod memory;
 mod names;
 mod parquet;
 pub(crate) mod prometheus;
+pub(crate) mod report_diff;
 mod rows;
 mod sources;
 pub(crate) mod stats;

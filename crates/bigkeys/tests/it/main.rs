@@ -20,6 +20,7 @@ mod memory_support;
 mod output;
 #[cfg(target_os = "linux")]
 mod peak_memory;
+mod report_diff;
 mod rules;
 mod saved;
 mod selection;

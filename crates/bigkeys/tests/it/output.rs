@@ -67,6 +67,15 @@ fn no_format_lets_a_control_character_through() {
                 stdout(&["diff", "--format", format, "--keys-as", keys_as, text(&empty), text(&path)], 0);
             let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
             assert_eq!(bad, None, "diff {format}: {shown:?}");
+            let reports = [(&empty, "empty.report"), (&path, "names.report")].map(|(file, name)| {
+                let report = file.with_file_name(name);
+                stdout(&["scan", "--save", text(&report), text(file)], 0);
+                report
+            });
+            let [old, new] = reports.each_ref().map(|report| text(report));
+            let shown = stdout(&["diff", "--format", format, "--keys-as", keys_as, old, new], 0);
+            let bad = shown.chars().find(|&c| c != '\n' && rdb_parser::escape::is_unprintable(c));
+            assert_eq!(bad, None, "diff of reports, {format}: {shown:?}");
         }
     }
     let shown = stdout(&["scan", "--format", "dcs", text(&path)], 0);
