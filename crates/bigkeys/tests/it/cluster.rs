@@ -4,20 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{all_testdata, json, output, stdout, text};
+use crate::common::{all_testdata, json, output, stdout, string_keys, text};
 
 /// A file of string keys with values of a length.
 fn file(directory: &Path, name: &str, keys: &[(&str, u8)]) -> String {
-    let mut file = b"REDIS0003\xfe\x00".to_vec();
-    for (key, value_bytes) in keys {
-        file.extend([0, u8::try_from(key.len()).expect("short")]);
-        file.extend(key.as_bytes());
-        file.extend([0x40, *value_bytes]);
-        file.extend(vec![b'v'; usize::from(*value_bytes)]);
-    }
-    file.push(0xff);
     let path = directory.join(name);
-    std::fs::write(&path, file).expect("written");
+    std::fs::write(&path, string_keys(keys)).expect("written");
     text(&path).to_owned()
 }
 

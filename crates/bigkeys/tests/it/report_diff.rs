@@ -4,20 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{all_testdata, json, output, stdout, testdata, text};
+use crate::common::{all_testdata, json, output, stdout, string_keys, testdata, text};
 
 /// A report of a file of string keys with values of a length, which lists three keys of each type.
 fn report(directory: &Path, name: &str, keys: &[(&str, u8)]) -> String {
-    let mut file = b"REDIS0003\xfe\x00".to_vec();
-    for (key, value_bytes) in keys {
-        file.extend([0, u8::try_from(key.len()).expect("short")]);
-        file.extend(key.as_bytes());
-        file.extend([0x40, *value_bytes]);
-        file.extend(vec![b'v'; usize::from(*value_bytes)]);
-    }
-    file.push(0xff);
     let (path, saved) = (directory.join(format!("{name}.rdb")), directory.join(format!("{name}.report")));
-    std::fs::write(&path, file).expect("written");
+    std::fs::write(&path, string_keys(keys)).expect("written");
     stdout(&["scan", "-n", "3", "--no-memory", "--save", text(&saved), text(&path)], 0);
     text(&saved).to_owned()
 }

@@ -37,6 +37,19 @@ pub(crate) fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(json).collect()
 }
 
+/// The content of a file of string keys with values of a length.
+pub(crate) fn string_keys(keys: &[(&str, u8)]) -> Vec<u8> {
+    let mut file = b"REDIS0003\xfe\x00".to_vec();
+    for (key, value_bytes) in keys {
+        file.extend([0, u8::try_from(key.len()).expect("short")]);
+        file.extend(key.as_bytes());
+        file.extend([0x40, *value_bytes]);
+        file.extend(vec![b'v'; usize::from(*value_bytes)]);
+    }
+    file.push(0xff);
+    file
+}
+
 pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
 }
