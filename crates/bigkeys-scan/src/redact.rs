@@ -140,7 +140,7 @@ impl Redactor {
     /// Redacts the keys that several shards have.
     pub fn shared_keys(&self, table: &mut SharedKeyTable) {
         for key in &mut table.largest {
-            key.key = self.name(&key.key);
+            self.beginning(&mut key.key, &mut key.key_bytes);
         }
     }
 

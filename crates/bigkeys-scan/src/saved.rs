@@ -1,5 +1,6 @@
 //! Reports that are saved, and joined later.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use rdb_analysis::{
@@ -7,7 +8,7 @@ use rdb_analysis::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::diff::{Listed, ReportDiff};
+use crate::diff::{ReportDiff, ReportLists};
 use crate::error::ScanError;
 
 /// How the first line with settings begins.
@@ -176,7 +177,8 @@ impl SavedReport {
     ///
     /// # Errors
     ///
-    /// The reports rank keys by other measures, or end prefixes with other characters.
+    /// The reports rank keys by other measures, end prefixes with other characters, or list keys of
+    /// other databases.
     pub fn merge(mut self, other: Self) -> Result<Self, SavedError> {
         self.expect_alike(&other)?;
         let (mine, theirs) = (&mut self.collector, &other.collector);
@@ -186,7 +188,7 @@ impl SavedReport {
         Ok(self)
     }
 
-    /// Refuses a report that cannot be put together with this one.
+    /// Checks that two reports can be merged or compared.
     fn expect_alike(&self, other: &Self) -> Result<(), SavedError> {
         let (mine, theirs) = (&self.collector, &other.collector);
         if mine.rank != theirs.rank {
@@ -208,7 +210,8 @@ impl SavedReport {
     ///
     /// # Errors
     ///
-    /// The reports rank keys by other measures, or end prefixes with other characters.
+    /// The reports rank keys by other measures, end prefixes with other characters, or list keys of
+    /// other databases.
     pub fn diff(
         self,
         new: Self,
@@ -217,10 +220,20 @@ impl SavedReport {
     ) -> Result<(ReportDiff, Report, Report), SavedError> {
         self.expect_alike(&new)?;
         let (old_top, new_top) = (self.collector.top, new.collector.top);
+        let (old_assumptions, new_assumptions) = (self.assumptions(), new.assumptions());
         let (old, new) = (self.whole_report(), new.whole_report());
-        let listed = |report, top| Listed { report, top };
-        let diff = ReportDiff::new(listed(&old, old_top), listed(&new, new_top), memory, top);
-        Ok((diff, old, new))
+        let old_lists = ReportLists { report: &old, top: old_top, assumptions: &old_assumptions };
+        let new_lists = ReportLists { report: &new, top: new_top, assumptions: &new_assumptions };
+        Ok((ReportDiff::new(old_lists, new_lists, memory, top), old, new))
+    }
+
+    /// What the memory model assumes, for each of the sources that differ in it.
+    fn assumptions(&self) -> BTreeSet<String> {
+        let text = |settings: &Settings| {
+            let Settings { server, allocator, limits, .. } = settings;
+            format!("{server:?} {allocator} {limits:?}")
+        };
+        self.analyses.iter().map(|(settings, _)| text(settings)).collect()
     }
 
     /// The report with all prefixes, if it has any.

@@ -19,7 +19,8 @@ use crate::input::OpenInput;
 use crate::scan::Scan;
 use crate::spool::{Partition, Spool, SpoolError, damaged, head, table_hash};
 
-/// Bytes of a partition that are held for each thread. Its table takes up to five times as much.
+/// Bytes of the largest partition that a thread holds. The table of its keys takes up to five times
+/// as much.
 const MAX_HELD_BYTES: u64 = 8 << 20;
 
 /// Bytes of a name that are kept in the list of keys.
@@ -31,8 +32,8 @@ const NUMBERS_BYTES: usize = 4 + 8 + 8;
 /// Finds the keys that more than one shard has.
 ///
 /// A key of a cluster should be in one shard. It is in several after a migration that was
-/// interrupted, or if files of other clusters or of replicas were given. A [`Cluster`] says which
-/// slots are to be searched.
+/// interrupted, or if the inputs have files of replicas or of other clusters. A [`Cluster`] finds the
+/// slots to search.
 ///
 /// [`Cluster`]: rdb_analysis::Cluster
 ///
@@ -54,7 +55,7 @@ pub struct SharedKeys {
     slots: HashSet<u16>,
     top: usize,
     dir: PathBuf,
-    /// Bytes of a partition from which on it is split.
+    /// Larger partitions are split.
     max_held_bytes: u64,
     hasher: RandomState,
     spool: Spool,
@@ -80,6 +81,8 @@ pub struct SharedKeyTable {
 pub struct SharedKey {
     /// First 64 KiB of its name.
     pub key: Vec<u8>,
+    /// Length of its whole name in bytes.
+    pub key_bytes: u64,
     /// Number of its logical database.
     pub db: u64,
     /// One for each shard that has it, in the order of the inputs.
@@ -178,11 +181,11 @@ impl SharedKeys {
             let partitions = spool.into_partitions().into_par_iter();
             partitions
                 .map(|partition| {
-                    let mut found = Found::new(top);
+                    let mut found = SharedSums::new(top);
                     search(partition, &dir, max_held_bytes, &mut found)?;
                     Ok(found)
                 })
-                .try_reduce(|| Found::new(top), |one, other| Ok(one.merge(other)))
+                .try_reduce(|| SharedSums::new(top), |one, other| Ok(one.merge(other)))
         });
         let found = found.map_err(|error| SpoolError::Io { dir, error })?;
         Ok(found.into_table(&shards))
@@ -190,7 +193,7 @@ impl SharedKeys {
 }
 
 /// Adds the shared keys of a partition to `found`.
-fn search(partition: Partition, dir: &Path, max_held_bytes: u64, found: &mut Found) -> io::Result<()> {
+fn search(partition: Partition, dir: &Path, max_held_bytes: u64, found: &mut SharedSums) -> io::Result<()> {
     if partition.is_larger_than(max_held_bytes) {
         let mut parts = partition.split(dir)?.into_iter();
         return parts.try_for_each(|part| search(part, dir, max_held_bytes, found));
@@ -245,7 +248,8 @@ struct Key {
 
 impl Key {
     fn add(&mut self, copy: ShardBytes) {
-        let mut known = std::iter::once(&mut self.first).chain(&mut self.others);
+        // Inputs come one after the other, so it is one of the last if it is known.
+        let mut known = self.others.iter_mut().rev().chain(std::iter::once(&mut self.first));
         match known.find(|known| known.shard == copy.shard) {
             Some(known) => *known = copy,
             None => self.others.push(copy),
@@ -257,18 +261,20 @@ impl Key {
     }
 }
 
-/// A listed key. The one with the fewest bytes is the greatest, because a heap shows its greatest.
+/// A listed key. The one with the fewest bytes is the greatest, so that a heap gives it away first.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     bytes: u64,
     name: Vec<u8>,
+    /// Length of the whole name.
+    name_bytes: u64,
     db: u64,
     copies: Vec<ShardBytes>,
 }
 
 impl Listed {
-    fn standing(&self) -> (Reverse<u64>, &[u8], u64) {
-        (Reverse(self.bytes), &self.name, self.db)
+    fn standing(&self) -> (Reverse<u64>, &[u8], u64, u64) {
+        (Reverse(self.bytes), &self.name, self.db, self.name_bytes)
     }
 }
 
@@ -286,14 +292,14 @@ impl PartialOrd for Listed {
 
 /// The shared keys of some partitions, which merge in any order.
 #[derive(Debug)]
-struct Found {
+struct SharedSums {
     top: usize,
     keys: u64,
     bytes: u64,
     largest: BinaryHeap<Listed>,
 }
 
-impl Found {
+impl SharedSums {
     fn new(top: usize) -> Self {
         Self { top, keys: 0, bytes: 0, largest: BinaryHeap::new() }
     }
@@ -302,12 +308,13 @@ impl Found {
         let bytes = key.copies().map(|copy| copy.bytes).fold(0, u64::saturating_add);
         self.keys += 1;
         self.bytes = self.bytes.saturating_add(bytes);
+        let name_bytes = name.len() as u64;
         let name = name.get(..MAX_KEPT_KEY_BYTES).unwrap_or(name);
-        let standing = (Reverse(bytes), name, key.db);
+        let standing = (Reverse(bytes), name, key.db, name_bytes);
         let has_room = self.largest.len() < self.top;
         if has_room || self.largest.peek().is_some_and(|least| standing < least.standing()) {
             let copies = key.copies().collect();
-            self.push(Listed { bytes, name: name.to_vec(), db: key.db, copies });
+            self.push(Listed { bytes, name: name.to_vec(), name_bytes, db: key.db, copies });
         }
     }
 
@@ -332,9 +339,9 @@ impl Found {
             shard: shards.get(copy.shard as usize).cloned().unwrap_or_default(),
             bytes: copy.bytes,
         };
-        let key = |Listed { name, db, mut copies, .. }: Listed| {
+        let key = |Listed { name, name_bytes, db, mut copies, .. }: Listed| {
             copies.sort_unstable_by_key(|copy| copy.shard);
-            SharedKey { key: name, db, copies: copies.into_iter().map(copy).collect() }
+            SharedKey { key: name, key_bytes: name_bytes, db, copies: copies.into_iter().map(copy).collect() }
         };
         SharedKeyTable {
             keys: self.keys,

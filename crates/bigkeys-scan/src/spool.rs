@@ -1,4 +1,4 @@
-//! Records of keys, in partitions by their hashes, in temporary files.
+//! Holds records of keys in partitions by hash, in temporary files.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, Write as _};
@@ -15,11 +15,11 @@ use crate::scan::Scan;
 /// Bytes before the fields of a record: its length, and a hash of database and name.
 pub(crate) const HEAD_BYTES: usize = 16;
 
-/// Levels of partitions: 64 to the fourth power are enough for 1 PiB of different keys. Equal keys
-/// stay together at every level.
+/// Levels of partitions. 64 to the fourth power, of 8 MiB each, are enough for 128 TiB of different
+/// keys. Equal keys stay together at every level.
 const MAX_LEVELS: u32 = 4;
 
-/// Partitions of one level. A partition that is still too large has partitions of its own.
+/// Partitions of one level. A partition that is too large is split again.
 const PARTITIONS: usize = 64;
 
 /// Bits of a hash that choose a partition.
@@ -60,7 +60,7 @@ pub(crate) struct Partition {
     held: Vec<u8>,
     file: Option<File>,
     written_bytes: u64,
-    /// Number of partitions around it, and 1.
+    /// 1 for a partition of the first level.
     level: u32,
 }
 
@@ -163,7 +163,7 @@ impl Partition {
         }
     }
 
-    /// Whether it has to be split because it has more than this number of bytes.
+    /// Whether the partition has more than this number of bytes, and can be split again.
     pub(crate) fn is_larger_than(&self, max_bytes: u64) -> bool {
         self.bytes() > max_bytes && self.level < MAX_LEVELS
     }

@@ -1,4 +1,4 @@
-//! What the last successful big-key analysis of each instance found, as metrics.
+//! Metrics of instances, from the last successful big-key analysis of each.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -13,15 +13,16 @@ use crate::store::{StoreError, TaskRow, TaskStore};
 /// Maximum number of instances with metrics of their own. A directory may have more backups.
 const MAX_INSTANCES: usize = 1000;
 
-/// Maximum numbers of types and prefixes of an instance. A hostile backup may have any number of
-/// types of modules.
+/// Maximum numbers of sources, types and prefixes of an instance. A hostile backup may have any
+/// number of types of modules.
+const MAX_SOURCES: usize = 128;
 const MAX_TYPES: usize = 32;
 const MAX_PREFIXES: usize = 10;
 
 /// Maximum length of a value of a label, in characters.
 const MAX_LABEL_CHARS: usize = 256;
 
-/// What is known of the instances. A report is read once.
+/// Holds what the reports of instances say, so that each report is read once.
 #[derive(Debug, Default)]
 pub(crate) struct InstanceMetrics {
     /// By [key](Instance::key) of the instance: the task, and what it found.
@@ -79,9 +80,13 @@ struct FoundKey {
 }
 
 impl Found {
-    /// A report that cannot be read has nothing to tell.
+    /// A report that cannot be read gives no metrics.
     fn new(report: &str) -> Self {
-        let mut found: Self = serde_json::from_str(report).unwrap_or_default();
+        let mut found: Self = serde_json::from_str(report).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a stored report cannot be read");
+            Self::default()
+        });
+        found.sources.truncate(MAX_SOURCES);
         found.by_type.truncate(MAX_TYPES);
         if let Some(prefixes) = &mut found.prefixes {
             prefixes.groups.truncate(MAX_PREFIXES);
@@ -130,10 +135,12 @@ impl InstanceMetrics {
             return Ok(found);
         }
         let report = store.report(&task.id).await?.and_then(|(_, report)| report);
-        let new = Arc::new(Found::new(report.as_deref().unwrap_or_default()));
+        // A report may be long, and requests must not wait for its end.
+        let read = tokio::task::spawn_blocking(move || Found::new(report.as_deref().unwrap_or_default()));
+        let new = Arc::new(read.await.unwrap_or_default());
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        // Instances may come and go; those that are there are read again.
-        if found.len() >= MAX_INSTANCES {
+        // Instances may come and go. Those that are still there are read again.
+        if found.len() >= MAX_INSTANCES && !found.contains_key(&task.instance) {
             found.clear();
         }
         found.insert(task.instance.clone(), (task.id.clone(), Arc::clone(&new)));

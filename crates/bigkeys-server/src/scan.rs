@@ -23,6 +23,9 @@ use super::store::{AnalysisKind, ShardEnding, TaskEnding};
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
+/// Prefixes of a shard that are kept for the report of its task, which lists a few of them.
+const MAX_PREFIXES: usize = 1000;
+
 /// Limits of a scan.
 #[derive(Clone, Debug)]
 pub(crate) struct ScanLimits {
@@ -168,7 +171,8 @@ fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) 
 }
 
 fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
-    let partial = scan.partial(input)?;
+    let mut partial = scan.partial(input)?;
+    partial.forget_prefixes(MAX_PREFIXES);
     Ok((partial.facts().clone(), partial.to_json().map_err(ResultError::from)?))
 }
 

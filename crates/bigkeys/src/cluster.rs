@@ -10,7 +10,7 @@ use crate::args::ClusterArgs;
 use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
 use crate::files::parse_file;
-use crate::messages::Messages;
+use crate::messages::{self, Messages};
 use crate::render::cluster::ClusterResult;
 use crate::render::style::TableStyle;
 use crate::render::{self, TableOrJson, Target, Width};
@@ -35,7 +35,11 @@ pub(crate) fn run(args: &ClusterArgs, stop: &Stop, messages: &Messages) -> anyho
         let (report, table) = &outcome.output;
         let search = SharedKeys::in_slots(table.shared_slots.iter().copied()).top(*top);
         let threads = input.read.threads.map(usize::from);
-        let shared_keys = find_shared_keys(scan, again, report, search, threads, stop)?;
+        let shared_keys =
+            find_shared_keys(scan, again, report, search, threads, stop).unwrap_or_else(|error| {
+                messages::error(&format_args!("{error:#}; the keys of several shards are not in the result"));
+                None
+            });
         Ok(outcome.map(|(report, table)| (report, ClusterResult { table, shared_keys })))
     };
     let redact = |redactor: &Redactor, result: &mut ClusterResult| {
@@ -45,7 +49,8 @@ pub(crate) fn run(args: &ClusterArgs, stop: &Stop, messages: &Messages) -> anyho
     let Collected { result, mut ending } = key_scan.collect(scan, redact)?;
     let Some((report, result)) = result else { return Ok(ending) };
     if *shared_keys && result.shared_keys.is_none() {
-        ending = ending.max(Ending::Interrupted);
+        let is_stopped = stop.flag().load(Ordering::Relaxed);
+        ending = ending.max(if is_stopped { Ending::Interrupted } else { Ending::Failed });
     }
     let style = common.output.json_style();
     let mut out = Target::stdout(common.output.color.choice());
@@ -92,11 +97,18 @@ fn find_shared_keys(
     for input in inputs {
         let is_reported = report.sources.iter().any(|source| source.path == input.name());
         if is_reported && search.has_slots() {
-            search.add(scan, &mut scan.open_input(input)?)?;
+            let name = input.name().to_owned();
+            let facts = search.add(scan, &mut scan.open_input(input)?)?;
+            let was_clean =
+                report.sources.iter().any(|source| source.path == name && source.facts.is_clean());
+            if was_clean && !facts.is_clean() && !stop.flag().load(Ordering::Relaxed) {
+                anyhow::bail!("{name} was changed between two reads");
+            }
         }
         if stop.flag().load(Ordering::Relaxed) {
             return Ok(None);
         }
     }
+    stop.reading_ended();
     Ok(Some(search.find(threads)?))
 }

@@ -20,10 +20,7 @@ use crate::render::style::TableStyle;
 use crate::render::{self, TableOrJson, Target, Width};
 use crate::scan::{report_ending, source_status};
 
-const ONE_REPORT: &str =
-    "this is a saved report, and the other side is a backup; scan --save makes a report of the backup";
-
-/// Options that mean something for saved reports, or change no result.
+/// Options that `diff` takes for saved reports. `io` and `threads` change no result.
 const OPTIONS_OF_REPORTS: [&str; 12] = [
     "color",
     "format",
@@ -43,8 +40,8 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     match (is_saved_report(&args.old), is_saved_report(&args.new)) {
         (true, true) => return reports(args, messages),
         (false, false) => {}
-        (true, false) => anyhow::bail!("{}: {ONE_REPORT}", display_name(&args.old)),
-        (false, true) => anyhow::bail!("{}: {ONE_REPORT}", display_name(&args.new)),
+        (true, false) => return Err(one_report(&args.old, &args.new)),
+        (false, true) => return Err(one_report(&args.new, &args.old)),
     }
     let mut model = ScanOptions::default();
     args.common.memory.apply(&mut model);
@@ -125,11 +122,16 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
 fn reports(args: &DiffArgs, messages: &Messages) -> anyhow::Result<Ending> {
     let is_refused = |option: &&String| !OPTIONS_OF_REPORTS.contains(&option.as_str());
     if let Some(option) = args.given.iter().find(is_refused) {
-        anyhow::bail!("--{option} has no meaning for saved reports, which have sums and no keys");
+        anyhow::bail!("--{option} cannot be used with saved reports, because they do not have all keys");
     }
     let read = |path: &Path| parse_file(path, SavedReport::read);
     let (old, new) = (read(&args.old)?, read(&args.new)?);
     let (mut diff, mut old, mut new) = old.diff(new, !args.common.memory.no_memory, args.top)?;
+    if diff.has_memory && !diff.has_same_assumptions {
+        messages.warning(
+            &"the reports assume different servers, allocators or limits, which changes bytes in memory, too",
+        );
+    }
     if let Some(redactor) = args.common.redact.redactor() {
         let separator = diff.prefixes.as_ref().map_or(b':', |prefixes| prefixes.separator);
         let redactor = redactor.separators(&[separator]);
@@ -153,6 +155,18 @@ fn reports(args: &DiffArgs, messages: &Messages) -> anyhow::Result<Ending> {
     }
     out.finish()?;
     Ok(ending)
+}
+
+/// The error of a comparison of a report with something else.
+fn one_report(report: &Path, other: &Path) -> anyhow::Error {
+    if let (Err(error), false) = (fs::metadata(other), rdb_source::is_remote(other)) {
+        return anyhow::anyhow!("{}: {error}", display_name(other));
+    }
+    anyhow::anyhow!(
+        "{} is a saved report and {} is a backup; scan --save makes a report of a backup",
+        display_name(report),
+        display_name(other),
+    )
 }
 
 /// Whether a path names a report that `scan --save` wrote. Streams are backups, and are not read

@@ -137,7 +137,7 @@ pub struct ChangedKey {
 }
 
 /// A key on one side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct KeySide {
     /// The name of its type.

@@ -26,7 +26,7 @@ use changes::DiffSums;
 use pairs::{KeyPairs, Paired};
 use record::KeyState;
 
-pub(crate) use reports::Listed;
+pub(crate) use reports::ReportLists;
 
 pub use changes::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
 pub use reports::{GroupChange, ListedChange, ListedKey, PrefixChanges, ReportDiff};
@@ -56,7 +56,7 @@ pub struct Comparison {
     rule: NameRule,
     depth: usize,
     top: usize,
-    /// Bytes of a partition from which on it is split.
+    /// Larger partitions are split.
     max_held_bytes: u64,
     hasher: RandomState,
     old: Spool,

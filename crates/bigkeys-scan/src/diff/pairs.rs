@@ -7,13 +7,13 @@ use hashbrown::HashTable;
 use super::record::key_of;
 use crate::spool::{Partition, each_record, fields_at, head, table_hash};
 
-/// Bytes of replaced records from which on they are forgotten.
+/// Replaced records are forgotten when they take more bytes than this.
 const COMPACTED_BYTES: usize = 4 << 20;
 
-/// The records of two partitions, and which of them are of one key.
+/// The records of two partitions, paired by key.
 ///
-/// Records stay where they are in their partitions. Reading them in the order of their arrival costs
-/// less than in the order of their hashes, which misses the caches of the processor.
+/// Records stay in the order in which they were written, because reading them in the order of their
+/// hashes misses the caches of the processor.
 #[derive(Default)]
 pub(super) struct KeyPairs {
     old: Vec<u8>,
@@ -45,8 +45,8 @@ pub(super) enum Paired<'a> {
 }
 
 impl KeyPairs {
-    /// Reads both partitions. One of more than `max_held_bytes` takes memory for its different keys
-    /// only.
+    /// Reads both partitions. Of one with more than `max_held_bytes`, only the last record of each key
+    /// is held.
     pub(super) fn read(old: Partition, new: Partition, max_held_bytes: u64) -> io::Result<Self> {
         let read = |partition: Partition| {
             if partition.bytes() > max_held_bytes {

@@ -1,7 +1,7 @@
 //! A key of one side of a comparison, as bytes.
 //!
-//! Equal keys have equal records, so sides are compared byte by byte. Numbers take 7 bits a byte,
-//! because most are small and records are written to files.
+//! A key that did not change has the same record on both sides, so records are compared byte by
+//! byte. Numbers are written as 7 bits a byte, because most are small and records go to files.
 
 use std::io;
 
@@ -129,7 +129,7 @@ fn write_number(mut number: u64, out: &mut Vec<u8>) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Reads a number from the beginning of `bytes`, which then begin behind it.
+/// Reads a number from the beginning of `bytes`, and moves that beginning behind it.
 fn read_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {

@@ -1,7 +1,7 @@
 //! What changed between two reports, which have sums and lists but no keys.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rdb_analysis::{DataType, Encoding, ExpiryBucket, Group, KeyRecord, PrefixTable, Report};
 use serde::Serialize;
@@ -14,6 +14,9 @@ use super::changes::KeySide;
 pub struct ReportDiff {
     /// Whether bytes are those in memory, and not those in the file.
     pub has_memory: bool,
+    /// Whether both reports assume the same server, allocator and limits. Bytes in memory depend on
+    /// them.
+    pub has_same_assumptions: bool,
     /// Over all keys.
     pub totals: GroupChange,
     /// By type.
@@ -24,9 +27,11 @@ pub struct ReportDiff {
     pub by_db: Vec<(Option<u64>, GroupChange)>,
     /// By time to expiry, from when each file was written.
     pub by_expiry: Vec<(ExpiryBucket, GroupChange)>,
-    /// By the beginnings of names. `None`: one of the reports has no prefixes.
+    /// By the beginnings of names. `None`: one of the reports has no prefixes, or the bound of its
+    /// error is one of other bytes than these.
     pub prefixes: Option<PrefixChanges>,
-    /// The listed keys that differ. Those with the most bytes gained or lost come first.
+    /// The listed keys that differ. Those with the most bytes gained or lost come first, and those
+    /// that entered or left the lists come last.
     pub keys: Vec<ListedKey>,
 }
 
@@ -127,7 +132,7 @@ impl ListedKey {
         }
     }
 
-    /// The change of bytes if a key is nothing where it is not listed.
+    /// The growth if a key has no bytes where it is not listed.
     fn known_growth_bytes(&self) -> i128 {
         let bytes = |side: &Option<KeySide>| i128::from(side.as_ref().map_or(0, |side| side.bytes));
         bytes(&self.new) - bytes(&self.old)
@@ -136,35 +141,45 @@ impl ListedKey {
 
 /// A report, and the number of keys that its lists may have for each type.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Listed<'a> {
+pub(crate) struct ReportLists<'a> {
     pub(crate) report: &'a Report,
     pub(crate) top: usize,
+    /// The server, the allocator and the limits that each source was scanned with, in text.
+    pub(crate) assumptions: &'a BTreeSet<String>,
 }
 
-impl Listed<'_> {
+impl ReportLists<'_> {
     fn has_memory(&self) -> bool {
         self.report.totals.memory_bytes.is_some() || self.report.totals.keys == 0
     }
 
     /// Whether there may be keys that are not listed.
-    fn is_cut(&self) -> bool {
+    fn may_omit_keys(&self) -> bool {
         self.report.top.values().any(|keys| keys.len() >= self.top) || self.top == 0
     }
 
-    /// The listed keys by database and name. Of several keys of one name, the largest counts.
-    fn keys(&self) -> HashMap<(u64, &[u8], u64), &KeyRecord> {
-        let mut keys = HashMap::new();
+    /// The listed keys by what identifies them. Of several keys, such as those of standalone servers
+    /// in one report, the largest counts.
+    fn keys(&self) -> HashMap<Identity<'_>, &KeyRecord> {
+        let mut keys: HashMap<Identity<'_>, &KeyRecord> = HashMap::new();
         for key in self.report.top.values().flatten() {
-            keys.entry((key.measure.db, key.key.as_slice(), key.key_bytes)).or_insert(key);
+            let known = keys.entry((key.shard.as_deref(), key.measure.db, &key.key, key.key_bytes));
+            let largest = known.or_insert(key);
+            if key.measure.rdb_bytes > largest.measure.rdb_bytes {
+                *largest = key;
+            }
         }
         keys
     }
 }
 
+/// The shard, the database, the beginning of the name and its length.
+type Identity<'a> = (Option<&'a str>, u64, &'a [u8], u64);
+
 impl ReportDiff {
     /// Bytes are those in memory if `memory` is set and both reports model it. At most `top` prefixes
     /// and keys are listed.
-    pub(crate) fn new(old: Listed<'_>, new: Listed<'_>, memory: bool, top: usize) -> Self {
+    pub(crate) fn new(old: ReportLists<'_>, new: ReportLists<'_>, memory: bool, top: usize) -> Self {
         let has_memory = memory && old.has_memory() && new.has_memory();
         let (old_report, new_report) = (old.report, new.report);
         let change = |old: Group, new: Group| {
@@ -186,8 +201,14 @@ impl ReportDiff {
         let mut by_db = paired(dbs(old_report), dbs(new_report), change);
         by_db.sort_by_key(|(db, _)| (db.is_none(), *db));
         let prefixes = old_report.prefixes.as_ref().zip(new_report.prefixes.as_ref());
+        // Prefixes were forgotten by their bytes in memory where those are modelled.
+        let is_weight = |report: &Report| report.totals.memory_bytes.is_some() == has_memory;
+        let prefixes = prefixes.filter(|(old, new)| {
+            (old.error_bytes == 0 || is_weight(old_report)) && (new.error_bytes == 0 || is_weight(new_report))
+        });
         Self {
             has_memory,
+            has_same_assumptions: old.assumptions == new.assumptions,
             totals: change(old_report.totals, new_report.totals),
             by_type: paired(types(old_report), types(new_report), change),
             by_encoding: paired(encodings(old_report), encodings(new_report), change),
@@ -238,7 +259,7 @@ fn prefix_changes(
 }
 
 /// The listed keys whose bytes differ, or that one report does not list.
-fn listed_keys(old: Listed<'_>, new: Listed<'_>, has_memory: bool, top: usize) -> Vec<ListedKey> {
+fn listed_keys(old: ReportLists<'_>, new: ReportLists<'_>, has_memory: bool, top: usize) -> Vec<ListedKey> {
     let side = |key: &KeyRecord| KeySide::of_record(key, has_memory);
     let (before, after) = (old.keys(), new.keys());
     let listed = |key: &KeyRecord, change, old: Option<KeySide>, new: Option<KeySide>| ListedKey {
@@ -253,7 +274,7 @@ fn listed_keys(old: Listed<'_>, new: Listed<'_>, has_memory: bool, top: usize) -
     for (place, key) in &after {
         let new_side = side(key);
         let Some(old_side) = before.get(place).map(|key| side(key)) else {
-            let change = if old.is_cut() { ListedChange::Entered } else { ListedChange::New };
+            let change = if old.may_omit_keys() { ListedChange::Entered } else { ListedChange::New };
             keys.push(listed(key, change, None, Some(new_side)));
             continue;
         };
@@ -264,13 +285,17 @@ fn listed_keys(old: Listed<'_>, new: Listed<'_>, has_memory: bool, top: usize) -
         }
     }
     for (_, key) in before.iter().filter(|(place, _)| !after.contains_key(*place)) {
-        let change = if new.is_cut() { ListedChange::Left } else { ListedChange::Gone };
+        let change = if new.may_omit_keys() { ListedChange::Left } else { ListedChange::Gone };
         keys.push(listed(key, change, Some(side(key)), None));
     }
     keys.sort_by(|one, other| {
-        let standing =
-            |key: &ListedKey| (Reverse(key.known_growth_bytes().unsigned_abs()), key.db, key.key_bytes);
-        standing(one).cmp(&standing(other)).then_with(|| one.key.cmp(&other.key))
+        let standing = |key: &ListedKey| {
+            let growth = Reverse(key.known_growth_bytes().unsigned_abs());
+            (key.growth_bytes().is_none(), growth, key.db, key.key_bytes)
+        };
+        standing(one)
+            .cmp(&standing(other))
+            .then_with(|| (&one.key, &one.old, &one.new).cmp(&(&other.key, &other.old, &other.new)))
     });
     keys.truncate(top);
     keys

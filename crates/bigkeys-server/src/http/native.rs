@@ -117,8 +117,9 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
     }
 }
 
-/// Show metrics in the text format of Prometheus. Those of instances cover the instances that the
-/// sender has access to.
+/// Show metrics in the text format of Prometheus.
+///
+/// Metrics of instances cover those that the sender has access to.
 #[utoipa::path(get, path = "/metrics", tag = "native",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn metrics(

@@ -71,11 +71,11 @@ pub(crate) struct SegmentArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// The earlier backup
+    /// The earlier backup or saved report
     #[arg(value_name = "OLD", help_heading = None::<&str>)]
     pub(crate) old: PathBuf,
 
-    /// The later backup
+    /// The later backup or saved report
     #[arg(value_name = "NEW", help_heading = None::<&str>)]
     pub(crate) new: PathBuf,
 

@@ -25,11 +25,11 @@ const SHARED_SLOTS: usize = 20;
 /// Columns that the names of the shards of a key may take.
 const SHARDS_COLUMNS: usize = 48;
 
-/// What is shown of a cluster.
+/// The result of `bigkeys cluster`.
 #[derive(Debug)]
 pub(crate) struct ClusterResult {
     pub(crate) table: ClusterTable,
-    /// `None`: they were not searched.
+    /// `None`: nobody asked for them, or the search failed or was stopped.
     pub(crate) shared_keys: Option<SharedKeyTable>,
 }
 
@@ -131,7 +131,8 @@ fn shared_key_table(out: &mut dyn Write, shared: &SharedKeyTable, style: TableSt
             plain(shards.join(", ").as_bytes()).shortened(SHARDS_COLUMNS),
             key.db.to_string(),
         ];
-        table.push(cells, Name { bytes: &key.key, is_whole: true, keys_as: style.keys_as });
+        let is_whole = key.key_bytes == key.key.len() as u64;
+        table.push(cells, Name { bytes: &key.key, is_whole, keys_as: style.keys_as });
     }
     table.write(out, style.width, Name::shortened)
 }
@@ -260,6 +261,8 @@ struct SharedKeysJson<'a> {
 struct SharedKeyJson<'a> {
     #[serde(flatten)]
     name: NameJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_truncated_from_bytes: Option<u64>,
     db: u64,
     bytes: u64,
     copies: &'a [KeyCopy],
@@ -268,7 +271,13 @@ struct SharedKeyJson<'a> {
 impl<'a> SharedKeyJson<'a> {
     fn new(key: &'a SharedKey, keys_as: KeysAs) -> Self {
         let name = NameJson::new("key", &key.key, keys_as);
-        Self { name, db: key.db, bytes: key.bytes(), copies: &key.copies }
+        Self {
+            name,
+            key_truncated_from_bytes: (key.key_bytes > key.key.len() as u64).then_some(key.key_bytes),
+            db: key.db,
+            bytes: key.bytes(),
+            copies: &key.copies,
+        }
     }
 }
 

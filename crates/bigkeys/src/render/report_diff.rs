@@ -42,8 +42,8 @@ pub(crate) fn table(out: &mut dyn Write, diff: &ReportDiff, style: TableStyle) -
     if !diff.keys.is_empty() {
         heading(out, "Listed keys, biggest change first", style)?;
         keys_table(out, &diff.keys, style)?;
-        let text = "A report lists the biggest keys of each type. Of a key that entered or left the lists, \
-                    the bytes on the other side are not known.";
+        let text = "A report lists the biggest keys of each type. The size of a key that entered or \
+                    left the lists is not known in the other report.";
         if diff.keys.iter().any(|key| key.growth_bytes().is_none()) {
             style.width.paragraph(out, text, "  ")?;
         }
@@ -61,7 +61,7 @@ fn prefix_table(out: &mut dyn Write, prefixes: &PrefixChanges, style: TableStyle
     changes_table(out, "prefix", rows.into_iter(), style)?;
     if prefixes.error_bytes > 0 {
         let text = format!(
-            "There were too many prefixes to count all of them: each change may be wrong by {}.",
+            "There were too many prefixes to count all of them: each change may be wrong by up to {}.",
             BinaryBytes(prefixes.error_bytes)
         );
         style.width.paragraph(out, &text, "  ")?;

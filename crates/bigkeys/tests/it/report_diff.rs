@@ -33,10 +33,10 @@ fn listed_keys_grow_shrink_and_enter_or_leave_the_lists() {
     assert_eq!(
         keys(&result),
         [
-            key("b:2", "entered", None),
-            key("b:1", "left", None),
             key("a:1", "grown", Some(50)),
             key("a:2", "shrunk", Some(-40)),
+            key("b:2", "entered", None),
+            key("b:1", "left", None),
         ]
     );
     let prefixes = &result["prefixes"];
@@ -136,13 +136,53 @@ fn options_that_need_keys_and_a_backup_on_one_side_are_refused() {
         let name = option.split('=').next().expect("a name");
         assert!(message.contains(name), "{message}");
     }
-    assert!(refused(&[text(&saved), text(&file)]).contains("the other side is a backup"));
-    assert!(refused(&[text(&file), text(&saved)]).contains("the other side is a backup"));
+    assert!(refused(&[text(&saved), text(&file)]).contains("is a backup; scan --save"));
+    assert!(refused(&[text(&file), text(&saved)]).contains("is a backup; scan --save"));
+    assert!(refused(&[text(&saved), "no.report"]).contains("no.report: No such file"));
     let by_elements = directory.path().join("elements.report");
     stdout(&["scan", "--by", "elements", "--save", text(&by_elements), text(&file)], 0);
     assert!(refused(&[text(&saved), text(&by_elements)]).contains("measure of rank"));
     let same = stdout(&["diff", "-q", "-j", "2", text(&saved), text(&saved)], 0);
     assert!(same.starts_with("+0 B of memory"), "{same}");
+}
+
+#[test]
+fn reports_that_assume_different_servers_say_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = testdata("fixtures/redis-8.2.3.rdb");
+    let reports = ["6.2.0", "7.2.6"].map(|version| {
+        let path = text(&directory.path().join(version)).to_owned();
+        stdout(&["scan", "--server-version", version, "--save", &path, text(&file)], 0);
+        path
+    });
+    let warning = |arguments: &[&str]| {
+        let output = output(&[&["diff"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).expect("text").contains("assume different servers")
+    };
+    let [old, new] = reports.each_ref().map(String::as_str);
+    assert!(warning(&[old, new]));
+    assert!(!warning(&[old, old]) && !warning(&["--no-memory", old, new]));
+}
+
+#[test]
+fn keys_of_one_name_in_several_shards_are_several_keys() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let reports = [("old", [10, 5]), ("new", [3, 5])].map(|(name, lengths)| {
+        let mut arguments = vec!["scan".to_owned(), "--no-memory".to_owned()];
+        for (shard, length) in ["10.0.0.1:6379", "10.0.0.2:6379"].iter().zip(lengths) {
+            let path = directory.path().join(format!("{name}-{length}.rdb"));
+            std::fs::write(&path, string_keys(&[("config", length)])).expect("written");
+            arguments.push(format!("--shard={shard}={}", text(&path)));
+        }
+        let saved = text(&directory.path().join(name)).to_owned();
+        arguments.push(format!("--save={saved}"));
+        stdout(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+        saved
+    });
+    let result = json(&diff(&["--format", "json"], &reports[0], &reports[1]));
+    let keys = result["keys"].as_array().expect("keys");
+    assert_eq!((keys.len(), &keys[0]["growth_bytes"]), (1, &Value::from(-7)));
 }
 
 #[test]

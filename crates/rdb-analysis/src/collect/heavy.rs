@@ -142,6 +142,13 @@ impl<S: Split> HeavySums<S> {
         has_forgotten
     }
 
+    /// Forgets lighter halves until there are at most `max` sums.
+    pub(super) fn forget_down_to(&mut self, max: usize) {
+        while self.sums.len() > max {
+            self.forget_lighter_half();
+        }
+    }
+
     fn forget_lighter_half(&mut self) {
         let mut weights: Vec<_> = self.sums.iter().map(bytes_of).collect();
         let middle = weights.len() / 2;

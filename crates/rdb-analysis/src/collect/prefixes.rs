@@ -158,6 +158,12 @@ impl<S: Split> PrefixSums<S> {
         self.forget();
     }
 
+    /// Forgets small sums until there are at most `max`.
+    pub(crate) fn forget_down_to(&mut self, max: usize) {
+        self.sums.forget_down_to(max);
+        *self.memo = [None; MEMO_ENTRIES];
+    }
+
     /// Forgets small sums, if there are too many.
     fn forget(&mut self) {
         if self.sums.forget() {

@@ -138,8 +138,11 @@ impl Collector for ReportCollector {
     fn merge(&self, all: &mut ReportParts, child: ReportParts) {
         let ReportParts { sums, top, prefixes, sources } = child;
         all.sums.merge(sums);
-        if let (Some(all), Some(prefixes)) = (&mut all.prefixes, prefixes) {
-            all.merge(&prefixes);
+        match (&mut all.prefixes, prefixes) {
+            (Some(all), Some(prefixes)) => all.merge(&prefixes),
+            // A part that was made without prefixes leaves the others without meaning.
+            (_, None) => all.prefixes = None,
+            (None, Some(_)) => {}
         }
         self.top_keys().merge(&mut all.top, top);
         all.sources.extend(sources);

@@ -42,6 +42,14 @@ impl Partial {
         Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top, prefixes })
     }
 
+    /// Forgets the lighter prefixes until there are at most `max`, so that less has to be carried. The
+    /// [error](crate::PrefixTable::error_bytes) of a report then says what was forgotten.
+    pub fn forget_prefixes(&mut self, max: usize) {
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.forget_down_to(max);
+        }
+    }
+
     /// What was learned of the source besides its keys.
     pub fn facts(&self) -> &SourceFacts {
         &self.source.facts
@@ -55,5 +63,49 @@ impl Partial {
             collector.merge(&mut all, ReportParts { sums, top, prefixes, sources: vec![(index, source)] });
         }
         collector.finish(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of a file whose prefix n has n + 1 keys.
+    fn partial(collector: &ReportCollector) -> Partial {
+        let mut file = b"REDIS0003".to_vec();
+        for (prefix, n) in (0..50).flat_map(|prefix| (0..=prefix).map(move |n| (prefix, n))) {
+            let name = format!("{prefix}:{n}");
+            file.extend([0, u8::try_from(name.len()).expect("short")]);
+            file.extend(name.as_bytes());
+            file.extend(b"\x01v");
+        }
+        file.push(0xff);
+        let source = Source::from_bytes("dump.rdb", &file);
+        Partial::scan(source, collector, &ScanOptions::default(), &(), &false.into()).expect("an RDB file")
+    }
+
+    #[test]
+    fn forgotten_prefixes_are_among_the_others_and_the_error_bounds_them() {
+        let collector = ReportCollector::default().prefixes(100);
+        let whole = Partial::join([partial(&collector)], &collector).prefixes.expect("prefixes");
+        assert_eq!((whole.groups.len(), whole.error_bytes), (50, 0));
+        let mut shortened = partial(&collector);
+        shortened.forget_prefixes(10);
+        let report = Partial::join([shortened], &collector);
+        let table = report.prefixes.expect("prefixes");
+        assert!((1..=10).contains(&table.groups.len()));
+        assert_eq!(table.groups[0], whole.groups[0], "the heaviest stays");
+        let heaviest_forgotten = &whole.groups[table.groups.len()].1;
+        assert!(heaviest_forgotten.memory_bytes.expect("modelled") <= table.error_bytes);
+        let sum = table.groups.iter().fold(table.others, |sum, (_, group)| sum.plus(group));
+        assert_eq!((sum.keys, sum.rdb_bytes), (report.totals.keys, report.totals.rdb_bytes));
+    }
+
+    #[test]
+    fn a_part_without_prefixes_leaves_a_report_without_them() {
+        let (with, without) = (ReportCollector::default(), ReportCollector::default().prefixes(0));
+        let parts = [partial(&with), partial(&without), partial(&with)];
+        let report = Partial::join(parts, &with);
+        assert_eq!((report.totals.keys, report.prefixes), (3 * 1275, None));
     }
 }
