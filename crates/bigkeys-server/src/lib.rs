@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 pub use config::{Config, ConfigError, ConfigProblem, DEFAULT_LISTEN, Database, EXAMPLE};
 pub use error::ErrorBody;
@@ -36,6 +37,7 @@ pub use serve_error::ServeError;
 use catalog::Catalog;
 use config::Instances;
 use http::App;
+use http::connections::Connections;
 use metrics::Metrics;
 use runner::Runner;
 use scan::ScanLimits;
@@ -82,8 +84,16 @@ pub fn openapi() -> String {
 ///
 /// [`ServeError`], if the service cannot start.
 pub fn serve(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
-    runtime.block_on(run(options, ready))
+    block_on("serve", run(options, ready))
+}
+
+/// Runs a service to its end, which comes in bounded time even if a thread hangs in the kernel, as
+/// on a mount whose server is gone.
+fn block_on(name: &str, service: impl Future<Output = Result<(), ServeError>>) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name(name).build()?;
+    let result = runtime.block_on(service);
+    runtime.shutdown_timeout(STOP_TIMEOUT);
+    result
 }
 
 fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
@@ -117,8 +127,7 @@ fn configure(options: &ServeOptions) -> Result<Config, ServeError> {
 ///
 /// [`ServeError`], if the worker cannot start.
 pub fn work(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("worker").build()?;
-    runtime.block_on(run_worker(options, ready))
+    block_on("worker", run_worker(options, ready))
 }
 
 async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), ServeError> {
@@ -191,6 +200,7 @@ async fn stop<const N: usize>(
 async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     let config = configure(options)?;
     let tls = config.tls.as_ref().map(http::listen::tls).transpose()?;
+    let (certificate, certificates) = watch::channel(tls);
     let catalog = catalog(options, config.instances.clone())?;
     let store = open_store(&config).await?;
     let listener = TcpListener::bind(config.listen)
@@ -216,13 +226,45 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let schedules =
         tokio::spawn(autoscan::follow(Arc::clone(&store), Arc::clone(&catalog), shutdown.clone()));
     let router = http::router(Arc::clone(&app));
-    let answers = tokio::spawn(http::listen::answer(listener, tls, router, metrics, shutdown));
+    let connections =
+        Connections::new(raise_descriptor_limit(), usize::from(config.connections_per_address));
+    let answers = tokio::spawn(http::listen::answer(
+        listener,
+        certificates,
+        router,
+        connections,
+        metrics,
+        shutdown,
+    ));
     tracing::info!(%address, "serving");
     ready(address);
 
-    wait_for_end(|| reload(options, &app, address)).await?;
+    wait_for_end(|| reload(options, &app, address, &certificate)).await?;
     stop(&end, [answers, schedules, work], &runner).await;
     Ok(())
+}
+
+/// Allows the process as many descriptors as it may have, and returns their number. The usual limit of
+/// 1,024 is for programs that use `select`.
+#[cfg(target_os = "linux")]
+fn raise_descriptor_limit() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: maximum, maximum };
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of descriptors stays as it is");
+            current
+        }
+    };
+    // `None`: there is no limit.
+    allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn raise_descriptor_limit() -> usize {
+    usize::MAX
 }
 
 /// Waits for a signal to end, and calls `reload` at each SIGHUP.
@@ -248,12 +290,27 @@ async fn wait_for_end(_: impl Fn() -> Result<(), ServeError>) -> Result<(), Serv
     Ok(tokio::signal::ctrl_c().await?)
 }
 
-/// Reads instances and credentials again. Tasks stay as they are.
-fn reload(options: &ServeOptions, app: &App, address: SocketAddr) -> Result<(), ServeError> {
+/// Reads instances, credentials and the certificate again. Tasks stay as they are.
+///
+/// A file that is empty or was written in part must not open a service that was closed.
+fn reload(
+    options: &ServeOptions,
+    app: &App,
+    address: SocketAddr,
+    certificate: &watch::Sender<Option<TlsAcceptor>>,
+) -> Result<(), ServeError> {
     let mut options = options.clone();
     options.listen = Some(address);
     let config = configure(&options)?;
+    if config.credentials.is_open() && !app.credentials().is_open() {
+        return Err(ServeError::Opened);
+    }
+    if certificate.borrow().is_some() != config.tls.is_some() {
+        return Err(ServeError::TlsChanged);
+    }
+    let tls = config.tls.as_ref().map(http::listen::tls).transpose()?;
     app.catalog.replace(config.instances)?;
+    certificate.send_replace(tls);
     *app.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.credentials);
     Ok(())
 }

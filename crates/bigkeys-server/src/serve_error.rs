@@ -17,6 +17,11 @@ pub enum ServeError {
         "without access_keys or tokens the service answers everybody, so it listens on loopback only and not on {0}"
     )]
     Open(SocketAddr),
+    /// A configuration that is read again would remove the authentication.
+    #[error(
+        "it has no access_keys or tokens any more, so everybody would be answered; restart the service to open it"
+    )]
+    Opened,
     /// The directory of backups cannot be read.
     #[error("{}: {error}", path.display())]
     Backups {
@@ -49,6 +54,9 @@ pub enum ServeError {
         /// The error of the file system or of TLS.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A configuration that is read again has TLS, and the service has none, or the other way round.
+    #[error("[server.tls] appears or disappears at the next start only")]
+    TlsChanged,
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {

@@ -12,6 +12,7 @@ pub(super) const DEFAULT_MAX_ATTEMPTS: u16 = 2;
 pub(super) const DEFAULT_WORKER_TIMEOUT_SECONDS: u64 = 30;
 pub(super) const DEFAULT_MAX_SCAN_SECONDS: u64 = 3600;
 pub(super) const DEFAULT_REQUESTS_PER_SECOND: u32 = 1000;
+pub(super) const DEFAULT_CONNECTIONS_PER_ADDRESS: u16 = 1024;
 
 /// One worker for each core.
 pub(super) fn cores() -> u16 {

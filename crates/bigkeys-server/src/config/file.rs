@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::defaults::{
-    DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS, DEFAULT_REQUESTS_PER_SECOND,
-    DEFAULT_WORKER_TIMEOUT_SECONDS,
+    DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS,
+    DEFAULT_REQUESTS_PER_SECOND, DEFAULT_WORKER_TIMEOUT_SECONDS,
 };
 
 /// The file.
@@ -44,6 +44,8 @@ pub(super) struct ServerSection {
     pub(super) max_backup_bytes: Option<u64>,
     #[serde(default = "default_requests_per_second")]
     pub(super) requests_per_second: u32,
+    #[serde(default = "default_connections_per_address")]
+    pub(super) connections_per_address: u16,
     #[serde(default)]
     pub(super) explain_signatures: bool,
 }
@@ -127,4 +129,8 @@ fn default_max_scan_seconds() -> u64 {
 
 fn default_requests_per_second() -> u32 {
     DEFAULT_REQUESTS_PER_SECOND
+}
+
+fn default_connections_per_address() -> u16 {
+    DEFAULT_CONNECTIONS_PER_ADDRESS
 }

@@ -83,6 +83,7 @@ pub(super) fn config(text: &str, base: &Path) -> Result<Config, Located> {
         max_scan: Duration::from_secs(server.max_scan_seconds),
         max_backup_bytes: server.max_backup_bytes,
         requests_per_second: server.requests_per_second,
+        connections_per_address: server.connections_per_address,
         credentials,
         instances: Instances::Listed { roots, instances },
     })

@@ -8,8 +8,8 @@ use std::time::Duration;
 use glob::Pattern;
 
 use super::defaults::{
-    DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS, DEFAULT_REQUESTS_PER_SECOND,
-    DEFAULT_WORKER_TIMEOUT_SECONDS, cores,
+    DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS,
+    DEFAULT_REQUESTS_PER_SECOND, DEFAULT_WORKER_TIMEOUT_SECONDS, cores,
 };
 use crate::auth::Credentials;
 
@@ -28,6 +28,8 @@ pub struct Config {
     pub(crate) max_scan: Duration,
     pub(crate) max_backup_bytes: Option<u64>,
     pub(crate) requests_per_second: u32,
+    /// Maximum number of connections of one client.
+    pub(crate) connections_per_address: u16,
     pub(crate) credentials: Credentials,
     pub(crate) instances: Instances,
 }
@@ -142,6 +144,7 @@ impl Config {
             max_scan: Duration::from_secs(DEFAULT_MAX_SCAN_SECONDS),
             max_backup_bytes: None,
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
+            connections_per_address: DEFAULT_CONNECTIONS_PER_ADDRESS,
             credentials: Credentials::default(),
             instances: Instances::Directory(directory),
         }

@@ -2,33 +2,38 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::connections::Connections;
 use crate::config::Tls;
 use crate::metrics::Metrics;
 use crate::serve_error::ServeError;
 use crate::store::{Shutdown, ended};
 
-/// Maximum number of connections. Further connections are closed at once, so that slow clients
-/// cannot exhaust the memory.
-const MAX_CONNECTIONS: usize = 4096;
-
 /// Time limit for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time limit for a client to take in the next bytes of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Age from which on a connection ends after the answer that it waits for. It bounds the time that a
+/// client may take for an answer by reading it byte by byte.
+const MAX_AGE: Duration = Duration::from_mins(10);
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,8 +42,11 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 
 const MAX_HEADERS: usize = 64;
 
-/// Time limit for open connections at shutdown.
+/// Time limit for the last answer of a connection.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Interval at which open connections are counted at shutdown.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// Delay after a failure to accept a connection, which means that the process is out of
 /// descriptors.
@@ -62,13 +70,12 @@ pub(crate) fn tls(files: &Tls) -> Result<TlsAcceptor, ServeError> {
 /// Answers connections until `shutdown`, then waits for the open connections.
 pub(crate) async fn answer(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: watch::Receiver<Option<TlsAcceptor>>,
     router: Router,
+    connections: Arc<Connections>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -82,20 +89,24 @@ pub(crate) async fn answer(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+        // Closed at once, because an answer could take its time, too.
+        let Some(counted) = connections.count(peer) else {
             metrics.connection_refused();
             continue;
         };
         // Answers are small and must not wait for more data. Without this option they are only
         // slower.
         let _ = stream.set_nodelay(true);
-        let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        let stream = Box::pin(stream);
+        let (router, tls, shutdown) = (router.clone(), tls.borrow().clone(), shutdown.clone());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _counted = counted;
             match tls {
-                None => connection(stream, peer, router, watcher).await,
+                None => connection(stream, peer, router, shutdown).await,
                 Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+                    Ok(Ok(stream)) => connection(stream, peer, router, shutdown).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
                     Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
                 },
@@ -103,7 +114,13 @@ pub(crate) async fn answer(
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    let all_ended = async {
+        while connections.number() > 0 {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    // Connections have the same limit each, counted from when they learn of the shutdown.
+    if tokio::time::timeout(DRAIN_TIMEOUT + DRAIN_POLL, all_ended).await.is_err() {
         tracing::warn!("open connections are closed at shutdown");
     }
 }
@@ -112,7 +129,7 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    shutdown: Shutdown,
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -120,7 +137,22 @@ async fn connection(
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "a connection failed");
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        result = connection.as_mut() => Some(result),
+        () = ended(shutdown) => None,
+        () = tokio::time::sleep(MAX_AGE) => None,
+    };
+    let result = match ended {
+        Some(result) => Ok(result),
+        None => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(DRAIN_TIMEOUT, connection).await
+        }
+    };
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection failed"),
+        Err(_) => tracing::debug!(%peer, "a client did not take its last answer in time"),
     }
 }

@@ -3,6 +3,7 @@
 mod app;
 pub(crate) mod bigkeys;
 pub(crate) mod call;
+pub(crate) mod connections;
 pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod native;
