@@ -1,12 +1,13 @@
 //! An input before and after it is opened.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rdb_analysis::{Guard, Loss, Note, Origin, Source, SourceData};
-use rdb_source::{Data, Found, Increments, Mapping, OpenOptions, Opened, display_name};
+use rdb_source::{Data, Found, Increments, Mapping, OpenError, OpenOptions, Opened, display_name};
 
 use crate::error::{InputError, ScanError};
 
@@ -63,7 +64,25 @@ impl Input {
     }
 
     pub(crate) fn open(self, options: &OpenOptions, stop: &Arc<AtomicBool>) -> Result<OpenInput, ScanError> {
-        match rdb_source::open_with(&self.path, options, stop) {
+        let opened = rdb_source::open_with(&self.path, options, stop);
+        self.opened(opened)
+    }
+}
+
+impl Input {
+    /// The input whose file the caller has opened.
+    pub(crate) fn open_file(
+        self,
+        file: File,
+        options: &OpenOptions,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<OpenInput, ScanError> {
+        let opened = rdb_source::open_file(file, &self.path, options.mode, stop);
+        self.opened(opened)
+    }
+
+    fn opened(self, opened: Result<Opened, OpenError>) -> Result<OpenInput, ScanError> {
+        match opened {
             Ok(opened) => Ok(OpenInput::new(self, opened)),
             Err(error) => {
                 let path = display_name(&self.path).into_owned();

@@ -1,6 +1,6 @@
 //! Finds the served instances and their backup files.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -111,36 +111,73 @@ impl Catalog {
         *listed_at = Instant::now();
     }
 
-    /// The real path of a shard's backup.
+    /// Opens a shard's backup. What is checked is the open file, so that a link that is swapped
+    /// meanwhile leads nowhere else.
     ///
     /// # Errors
     ///
     /// There is no backup, or it is outside the configured roots.
-    pub(crate) fn backup(&self, shard: &Shard, max_bytes: Option<u64>) -> Result<PathBuf, BackupError> {
+    pub(crate) fn backup(&self, shard: &Shard, max_bytes: Option<u64>) -> Result<FoundBackup, BackupError> {
         let state = self.state();
         let path = match &shard.backup {
             Backup::File(path) => path.clone(),
             Backup::Newest { directory, pattern } => newest(directory, pattern)?,
             // Opening the object shows whether it exists. Roots apply to files only.
-            Backup::Object(url) => return Ok(PathBuf::from(url)),
+            Backup::Object(url) => return Ok(FoundBackup::Object(PathBuf::from(url))),
         };
         let unreadable = |error: std::io::Error| BackupError::Unreadable {
             path: path.clone(),
             reason: error.kind().to_string(),
         };
-        let real = path.canonicalize().map_err(unreadable)?;
+        let file = open_without_waiting(&path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        let real = path_of(&file, &path).map_err(unreadable)?;
         if !state.roots.iter().any(|root| real.starts_with(root)) {
             return Err(BackupError::Outside(path));
         }
-        let metadata = fs::metadata(&real).map_err(unreadable)?;
         if !metadata.is_file() {
             return Err(BackupError::Unreadable { path, reason: "it is no regular file".to_owned() });
         }
         if max_bytes.is_some_and(|limit| metadata.len() > limit) {
             return Err(BackupError::TooLarge { path, bytes: metadata.len() });
         }
-        Ok(real)
+        Ok(FoundBackup::File { path: real, file, metadata })
     }
+}
+
+/// A backup of a shard.
+#[derive(Debug)]
+pub(crate) enum FoundBackup {
+    /// The URL of an object, which is not open yet.
+    Object(PathBuf),
+    /// An open regular file inside the roots.
+    File { path: PathBuf, file: File, metadata: Metadata },
+}
+
+/// Opens a file for reading. A FIFO is opened at once, and not when it has a writer.
+#[cfg(target_os = "linux")]
+fn open_without_waiting(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_without_waiting(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
+/// The real path of a file that was opened as `path`.
+#[cfg(target_os = "linux")]
+fn path_of(file: &File, _: &Path) -> std::io::Result<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// The real path of a file that was opened as `path`, if the path still names it.
+#[cfg(not(target_os = "linux"))]
+fn path_of(_: &File, path: &Path) -> std::io::Result<PathBuf> {
+    path.canonicalize()
 }
 
 fn load(instances: Instances) -> std::io::Result<Served> {
@@ -271,6 +308,64 @@ mod tests {
         let catalog = Catalog::new(Instances::Directory(inside)).expect("loads");
         let names: Vec<_> = catalog.state().instances.iter().map(|instance| instance.name.clone()).collect();
         assert_eq!(names, ["a.rdb"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_is_swapped_leads_to_no_file_outside() {
+        use std::io::Read as _;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().expect("a directory");
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        for directory in [&inside, &outside] {
+            fs::create_dir(directory).expect("made");
+        }
+        fs::write(inside.join("a.rdb"), b"inside").expect("written");
+        fs::write(outside.join("a.rdb"), b"secret").expect("written");
+        let link = inside.join("link.rdb");
+        let swap = |target: &Path| {
+            let new = inside.join("new");
+            std::os::unix::fs::symlink(target, &new).expect("linked");
+            fs::rename(&new, &link).expect("renamed");
+        };
+        swap(&inside.join("a.rdb"));
+        let roots = vec![inside.canonicalize().expect("exists")];
+        let catalog = Catalog::new(Instances::Listed { roots, instances: vec![] }).expect("loads");
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    swap(&outside.join("a.rdb"));
+                    swap(&inside.join("a.rdb"));
+                }
+            });
+            let (mut read, mut refused) = (0, 0);
+            while read < 500 || refused < 500 {
+                match catalog.backup(&shard(Backup::File(link.clone())), None) {
+                    Ok(FoundBackup::File { mut file, .. }) => {
+                        let mut content = String::new();
+                        file.read_to_string(&mut content).expect("reads");
+                        assert_eq!(content, "inside");
+                        read += 1;
+                    }
+                    Err(BackupError::Outside(_)) => refused += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_without_a_writer_is_refused_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let fifo = dir.path().join("fifo.rdb");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+        let roots = vec![dir.path().canonicalize().expect("exists")];
+        let catalog = Catalog::new(Instances::Listed { roots, instances: vec![] }).expect("loads");
+        let found = catalog.backup(&shard(Backup::File(fifo)), None);
+        assert!(matches!(found, Err(BackupError::Unreadable { .. })), "{found:?}");
     }
 
     #[test]

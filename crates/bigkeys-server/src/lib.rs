@@ -43,7 +43,7 @@ use runner::Runner;
 use scan::ScanLimits;
 use store::{StoreError, TaskStore};
 
-/// Time limit for scans to stop when the service ends. A scan looks at the stop flag at every key.
+/// Time limit for each part of the service to end. It is longer than that for a scan.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Origin of the configuration.
@@ -226,16 +226,9 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let schedules =
         tokio::spawn(autoscan::follow(Arc::clone(&store), Arc::clone(&catalog), shutdown.clone()));
     let router = http::router(Arc::clone(&app));
-    let connections =
-        Connections::new(raise_descriptor_limit(), usize::from(config.connections_per_address));
-    let answers = tokio::spawn(http::listen::answer(
-        listener,
-        certificates,
-        router,
-        connections,
-        metrics,
-        shutdown,
-    ));
+    let connections = Connections::new(raise_descriptor_limit(), usize::from(config.connections_per_address));
+    let answers =
+        tokio::spawn(http::listen::answer(listener, certificates, router, connections, metrics, shutdown));
     tracing::info!(%address, "serving");
     ready(address);
 

@@ -25,6 +25,9 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Interval at which a scan checks whether its task was cancelled on another machine.
 const WANTED_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Time limit for a scan to stop. A scan looks at the stop flag at every key.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 /// The reason that a cancelled task is given.
 const CANCELLED: &str = "it was cancelled";
 
@@ -170,22 +173,18 @@ impl Runner {
             scan::shard(kind, &catalog, &instance, &node, &limits, &scan, threads)
         });
         let mut timed_out = false;
-        let done = tokio::select! {
-            done = &mut work => done,
-            () = tokio::time::sleep(self.limits.max_time) => {
-                timed_out = true;
-                running.stop.store(true, Ordering::Relaxed);
-                work.await
-            }
-            () = self.unwanted(&task.id) => {
-                running.stop.store(true, Ordering::Relaxed);
-                work.await
-            }
-            () = ended(self.shutdown.clone()) => {
-                running.stop.store(true, Ordering::Relaxed);
-                work.await
-            }
-        };
+        tokio::select! {
+            done = &mut work => return done.unwrap_or_else(|_| ShardError::Panicked.into()),
+            () = tokio::time::sleep(self.limits.max_time) => timed_out = true,
+            () = self.unwanted(&task.id) => {}
+            () = ended(self.shutdown.clone()) => {}
+        }
+        running.stop.store(true, Ordering::Relaxed);
+        let done = tokio::time::timeout(STOP_GRACE, work).await.unwrap_or_else(|_| {
+            // A thread that is blocked in the kernel cannot be ended.
+            tracing::error!(task = task.id, "a scan does not stop, its thread is left behind");
+            Ok(ShardOutcome::Interrupted)
+        });
         match done {
             Ok(ShardOutcome::Interrupted) if timed_out => ShardError::TimedOut(self.limits.max_time).into(),
             Ok(outcome) => outcome,

@@ -1,7 +1,7 @@
 //! Scans one shard: finds the backup, reads it, makes a result. Joins the results of a task's
 //! shards. Blocks.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
@@ -14,8 +14,8 @@ use bigkeys_scan::{Input, IoMode, OpenInput, Rank, Scan, ScanError, SourceFacts,
 use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, OfflineResult, bigkeys as big_keys};
 use rdb_analysis::json::{self, KeysAs};
 
-use super::catalog::{BackupError, Catalog, file_name};
-use super::config::{Backup, Instance, Shard};
+use super::catalog::{BackupError, Catalog, FoundBackup, file_name};
+use super::config::{Instance, Shard};
 use super::running::Running;
 use super::store::{AnalysisKind, ShardEnding, TaskEnding};
 
@@ -51,8 +51,8 @@ pub(crate) enum ShardError {
     NoNode,
     #[error(transparent)]
     Backup(#[from] BackupError),
-    #[error("{name}: {error}")]
-    Metadata { name: String, error: io::Error },
+    #[error("the backup cannot be opened: {0}")]
+    Open(io::Error),
     /// The backup cannot be opened, or is not an RDB file.
     #[error(transparent)]
     Scan(ScanError),
@@ -108,19 +108,24 @@ fn bigkeys_scan() -> Scan<'static> {
 /// Scans a shard of an instance for one of the analyses, on `threads` threads.
 pub(crate) fn shard(
     kind: AnalysisKind,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     instance: &Instance,
     node: &str,
     limits: &ScanLimits,
     running: &Running,
     threads: usize,
 ) -> ShardOutcome {
-    try_shard(kind, catalog, instance, node, limits, running, threads).unwrap_or_else(ShardOutcome::from)
+    match try_shard(kind, catalog, instance, node, limits, running, threads) {
+        Ok(outcome) => outcome,
+        // An error after a stop is likely one of the stop.
+        Err(_) if running.stop.load(Ordering::Relaxed) => ShardOutcome::Interrupted,
+        Err(error) => error.into(),
+    }
 }
 
 fn try_shard(
     kind: AnalysisKind,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     instance: &Instance,
     node: &str,
     limits: &ScanLimits,
@@ -222,63 +227,63 @@ fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<TaskEnding, Res
 /// An opened backup.
 struct OpenBackup {
     path: PathBuf,
-    /// The metadata of a file before it was opened.
-    before: Option<Metadata>,
+    /// The file, and its metadata before it was read. `None`: an object.
+    file: Option<(File, Metadata)>,
     input: OpenInput,
 }
 
 impl OpenBackup {
+    /// Opens the backup of a shard. Looking for the file may block for ever, as on a mount whose
+    /// server is gone, so it ends when the scan is stopped.
     fn open(
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         instance: &Instance,
         shard: &Shard,
         limits: &ScanLimits,
         running: &Running,
         scan: &Scan<'_>,
     ) -> Result<Self, ShardError> {
-        let path = catalog.backup(shard, limits.max_backup_bytes)?;
-        let before = match &shard.backup {
-            Backup::Object(_) => None,
-            _ => Some(metadata(&path)?),
-        };
+        let (catalog, wanted, max_bytes) = (Arc::clone(catalog), shard.clone(), limits.max_backup_bytes);
+        let found = rdb_source::unless_stopped(&running.stop, move || catalog.backup(&wanted, max_bytes))
+            .map_err(ShardError::Open)??;
         // Clients see the name in reports and errors. They need not know the directories.
-        let mut input = Input::new(&path).named(file_name(&path));
-        if let Some(address) = shard.address.filter(|_| instance.is_cluster) {
-            input = input.with_shard(address.to_string());
-        }
-        let input = scan.open_input(input)?;
-        let bytes = before.as_ref().map(Metadata::len).or(input.length()).unwrap_or_default();
+        let input = |path: &Path| {
+            let input = Input::new(path).named(file_name(path));
+            match shard.address.filter(|_| instance.is_cluster) {
+                Some(address) => input.with_shard(address.to_string()),
+                None => input,
+            }
+        };
+        let opened = match found {
+            FoundBackup::Object(path) => {
+                let input = scan.open_input(input(&path))?;
+                Self { path, file: None, input }
+            }
+            FoundBackup::File { path, file, metadata } => {
+                let handle = file.try_clone().map_err(ShardError::Open)?;
+                let input = scan.open_file(file, input(&path))?;
+                Self { path, file: Some((handle, metadata)), input }
+            }
+        };
+        let bytes = match &opened.file {
+            Some((_, metadata)) => metadata.len(),
+            None => opened.input.length().unwrap_or_default(),
+        };
         if limits.max_backup_bytes.is_some_and(|limit| bytes > limit) {
-            return Err(BackupError::TooLarge { path, bytes }.into());
+            return Err(BackupError::TooLarge { path: opened.path, bytes }.into());
         }
         running.total_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(Self { path, before, input })
+        Ok(opened)
     }
 
     /// A message if the file was written to during the scan. A file that was replaced by another is
     /// no problem: the opened file was read to its end.
     fn changed(&self) -> Option<String> {
-        let before = self.before.as_ref()?;
-        let now = std::fs::metadata(&self.path).ok()?;
-        let is_same = is_same_file(before, &now);
+        let (file, before) = self.file.as_ref()?;
+        let now = file.metadata().ok()?;
         let is_changed = now.len() != before.len() || now.modified().ok() != before.modified().ok();
-        (is_same && is_changed).then(|| format!("{}: changed while it was read", file_name(&self.path)))
+        is_changed.then(|| format!("{}: changed while it was read", file_name(&self.path)))
     }
-}
-
-fn metadata(path: &Path) -> Result<Metadata, ShardError> {
-    std::fs::metadata(path).map_err(|error| ShardError::Metadata { name: file_name(path), error })
-}
-
-#[cfg(unix)]
-fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
-    a.created().ok() == b.created().ok()
 }
 
 /// The reason why the facts of a source are incomplete.

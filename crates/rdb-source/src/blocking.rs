@@ -14,7 +14,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// A call that is blocked in the kernel cannot be cancelled. Its thread stays until the call
 /// returns or the process ends, and drops the result.
-pub(crate) fn unless_stopped<T: Send + 'static>(
+///
+/// # Errors
+///
+/// The thread cannot be started, `stop` is set, or the call panics.
+pub fn unless_stopped<T: Send + 'static>(
     stop: &Arc<AtomicBool>,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {

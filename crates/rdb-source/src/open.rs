@@ -113,13 +113,30 @@ pub fn open_with(path: &Path, options: &OpenOptions, stop: &Arc<AtomicBool>) -> 
         .unwrap_or_else(|error| Err(OpenError::Io { path: path.to_owned(), error }))
 }
 
+/// As [`open`], for a file that the caller has opened. `path` is for messages: the file is read
+/// through this handle only, so that no other file can take its place.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_file(file: File, path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    let (owned, its_stop) = (path.to_owned(), Arc::clone(stop));
+    blocking::unless_stopped(stop, move || opened(file, &owned, mode, &its_stop))
+        .unwrap_or_else(|error| Err(OpenError::Io { path: path.to_owned(), error }))
+}
+
 /// Opens a file or standard input. Blocks until a FIFO has a writer.
 fn open_local(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
     let failed = |error| OpenError::Io { path: path.to_owned(), error };
     if path == Path::new(STDIN) {
         return open_stream(path, mode, stop, io::stdin(), None);
     }
-    let mut file = File::open(path).map_err(failed)?;
+    opened(File::open(path).map_err(failed)?, path, mode, stop)
+}
+
+/// Finds out what an open file is. `path` is for messages.
+fn opened(mut file: File, path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opened, OpenError> {
+    let failed = |error| OpenError::Io { path: path.to_owned(), error };
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(OpenError::Directory(path.to_owned()));
@@ -145,16 +162,17 @@ fn open_local(path: &Path, mode: IoMode, stop: &Arc<AtomicBool>) -> Result<Opene
         if mode == IoMode::Mmap {
             return Err(OpenError::NotMappable(path.to_owned()));
         }
-        reopen(path, compression.clone(), wrapper, stop, None)
+        lazy(move || Ok(Box::new(file)), compression.clone(), wrapper, stop, None)
     } else if mode == IoMode::Read {
-        reopen(path, Vec::new(), wrapper, stop, Some(metadata.len()))
+        lazy(move || Ok(Box::new(file)), Vec::new(), wrapper, stop, Some(metadata.len()))
     } else {
+        let unmapped = file.try_clone().map_err(failed)?;
         match map::map(file).map_err(failed)? {
             Some(mapping) => Data::Mapped(mapping),
             None if mode == IoMode::Mmap => {
                 return Err(failed(io::Error::other("too many files are mapped already")));
             }
-            None => reopen(path, Vec::new(), wrapper, stop, Some(metadata.len())),
+            None => lazy(move || Ok(Box::new(unmapped)), Vec::new(), wrapper, stop, Some(metadata.len())),
         }
     };
     Ok(Opened { data, modified_ms, compression, wrapper })
@@ -222,18 +240,6 @@ fn open_stream(
         compression: nature.layers,
         wrapper,
     })
-}
-
-/// A regular file that is opened again when it is read.
-fn reopen(
-    path: &Path,
-    layers: Vec<Compression>,
-    wrapper: Wrapper,
-    stop: &Arc<AtomicBool>,
-    length: Option<u64>,
-) -> Data {
-    let path = path.to_owned();
-    lazy(move || Ok(Box::new(File::open(path)?) as Reader), layers, wrapper, stop, length)
 }
 
 /// The content of `source` without its `layers` of compression and its wrapper. `source` is opened
@@ -336,6 +342,24 @@ mod tests {
             assert!(content.starts_with("Name:") && length.is_none(), "{content}");
         }
         assert!(matches!(open_now(path, IoMode::Mmap), Err(OpenError::NotMappable(_))));
+    }
+
+    #[test]
+    fn an_open_file_is_read_though_another_takes_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        for mode in [IoMode::Auto, IoMode::Read] {
+            std::fs::write(&path, b"content").expect("written");
+            let file = File::open(&path).expect("opens");
+            std::fs::remove_file(&path).expect("removed");
+            std::fs::write(&path, b"another").expect("written");
+            let mut content = Vec::new();
+            match open_file(file, &path, mode, &Arc::default()).expect("opens").data {
+                Data::Mapped(mapping) => content.extend_from_slice(&mapping),
+                Data::Stream { mut reader, .. } => drop(reader.read_to_end(&mut content).expect("reads")),
+            }
+            assert_eq!(content, b"content", "{mode:?}");
+        }
     }
 
     #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! Steps of a scan, for programs that report each failure and continue.
 
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -135,8 +136,26 @@ impl Scan<'_> {
     /// The input cannot be opened.
     pub fn open_input(&self, input: Input) -> Result<OpenInput, ScanError> {
         let listed = input.length;
-        let opened =
-            input.open(&self.open, &self.stop).inspect_err(|error| self.monitor.not_opened(error))?;
+        self.report_opened(listed, input.open(&self.open, &self.stop))
+    }
+
+    /// Opens an input whose file the caller has opened. The path of `input` is for messages, and no
+    /// other file is read, whatever the path names by now.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn open_file(&self, file: File, input: Input) -> Result<OpenInput, ScanError> {
+        let listed = input.length;
+        self.report_opened(listed, input.open_file(file, &self.open, &self.stop))
+    }
+
+    fn report_opened(
+        &self,
+        listed: Option<u64>,
+        opened: Result<OpenInput, ScanError>,
+    ) -> Result<OpenInput, ScanError> {
+        let opened = opened.inspect_err(|error| self.monitor.not_opened(error))?;
         self.monitor.opened(listed, opened.length());
         Ok(opened)
     }
