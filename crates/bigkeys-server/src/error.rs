@@ -74,6 +74,9 @@ errors! {
     METHOD = METHOD_NOT_ALLOWED "DCS.5001" "This request method is not allowed.";
     TIMEOUT = REQUEST_TIMEOUT "APIG.0201" "The request was not received in time.";
     TOO_LARGE = PAYLOAD_TOO_LARGE "APIG.0201" "Request entity too large.";
+    MALFORMED = BAD_REQUEST "APIG.0201" "The request is not valid HTTP.";
+    NO_HOST = BAD_REQUEST "APIG.0201" "The request has no Host header.";
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "APIG.0201" "The head of the request is too large.";
     TOO_MANY = TOO_MANY_REQUESTS "APIG.0308" "The throttling threshold has been reached.";
     BUSY = SERVICE_UNAVAILABLE "APIG.0308" "Too many requests are being worked on.";
     INTERNAL = INTERNAL_SERVER_ERROR "DCS.5000" "Internal service error.";

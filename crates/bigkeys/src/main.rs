@@ -13,6 +13,8 @@ mod groups;
 mod inputs;
 mod keys;
 mod lint;
+#[cfg(feature = "server")]
+mod log;
 mod messages;
 mod progress;
 mod render;

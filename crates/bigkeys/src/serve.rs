@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{LogArgs, LogFormat, ServeArgs, WorkerArgs};
 use crate::ending::Ending;
+use crate::log::EscapedLines;
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     if let Some(path) = &args.init {
@@ -47,8 +48,14 @@ pub(crate) fn work(args: &WorkerArgs) -> anyhow::Result<Ending> {
 
 /// Writes the example configuration to a new file.
 fn init(path: &Path) -> anyhow::Result<Ending> {
-    let file = std::fs::File::create_new(path);
-    file.and_then(|mut file| file.write_all(EXAMPLE.as_bytes()))
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    // It will hold secrets.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(EXAMPLE.as_bytes()))
         .with_context(|| path.display().to_string())?;
     Ok(Ending::Clean)
 }
@@ -67,7 +74,7 @@ fn default_database(args: &ServeArgs) -> anyhow::Result<Database> {
 
 fn start_log(args: &LogArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.level).context("--log-level")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(EscapedLines);
     match args.format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),

@@ -1,9 +1,13 @@
 //! State of the handlers.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use tokio::sync::Semaphore;
 
+use super::connections::Client;
 use super::limits::Throttle;
 use crate::auth::Credentials;
 use crate::catalog::Catalog;
@@ -15,6 +19,13 @@ use crate::store::TaskStore;
 /// Maximum number of concurrent requests. Further requests are answered with status 503.
 const MAX_REQUESTS: usize = 1024;
 
+/// Requests with wrong credentials that a client may send, on average and at once.
+const FAILURES_PER_SECOND: f64 = 1.0;
+const FAILURES_AT_ONCE: f64 = 100.0;
+
+/// Time for which it stays known whether the store can be written.
+const READINESS_AGE: Duration = Duration::from_secs(1);
+
 /// State of the handlers.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -24,7 +35,11 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) instance_metrics: InstanceMetrics,
     pub(crate) credentials: RwLock<Arc<Credentials>>,
-    pub(crate) throttle: Throttle,
+    pub(crate) throttle: Throttle<String>,
+    /// Requests with wrong credentials, by client.
+    pub(crate) failures: Throttle<Client>,
+    /// When the store was last written to find out whether it can be, and whether it could.
+    readiness: tokio::sync::Mutex<Option<(Instant, bool)>>,
     pub(crate) requests: Semaphore,
 }
 
@@ -37,9 +52,28 @@ impl App {
             instance_metrics: InstanceMetrics::default(),
             runner,
             credentials: RwLock::new(Arc::new(credentials)),
-            throttle: Throttle::new(requests_per_second),
+            throttle: Throttle::new(requests_per_second.into(), requests_per_second.into()),
+            failures: Throttle::new(FAILURES_PER_SECOND, FAILURES_AT_ONCE),
+            readiness: tokio::sync::Mutex::default(),
             requests: Semaphore::new(MAX_REQUESTS),
         })
+    }
+
+    /// Whether tasks can be accepted. Nobody needs credentials to ask, so the answer is that of the
+    /// last second.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut last = self.readiness.lock().await;
+        if let Some((at, is_ready)) = *last
+            && at.elapsed() < READINESS_AGE
+        {
+            return is_ready;
+        }
+        let written = self.store.check_writable(Timestamp::now()).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, "the store cannot be written");
+        }
+        *last = Some((Instant::now(), written.is_ok()));
+        written.is_ok()
     }
 
     pub(crate) fn credentials(&self) -> Arc<Credentials> {

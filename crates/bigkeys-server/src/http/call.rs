@@ -9,10 +9,12 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
+use http_body_util::LengthLimitError;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::app::App;
+use super::connections::Client;
 use crate::auth::signature::{self, percent_decode};
 use crate::auth::{Scope, has_credential};
 use crate::config::Instance;
@@ -63,7 +65,16 @@ impl FromRequest<Arc<App>> for Authenticated {
             return Err(ApiError::NO_TOKEN);
         }
         let body = read(body).await?;
-        let scope = credentials.authenticate(signed(&parts, &body), Timestamp::now())?;
+        let client = parts.extensions.get::<Client>().copied();
+        let is_allowed = |client: &Client| app.failures.would_allow(client, Instant::now());
+        if !client.as_ref().is_none_or(is_allowed) {
+            return Err(ApiError::TOO_MANY);
+        }
+        let authenticated = credentials.authenticate(signed(&parts, &body), Timestamp::now());
+        if let (Err(_), Some(client)) = (&authenticated, &client) {
+            app.failures.count(client, Instant::now());
+        }
+        let scope = authenticated?;
         if !app.throttle.allows(&scope.name, Instant::now()) {
             return Err(ApiError::TOO_MANY);
         }
@@ -105,9 +116,16 @@ fn signed<'a>(parts: &'a Parts, body: &'a [u8]) -> signature::Request<'a> {
 async fn read(body: Body) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(ApiError::TOO_LARGE),
+        Ok(Err(error)) if is_too_large(&error) => Err(ApiError::TOO_LARGE),
+        Ok(Err(_)) => Err(ApiError::MALFORMED),
         Err(_) => Err(ApiError::TIMEOUT),
     }
+}
+
+/// Whether a body could not be read because of its length. Everything else is a broken transfer, such
+/// as a wrong size of a chunk.
+fn is_too_large(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
 }
 
 impl FromRequest<Arc<App>> for Call {

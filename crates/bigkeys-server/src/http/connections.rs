@@ -27,14 +27,14 @@ pub(crate) struct Connections {
 struct Counts {
     all: usize,
     /// By client; those without a connection are not there.
-    by_client: HashMap<IpAddr, usize>,
+    by_client: HashMap<Client, usize>,
 }
 
 /// A connection that counts until it is dropped.
 #[derive(Debug)]
 pub(super) struct Counted {
     connections: Arc<Connections>,
-    client: IpAddr,
+    client: Client,
 }
 
 impl Connections {
@@ -47,7 +47,7 @@ impl Connections {
 
     /// Counts a connection. `None`: it is one too many.
     pub(super) fn count(self: &Arc<Self>, peer: SocketAddr) -> Option<Counted> {
-        let client = client(peer.ip());
+        let client = Client::from(peer);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_client = counts.by_client.get(&client).copied().unwrap_or(0);
         if counts.all >= self.max || of_client >= self.max_of_client {
@@ -79,13 +79,18 @@ impl Drop for Counted {
 
 /// What counts as one client: an address of IPv4, or a network of IPv6, of which a client may use
 /// every address.
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address @ IpAddr::V4(_) => address,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Client(IpAddr);
+
+impl From<SocketAddr> for Client {
+    fn from(peer: SocketAddr) -> Self {
+        Self(match peer.ip().to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address @ IpAddr::V4(_) => address,
+        })
     }
 }
 

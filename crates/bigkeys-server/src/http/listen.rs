@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,7 +22,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::connections::Connections;
+use super::connections::{Client, Connections};
 use crate::config::Tls;
 use crate::metrics::Metrics;
 use crate::serve_error::ServeError;
@@ -37,8 +40,8 @@ const MAX_AGE: Duration = Duration::from_mins(10);
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum length of a request's head, in bytes.
-const MAX_HEAD_BYTES: usize = 32 << 10;
+/// Maximum length of a request's head, in bytes. hyper may take a longer one that comes at once.
+pub(super) const MAX_HEAD_BYTES: usize = 32 << 10;
 
 const MAX_HEADERS: usize = 64;
 
@@ -131,12 +134,17 @@ async fn connection(
     router: Router,
     shutdown: Shutdown,
 ) {
+    let (client, router) = (Client::from(peer), TowerToHyperService::new(router));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         result = connection.as_mut() => Some(result),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -85,6 +85,9 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         path = %Escaped::for_terminal(request.uri().path().as_bytes()),
     );
     let answer = async {
+        if let Err(error) = check_head(&request) {
+            return error.into_response();
+        }
         let Ok(_permit) = app.requests.try_acquire() else { return ApiError::BUSY.into_response() };
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
@@ -106,6 +109,20 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Refuses a head that is too long, or has no host though its version demands one.
+fn check_head(request: &Request) -> Result<(), ApiError> {
+    // What separates the parts of a line: a colon, a space and two characters at the end.
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target + fields.sum::<usize>() > listen::MAX_HEAD_BYTES {
+        return Err(ApiError::HEAD_TOO_LARGE);
+    }
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+        return Err(ApiError::NO_HOST);
+    }
+    Ok(())
 }
 
 /// The request id of the client if it is short and printable, and a new id otherwise.

@@ -1,13 +1,16 @@
 //! The native API: instances, tasks of both analyses, reports, metrics and the web page.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::app::App;
 use super::bigkeys::submit;
@@ -24,9 +27,21 @@ use dcs_bigkeys::{DcsTime, ScanType, Status};
 /// types.
 const PAGE: &str = include_str!("page.html");
 
-/// Content security policy: the page's own style and script, and requests to this service only.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Content security policy: the style and the script of the page, by their hashes, and requests to
+/// this service only.
+static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |tag: &str| {
+        let (_, behind) = PAGE.split_once(&format!("<{tag}>")).unwrap_or_default();
+        let (content, _) = behind.split_once(&format!("</{tag}>")).unwrap_or_default();
+        STANDARD.encode(Sha256::digest(content))
+    };
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash("style"),
+        hash("script"),
+    )
+});
 
 /// All instances that the sender has access to.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -93,8 +108,10 @@ pub(crate) struct ProgressInfo {
 
 /// The web page.
 pub(crate) async fn page() -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()),
+    ];
     (headers, PAGE).into_response()
 }
 
@@ -104,16 +121,14 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// Check that the database answers, so that tasks can be accepted.
+/// Check that the database can be written, so that tasks can be accepted.
 #[utoipa::path(get, path = "/api/v1/ready", tag = "native", security(()),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = String, content_type = "text/plain")))]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
-    match app.store.unfinished().await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::error!(%error, "the store failed");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
-        }
+    if app.is_ready().await {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written\n")
     }
 }
 

@@ -161,10 +161,10 @@ pub(crate) enum StoreError {
     /// A statement or a connection failed.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
-    /// The lock file beside a database cannot be opened or locked.
+    /// A database, or the lock file beside it, cannot be opened or locked.
     #[error("{}: {error}", path.display())]
     Lock {
-        /// The lock file.
+        /// The file.
         path: PathBuf,
         /// The error of the operating system.
         error: std::io::Error,

@@ -1,6 +1,7 @@
 //! Tasks in a file of `SQLite`, queued by apalis.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ struct SqliteDatabase {
 
 impl SqliteDatabase {
     async fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = &real_file(path)?;
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -120,13 +122,30 @@ fn writer_pool() -> SqlitePoolOptions {
     })
 }
 
+/// The real path of a database, which is created if it is not there. Two links to one file lead to
+/// one lock. Only the user of the service may read it, because it has names of keys.
+fn real_file(path: &Path) -> Result<PathBuf, StoreError> {
+    let failed = |error| StoreError::Lock { path: path.to_owned(), error };
+    private_file(path).map_err(failed)?;
+    path.canonicalize().map_err(failed)
+}
+
+/// Opens a file for writing. A new one belongs to the user alone.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).write(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Takes the lock beside the database.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock = PathBuf::from(name);
     let failed = |error| StoreError::Lock { path: lock.clone(), error };
-    let file = File::options().create(true).write(true).truncate(false).open(&lock).map_err(failed)?;
+    let file = private_file(&lock).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { lock, database: path.to_owned() }),

@@ -284,6 +284,16 @@ impl TaskStore {
         self.database.rows(statement, &values).await?.iter().map(task).collect()
     }
 
+    /// Writes a row that nothing reads, so that a database that is full, locked or a replica is
+    /// noticed.
+    pub(crate) async fn check_writable(&self, now: Timestamp) -> Result<(), StoreError> {
+        let statement = "INSERT INTO autoscan (instance, enabled, schedule, updated_ms, fired_ms) \
+             VALUES ('', 0, '', $1, $1) ON CONFLICT (instance) DO UPDATE SET updated_ms = excluded.updated_ms";
+        let mut tx = self.database.begin().await?;
+        tx.execute(statement, &[now.as_millisecond().into()]).await?;
+        tx.commit().await
+    }
+
     /// Numbers of waiting and of running tasks.
     pub(crate) async fn unfinished(&self) -> Result<(i64, i64), StoreError> {
         let statement = "SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting, \
