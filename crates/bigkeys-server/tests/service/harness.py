@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -143,7 +144,8 @@ class Service:
     def write(self, name, content):
         (self.backups / name).write_bytes(content)
 
-    def start(self, *arguments):
+    def start(self, *arguments, descriptors=None):
+        """Starts it, with at most this number of descriptors."""
         arguments = arguments or ("--config", self.config)
         self.log = open(self.path / "log", "ab")
         self.process = subprocess.Popen(
@@ -151,6 +153,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=self.log,
             env={**os.environ, "READER_SECRET": READER_SK},
+            preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))),
         )
         line = self.process.stdout.readline().decode()
         match = re.fullmatch(r"bigkeys: serving on 127\.0\.0\.1:(\d+)\n", line)
@@ -187,9 +190,25 @@ class Service:
             self.kill()
         self.directory.cleanup()
 
-    def request(self, method, path, body=None, token=TOKEN, headers=None):
-        """Status, headers and body of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def sockets(self):
+        """Number of its open sockets."""
+        links = pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return sum(os.readlink(link).startswith("socket:") for link in links)
+
+    def reload(self, text, expected):
+        """Replaces its configuration, and waits for a line of the log."""
+        self.config.write_text(text)
+        seen = self.read_log().count(expected)
+        self.process.send_signal(signal.SIGHUP)
+        for _ in range(500):
+            if self.read_log().count(expected) > seen:
+                return
+            time.sleep(0.01)
+        raise TimeoutError(self.read_log())
+
+    def request(self, method, path, body=None, token=TOKEN, headers=None, source="127.0.0.1"):
+        """Status, headers and body of one request from an address of this machine."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(source, 0))
         headers = dict(headers or {})
         if token:
             headers["X-Auth-Token"] = token

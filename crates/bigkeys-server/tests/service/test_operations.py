@@ -209,16 +209,7 @@ class OperationsTest(unittest.TestCase):
         text = self.service.config.read_text()
         new = f'\n[[instances]]\nid = "{harness.UNKNOWN}"\nkind = "single"\nshards = [{{ file = "backups/new.rdb" }}]\n'
 
-        def reload(text, expected):
-            self.service.config.write_text(text)
-            seen = self.service.read_log().count(expected)
-            self.service.process.send_signal(signal.SIGHUP)
-            for _ in range(500):
-                if self.service.read_log().count(expected) > seen:
-                    return
-                time.sleep(0.01)
-            self.fail(self.service.read_log())
-
+        reload = self.service.reload
         reload(text + "nonsense", "stays as it was")
         self.assertEqual(self.service.error("POST", f"{instance(harness.UNKNOWN)}/bigkey-task"), (404, "DCS.3022"))
         reload(text + new, "was read again")
