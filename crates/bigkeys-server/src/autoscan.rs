@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::catalog::Catalog;
-use super::store::{Schedule, Shutdown, TaskStore, ended};
+use super::config::{Instance, Shard};
+use super::store::{Schedule, ShardTarget, Shutdown, TaskStore, ended};
 
 /// Interval between two checks of the schedules.
 const TICK: Duration = Duration::from_secs(5);
@@ -51,8 +52,8 @@ pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdow
             let Some(due) = due(&schedule, now) else { continue };
             // Another machine may have the instance in its configuration.
             let Some(instance) = catalog.find(&schedule.instance).await else { continue };
-            let nodes = due.is_timely.then(|| instance.nodes());
-            match store.fire(&schedule, due.at, nodes, now).await {
+            let shards = if due.is_timely { Some(targets(&store, &catalog, instance).await) } else { None };
+            match store.fire(&schedule, due.at, shards, now).await {
                 Ok(Some(task)) => {
                     tracing::info!(task = task.id, instance = task.instance, "a scheduled task is queued");
                 }
@@ -64,6 +65,19 @@ pub(crate) async fn follow(store: Arc<TaskStore>, catalog: Arc<Catalog>, shutdow
             }
         }
     }
+}
+
+/// What a scheduled task scans. A shard without a backup fails its task, which has the reason.
+async fn targets(store: &TaskStore, catalog: &Arc<Catalog>, instance: Instance) -> Vec<ShardTarget> {
+    let (catalog, is_shared) = (Arc::clone(catalog), store.is_shared());
+    let any = |shard: &Shard| ShardTarget { node: shard.node_id.clone(), backup: None };
+    let without_marks = instance.shards.iter().map(any).collect();
+    let find = move || {
+        let target = |shard| catalog.target(shard, None, is_shared).unwrap_or_else(|_| any(shard));
+        instance.shards.iter().map(target).collect()
+    };
+    // After a panic, which is logged, the workers take what is there.
+    tokio::task::spawn_blocking(find).await.unwrap_or(without_marks)
 }
 
 /// A due time that has started no task yet.

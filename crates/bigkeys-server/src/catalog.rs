@@ -1,5 +1,7 @@
 //! Finds the served instances and their backup files.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -7,11 +9,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use glob::Pattern;
 
+use super::backup_mark::{self, BackupMark};
 use super::config::{Backup, Instance, Instances, Shard};
 use super::id;
+use super::store::ShardTarget;
 
 /// Maximum number of backups in a directory.
 const MAX_FILES: usize = 10_000;
+
+/// Maximum number of backups that are listed for an instance.
+pub(crate) const MAX_BACKUPS: usize = 1000;
 
 /// Maximum depth of directories.
 const MAX_DEPTH: usize = 16;
@@ -27,6 +34,8 @@ pub(crate) enum BackupError {
     Unreadable { path: PathBuf, reason: String },
     #[error("the backup {} is not inside the configured roots", file_name(.0))]
     Outside(PathBuf),
+    #[error("the backup {} is another than that of the time when the task was created", file_name(.0))]
+    Replaced(PathBuf),
     #[error("no backup matches {0}")]
     NoMatch(String),
     #[error("the backup {} has {bytes} bytes, more than the limit", file_name(path))]
@@ -47,6 +56,8 @@ struct Served {
     directory: Option<PathBuf>,
     roots: Vec<PathBuf>,
     instances: Vec<Instance>,
+    /// Links in the directory, which are not followed.
+    links: BTreeSet<PathBuf>,
 }
 
 impl Catalog {
@@ -54,12 +65,15 @@ impl Catalog {
     ///
     /// A directory of backups cannot be listed.
     pub(crate) fn new(instances: Instances) -> std::io::Result<Self> {
-        Ok(Self { state: RwLock::new(Arc::new(load(instances)?)), listed_at: Mutex::new(Instant::now()) })
+        let state = load(instances)?;
+        name_new_links(&state, &BTreeSet::new());
+        Ok(Self { state: RwLock::new(Arc::new(state)), listed_at: Mutex::new(Instant::now()) })
     }
 
     /// Replaces the instances.
     pub(crate) fn replace(&self, instances: Instances) -> std::io::Result<()> {
         let state = Arc::new(load(instances)?);
+        name_new_links(&state, &self.state().links);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         Ok(())
     }
@@ -111,19 +125,87 @@ impl Catalog {
         *listed_at = Instant::now();
     }
 
-    /// Opens a shard's backup. What is checked is the open file, so that a link that is swapped
-    /// meanwhile leads nowhere else.
+    /// What a task scans of a shard. `is_shared`: on any machine, which has to read the file that this
+    /// one found.
     ///
     /// # Errors
     ///
     /// There is no backup, or it is outside the configured roots.
-    pub(crate) fn backup(&self, shard: &Shard, max_bytes: Option<u64>) -> Result<FoundBackup, BackupError> {
+    pub(crate) fn target(
+        &self,
+        shard: &Shard,
+        max_bytes: Option<u64>,
+        is_shared: bool,
+    ) -> Result<ShardTarget, BackupError> {
+        let found = self.backup(shard, None, max_bytes)?;
+        let backup = if is_shared { found.mark()? } else { None };
+        Ok(ShardTarget { node: shard.node_id.clone(), backup })
+    }
+
+    /// The backups of an instance that are files, newest first, at most [`MAX_BACKUPS`].
+    pub(crate) fn backups(&self, instance: &Instance) -> Vec<ListedBackup> {
+        let mut backups = Vec::new();
+        for shard in &instance.shards {
+            let paths = match &shard.backup {
+                Backup::File(path) => vec![path.clone()],
+                Backup::Newest { directory, pattern } => matching(directory, pattern).unwrap_or_default(),
+                Backup::Object(_) => Vec::new(),
+            };
+            let listed = paths.iter().filter_map(|path| ListedBackup::new(shard, path));
+            backups.extend(listed);
+            backups.sort_by_key(|backup| Reverse((backup.modified_ms, backup.name.clone())));
+            backups.truncate(MAX_BACKUPS);
+        }
+        backups
+    }
+
+    /// What identifies a listed backup.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened, or was replaced.
+    pub(crate) fn mark(&self, shard: &Shard, listed: &ListedBackup) -> Result<BackupMark, BackupError> {
+        let found = self.open(shard, Some(&listed.name), None)?.mark()?;
+        let is_listed =
+            |mark: &BackupMark| (mark.bytes, mark.modified_ms) == (listed.bytes, listed.modified_ms);
+        found.filter(is_listed).ok_or_else(|| BackupError::Replaced(PathBuf::from(&listed.name)))
+    }
+
+    /// Opens a shard's backup: `wanted`, or the one that is there now.
+    ///
+    /// # Errors
+    ///
+    /// There is no backup, it is outside the configured roots, or it is not the wanted one.
+    pub(crate) fn backup(
+        &self,
+        shard: &Shard,
+        wanted: Option<&BackupMark>,
+        max_bytes: Option<u64>,
+    ) -> Result<FoundBackup, BackupError> {
+        let found = self.open(shard, wanted.map(|wanted| wanted.name.as_str()), max_bytes)?;
+        match wanted {
+            Some(wanted) if found.mark()?.as_ref() != Some(wanted) => {
+                Err(BackupError::Replaced(PathBuf::from(&wanted.name)))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Opens a shard's backup. What is checked is the open file, so that a link that is swapped
+    /// meanwhile leads nowhere else.
+    fn open(
+        &self,
+        shard: &Shard,
+        name: Option<&str>,
+        max_bytes: Option<u64>,
+    ) -> Result<FoundBackup, BackupError> {
         let state = self.state();
-        let path = match &shard.backup {
-            Backup::File(path) => path.clone(),
-            Backup::Newest { directory, pattern } => newest(directory, pattern)?,
+        let path = match (&shard.backup, name) {
+            (Backup::File(path), _) => path.clone(),
+            (Backup::Newest { directory, pattern }, None) => newest(directory, pattern)?,
+            (Backup::Newest { directory, pattern }, Some(name)) => named(directory, pattern, name)?,
             // Opening the object shows whether it exists. Roots apply to files only.
-            Backup::Object(url) => return Ok(FoundBackup::Object(PathBuf::from(url))),
+            (Backup::Object(url), _) => return Ok(FoundBackup::Object(PathBuf::from(url))),
         };
         let unreadable = |error: std::io::Error| BackupError::Unreadable {
             path: path.clone(),
@@ -141,7 +223,31 @@ impl Catalog {
         if max_bytes.is_some_and(|limit| metadata.len() > limit) {
             return Err(BackupError::TooLarge { path, bytes: metadata.len() });
         }
-        Ok(FoundBackup::File { path: real, file, metadata })
+        Ok(FoundBackup::File { name: last_part(&path), path: real, file, metadata })
+    }
+}
+
+/// A backup that an analysis can be asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct ListedBackup {
+    /// Derived from the node, the name, the length and the time.
+    pub(crate) id: String,
+    pub(crate) node_id: String,
+    /// The last part of its path.
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    /// Milliseconds since 1970.
+    pub(crate) modified_ms: i64,
+}
+
+impl ListedBackup {
+    /// `None` if there is no such file.
+    fn new(shard: &Shard, path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok().filter(Metadata::is_file)?;
+        let modified_ms = backup_mark::milliseconds(metadata.modified().ok()?);
+        let (node_id, name, bytes) = (shard.node_id.clone(), last_part(path), metadata.len());
+        let id = id::derive(&format!("{node_id}/{modified_ms}/{bytes}/{name}"));
+        Some(Self { id, node_id, name, bytes, modified_ms })
     }
 }
 
@@ -150,8 +256,21 @@ impl Catalog {
 pub(crate) enum FoundBackup {
     /// The URL of an object, which is not open yet.
     Object(PathBuf),
-    /// An open regular file inside the roots.
-    File { path: PathBuf, file: File, metadata: Metadata },
+    /// An open regular file inside the roots: its name in the configuration or in a directory, and its
+    /// real path.
+    File { name: String, path: PathBuf, file: File, metadata: Metadata },
+}
+
+impl FoundBackup {
+    /// What identifies it. `None` for an object.
+    fn mark(&self) -> Result<Option<BackupMark>, BackupError> {
+        let Self::File { name, path, file, metadata } = self else { return Ok(None) };
+        let unreadable = |error: std::io::Error| BackupError::Unreadable {
+            path: path.clone(),
+            reason: error.kind().to_string(),
+        };
+        BackupMark::read(name, file, metadata).map(Some).map_err(unreadable)
+    }
 }
 
 /// Opens a file for reading. A FIFO is opened at once, and not when it has a writer.
@@ -180,16 +299,26 @@ fn path_of(_: &File, path: &Path) -> std::io::Result<PathBuf> {
     path.canonicalize()
 }
 
+/// Logs the links that are left out, once each, because a directory is listed often.
+fn name_new_links(state: &Served, known: &BTreeSet<PathBuf>) {
+    for link in state.links.difference(known) {
+        tracing::warn!(path = %link.display(), "a link is left out; list it as an instance in a configuration");
+    }
+}
+
 fn load(instances: Instances) -> std::io::Result<Served> {
     match instances {
-        Instances::Listed { roots, instances } => Ok(Served { directory: None, roots, instances }),
+        Instances::Listed { roots, instances } => {
+            Ok(Served { directory: None, roots, instances, links: BTreeSet::new() })
+        }
         Instances::Directory(directory) => {
             let directory = directory.canonicalize()?;
-            let mut files = Vec::new();
-            walk(&directory, 0, &mut files)?;
-            files.sort();
-            let instances = files.iter().map(|file| instance(&directory, file)).collect();
-            Ok(Served { roots: vec![directory.clone()], directory: Some(directory), instances })
+            let mut found = Walk::default();
+            found.enter(&directory, 0)?;
+            found.files.sort();
+            let instances = found.files.iter().map(|file| instance(&directory, file)).collect();
+            let (roots, links) = (vec![directory.clone()], found.links);
+            Ok(Served { roots, directory: Some(directory), instances, links })
         }
     }
 }
@@ -212,24 +341,41 @@ fn instance(directory: &Path, file: &Path) -> Instance {
     }
 }
 
-/// Collects RDB files. Links are not followed, so no file outside is found and the search ends.
-fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        if files.len() >= MAX_FILES {
-            tracing::warn!(limit = MAX_FILES, "too many backups, the rest is not served");
-            break;
-        }
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && depth < MAX_DEPTH {
-            if let Err(error) = walk(&path, depth + 1, files) {
-                tracing::warn!(path = %path.display(), %error, "a directory is skipped");
+/// What is below a directory of backups.
+#[derive(Debug, Default)]
+struct Walk {
+    files: Vec<PathBuf>,
+    /// Links that seem to lead to backups.
+    links: BTreeSet<PathBuf>,
+}
+
+impl Walk {
+    /// Collects RDB files. Links are not followed, so no file outside is found and the search ends.
+    fn enter(&mut self, directory: &Path, depth: usize) -> std::io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            if self.files.len() >= MAX_FILES {
+                tracing::warn!(limit = MAX_FILES, "too many backups, the rest is not served");
+                break;
             }
-        } else if kind.is_file() && is_backup(&path) {
-            files.push(path);
+            let entry = entry?;
+            let (kind, path) = (entry.file_type()?, entry.path());
+            if kind.is_dir() && depth < MAX_DEPTH {
+                if let Err(error) = self.enter(&path, depth + 1) {
+                    tracing::warn!(path = %path.display(), %error, "a directory is skipped");
+                }
+            } else if kind.is_file() && is_backup(&path) {
+                self.files.push(path);
+            } else if kind.is_symlink() && self.links.len() < MAX_FILES && leads_to_backups(&path) {
+                self.links.insert(path);
+            }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Whether a link seems to lead to a backup or to a directory.
+fn leads_to_backups(link: &Path) -> bool {
+    rdb_source::is_named_like_rdb(link) || link.is_dir()
 }
 
 /// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name
@@ -240,27 +386,45 @@ fn is_backup(path: &Path) -> bool {
 
 /// The matching file that was modified last; of several, the one whose name sorts last.
 fn newest(directory: &Path, pattern: &Pattern) -> Result<PathBuf, BackupError> {
-    let unreadable = |error: std::io::Error| BackupError::Unreadable {
-        path: directory.to_owned(),
-        reason: error.kind().to_string(),
-    };
     let mut best: Option<(SystemTime, PathBuf)> = None;
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if !pattern.matches(&entry.file_name().to_string_lossy()) {
-            continue;
-        }
+    for path in matching(directory, pattern)? {
         // Follows links, whose targets are checked like any other path.
-        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+        let Ok(metadata) = fs::metadata(&path) else { continue };
         if metadata.is_file() {
-            let candidate = (metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), entry.path());
-            best = best.max(Some(candidate));
+            best = best.max(Some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), path)));
         }
     }
     best.map(|(_, path)| path).ok_or_else(|| BackupError::NoMatch(pattern.as_str().to_owned()))
 }
 
-/// The last part of a path.
+/// The matching file of this name.
+fn named(directory: &Path, pattern: &Pattern, name: &str) -> Result<PathBuf, BackupError> {
+    let found = matching(directory, pattern)?.into_iter().find(|path| last_part(path) == name);
+    found.ok_or_else(|| BackupError::NoMatch(name.to_owned()))
+}
+
+/// The paths in a directory whose names match, in no order.
+fn matching(directory: &Path, pattern: &Pattern) -> Result<Vec<PathBuf>, BackupError> {
+    let unreadable = |error: std::io::Error| BackupError::Unreadable {
+        path: directory.to_owned(),
+        reason: error.kind().to_string(),
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if pattern.matches(&entry.file_name().to_string_lossy()) {
+            paths.push(entry.path());
+        }
+    }
+    Ok(paths)
+}
+
+/// The last part of a path as text, in which backups are named and compared.
+fn last_part(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The last part of a path or URL, for a reader.
 pub(crate) fn file_name(path: &Path) -> String {
     let shown = rdb_source::display_name(path);
     Path::new(shown.as_ref()).file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -293,7 +457,7 @@ mod tests {
         std::os::unix::fs::symlink("a.rdb", inside.join("near.rdb")).expect("linked");
         let roots = vec![inside.canonicalize().expect("exists")];
         let catalog = Catalog::new(Instances::Listed { roots, instances: vec![] }).expect("loads");
-        let backup = |path: &str| catalog.backup(&shard(Backup::File(inside.join(path))), None);
+        let backup = |path: &str| catalog.backup(&shard(Backup::File(inside.join(path))), None, None);
         assert!(backup("a.rdb").is_ok());
         assert!(backup("near.rdb").is_ok());
         for path in ["file.rdb", "dir/b.rdb", "../out/b.rdb"] {
@@ -302,8 +466,8 @@ mod tests {
         assert!(matches!(backup("none.rdb"), Err(BackupError::Unreadable { .. })));
         assert!(matches!(backup("."), Err(BackupError::Unreadable { .. })));
         let newest = shard(Backup::Newest { directory: inside.clone(), pattern: pattern("file*") });
-        assert!(matches!(catalog.backup(&newest, None), Err(BackupError::Outside(_))));
-        let large = catalog.backup(&shard(Backup::File(inside.join("a.rdb"))), Some(8));
+        assert!(matches!(catalog.backup(&newest, None, None), Err(BackupError::Outside(_))));
+        let large = catalog.backup(&shard(Backup::File(inside.join("a.rdb"))), None, Some(8));
         assert!(matches!(large, Err(BackupError::TooLarge { bytes: 9, .. })));
         let catalog = Catalog::new(Instances::Directory(inside)).expect("loads");
         let names: Vec<_> = catalog.state().instances.iter().map(|instance| instance.name.clone()).collect();
@@ -341,7 +505,7 @@ mod tests {
             });
             let (mut read, mut refused) = (0, 0);
             while read < 500 || refused < 500 {
-                match catalog.backup(&shard(Backup::File(link.clone())), None) {
+                match catalog.backup(&shard(Backup::File(link.clone())), None, None) {
                     Ok(FoundBackup::File { mut file, .. }) => {
                         let mut content = String::new();
                         file.read_to_string(&mut content).expect("reads");
@@ -364,7 +528,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
         let roots = vec![dir.path().canonicalize().expect("exists")];
         let catalog = Catalog::new(Instances::Listed { roots, instances: vec![] }).expect("loads");
-        let found = catalog.backup(&shard(Backup::File(fifo)), None);
+        let found = catalog.backup(&shard(Backup::File(fifo)), None, None);
         assert!(matches!(found, Err(BackupError::Unreadable { .. })), "{found:?}");
     }
 
@@ -378,6 +542,55 @@ mod tests {
         }
         assert_eq!(newest(dir.path(), &pattern("dump-*.rdb")), Ok(dir.path().join("dump-3.rdb")));
         assert!(matches!(newest(dir.path(), &pattern("none*")), Err(BackupError::NoMatch(_))));
+    }
+
+    #[test]
+    fn the_backup_that_a_task_names_is_read_and_no_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().canonicalize().expect("exists");
+        let write = |name: &str, content: &str, second: u64| {
+            fs::write(root.join(name), content).expect("written");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+            let file = File::options().write(true).open(root.join(name)).expect("opens");
+            file.set_modified(time).expect("set");
+        };
+        write("dump-1.rdb", "REDIS first", 10);
+        write("dump-2.rdb", "REDIS second", 20);
+        write("other.rdb", "REDIS other", 30);
+        let newest = Backup::Newest { directory: root.clone(), pattern: pattern("dump-*") };
+        let instance = Instance {
+            id: "i".to_owned(),
+            key: "i".to_owned(),
+            project: None,
+            name: "i".to_owned(),
+            is_cluster: false,
+            shards: vec![shard(newest)],
+        };
+        let shard = &instance.shards[0];
+        let catalog = Catalog::new(Instances::Listed { roots: vec![root.clone()], instances: vec![] });
+        let catalog = catalog.expect("loads");
+        let listed = catalog.backups(&instance);
+        let names: Vec<_> = listed.iter().map(|backup| (backup.name.as_str(), backup.modified_ms)).collect();
+        assert_eq!(names, [("dump-2.rdb", 20_000), ("dump-1.rdb", 10_000)]);
+        assert_ne!(listed[0].id, listed[1].id);
+        let older = catalog.mark(shard, &listed[1]).expect("there");
+        let path = |found: Result<FoundBackup, BackupError>| match found {
+            Ok(FoundBackup::File { path, .. }) => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(path(catalog.backup(shard, None, None)), root.join("dump-2.rdb"));
+        assert_eq!(path(catalog.backup(shard, Some(&older), None)), root.join("dump-1.rdb"));
+        assert_eq!(catalog.target(shard, None, false).expect("there").backup, None);
+        let target = catalog.target(shard, None, true).expect("there").backup.expect("a file");
+        assert_eq!(target.name, "dump-2.rdb");
+        write("dump-1.rdb", "REDIS FIRST", 10);
+        let replaced = catalog.backup(shard, Some(&older), None);
+        assert!(matches!(replaced, Err(BackupError::Replaced(_))), "{replaced:?}");
+        assert!(catalog.mark(shard, &listed[1]).is_ok(), "length and time are as listed");
+        write("dump-1.rdb", "REDIS FIRST", 11);
+        assert!(matches!(catalog.mark(shard, &listed[1]), Err(BackupError::Replaced(_))));
+        fs::remove_file(root.join("dump-1.rdb")).expect("removed");
+        assert!(matches!(catalog.backup(shard, Some(&older), None), Err(BackupError::NoMatch(_))));
     }
 
     #[tokio::test]

@@ -134,9 +134,15 @@ impl InstanceMetrics {
         if let Some(found) = known() {
             return Ok(found);
         }
-        let report = store.report(&task.id).await?.and_then(|(_, report)| report);
+        let report = match store.report(&task.id).await {
+            Err(error @ StoreError::Unsigned { .. }) => {
+                tracing::error!(%error, "an instance has no metrics");
+                None
+            }
+            report => report?,
+        };
         // A report may be long, and requests must not wait for its end.
-        let read = tokio::task::spawn_blocking(move || Found::new(report.as_deref().unwrap_or_default()));
+        let read = tokio::task::spawn_blocking(move || Found::new(report.as_deref().unwrap_or("{}")));
         let new = Arc::new(read.await.unwrap_or_default());
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         // Instances may come and go. Those that are still there are read again.
@@ -275,7 +281,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::store::AnalysisKind;
+    use crate::store::{AnalysisKind, Origin};
 
     fn row<'a>(instance: &'a Instance, report: &str) -> Row<'a> {
         let task = TaskRow {
@@ -283,6 +289,7 @@ mod tests {
             kind: AnalysisKind::Bigkeys,
             instance: instance.key.clone(),
             node: None,
+            backup: None,
             scan_type: ScanType::Manual,
             status: Status::Success,
             created_at: Timestamp::UNIX_EPOCH,
@@ -292,6 +299,7 @@ mod tests {
             open_shards: 0,
             num: 1,
             failure: None,
+            origin: Origin::default(),
         };
         (instance, Arc::new(Found::new(report)), task)
     }

@@ -8,6 +8,7 @@
 
 mod auth;
 mod autoscan;
+mod backup_mark;
 mod catalog;
 mod config;
 mod error;
@@ -15,6 +16,8 @@ mod http;
 mod id;
 mod instance_metrics;
 mod metrics;
+mod notifier;
+mod retention;
 mod runner;
 mod running;
 mod scan;
@@ -39,9 +42,10 @@ use config::Instances;
 use http::App;
 use http::connections::Connections;
 use metrics::Metrics;
-use runner::Runner;
+use notifier::Notifier;
+use runner::{Runner, RunnerOptions};
 use scan::ScanLimits;
-use store::{StoreError, TaskStore};
+use store::{Seal, StoreError, StoreOptions, TaskStore};
 
 /// Time limit for each part of the service to end. It is longer than that for a scan.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -138,12 +142,19 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
     let catalog = Arc::new(catalog(options, config.instances.clone())?);
     let store = open_store(&config).await?;
     let (end, shutdown) = watch::channel(false);
-    let limits = ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
     // A worker process scans even where `workers = 0` is configured for the services.
     let workers = usize::from(config.workers.max(1));
-    let metrics = Arc::new(Metrics::new());
-    let runner =
-        Runner::new(Arc::clone(&store), Arc::clone(&catalog), metrics, limits, workers, shutdown.clone());
+    let (notifier, commands) = Notifier::new(config.on_finished, shutdown.clone());
+    let commands = tokio::spawn(commands);
+    let runner = Runner::new(RunnerOptions {
+        store: Arc::clone(&store),
+        catalog: Arc::clone(&catalog),
+        metrics: Arc::new(Metrics::new()),
+        notifier,
+        limits: ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes },
+        workers,
+        shutdown: shutdown.clone(),
+    });
     let work = tokio::spawn(store.work(workers, runner.handler(), shutdown));
     tracing::info!(workers, "working");
     ready();
@@ -152,7 +163,7 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
         Ok(())
     })
     .await?;
-    stop(&end, [work], &runner).await;
+    stop(&end, [work, commands], &runner).await;
     Ok(())
 }
 
@@ -167,11 +178,15 @@ fn catalog(options: &ServeOptions, instances: Instances) -> Result<Catalog, Serv
 }
 
 async fn open_store(config: &Config) -> Result<Arc<TaskStore>, ServeError> {
+    let options = StoreOptions {
+        max_attempts: config.max_attempts,
+        worker_timeout: config.worker_timeout,
+        synchronous: config.synchronous,
+        seal: Seal::new(config.results_secret.as_ref().map(|secret| secret.0.clone())),
+    };
     let opened = match &config.database {
-        Database::File(path) => store::sqlite::open(path, config.max_attempts).await,
-        Database::Postgres(url) => {
-            store::postgres::open(url, config.max_attempts, config.worker_timeout).await
-        }
+        Database::File(path) => store::sqlite::open(path, &options).await,
+        Database::Postgres(url) => store::postgres::open(url, &options).await,
     };
     let failed =
         |error: StoreError| ServeError::Store { database: config.database.clone(), error: Box::new(error) };
@@ -211,29 +226,32 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let (end, shutdown) = watch::channel(false);
     let workers = usize::from(config.workers);
     let metrics = Arc::new(Metrics::new());
-    let limits = ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes };
     let catalog = Arc::new(catalog);
-    let runner = Runner::new(
-        Arc::clone(&store),
-        Arc::clone(&catalog),
-        Arc::clone(&metrics),
-        limits,
+    let (notifier, commands) = Notifier::new(config.on_finished, shutdown.clone());
+    let commands = tokio::spawn(commands);
+    let runner = Runner::new(RunnerOptions {
+        store: Arc::clone(&store),
+        catalog: Arc::clone(&catalog),
+        metrics: Arc::clone(&metrics),
+        notifier,
+        limits: ScanLimits { max_time: config.max_scan, max_backup_bytes: config.max_backup_bytes },
         workers,
-        shutdown.clone(),
-    );
+        shutdown: shutdown.clone(),
+    });
     let app = App::new(Arc::clone(&runner), config.credentials, config.requests_per_second);
     let work = tokio::spawn(store.work(workers, runner.handler(), shutdown.clone()));
     let schedules =
         tokio::spawn(autoscan::follow(Arc::clone(&store), Arc::clone(&catalog), shutdown.clone()));
+    let retention = tokio::spawn(retention::follow(Arc::clone(&store), config.keep_tasks, shutdown.clone()));
     let router = http::router(Arc::clone(&app));
     let connections = Connections::new(raise_descriptor_limit(), usize::from(config.connections_per_address));
     let answers =
         tokio::spawn(http::listen::answer(listener, certificates, router, connections, metrics, shutdown));
-    tracing::info!(%address, "serving");
+    tracing::info!(%address, database = %config.database, "serving");
     ready(address);
 
     wait_for_end(|| reload(options, &app, address, &certificate)).await?;
-    stop(&end, [answers, schedules, work], &runner).await;
+    stop(&end, [answers, schedules, retention, work, commands], &runner).await;
     Ok(())
 }
 

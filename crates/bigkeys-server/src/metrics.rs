@@ -15,8 +15,8 @@ const SCAN_BUCKETS: [f64; 8] = [0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     started: Instant,
-    /// Requests by operation and status.
-    requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
+    /// Requests by method, path of the operation and status.
+    requests: Mutex<BTreeMap<(&'static str, String, u16), u64>>,
     request_seconds: Histogram,
     scan_seconds: Histogram,
     scans_succeeded: AtomicU64,
@@ -24,6 +24,19 @@ pub(crate) struct Metrics {
     scanned_bytes: AtomicU64,
     store_failures: AtomicU64,
     refused_connections: AtomicU64,
+}
+
+/// What is true at the moment, in this process and in the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gauges {
+    pub(crate) waiting_tasks: i64,
+    pub(crate) running_tasks: i64,
+    /// Scans that this process may run at a time.
+    pub(crate) workers: usize,
+    /// Scans that this process runs.
+    pub(crate) busy_workers: usize,
+    /// Workers of all processes with a recent heartbeat.
+    pub(crate) live_workers: i64,
 }
 
 #[derive(Debug)]
@@ -77,9 +90,11 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn request(&self, method: &'static str, status: u16, time: Duration) {
+    /// Counts a request for an operation: its method, and its path with the names of parameters. The path
+    /// is empty if there is no such operation.
+    pub(crate) fn request(&self, (method, path): (&'static str, &str), status: u16, time: Duration) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        *requests.entry((method, status)).or_default() += 1;
+        *requests.entry((method, path.to_owned(), status)).or_default() += 1;
         drop(requests);
         self.request_seconds.observe(time);
     }
@@ -103,8 +118,8 @@ impl Metrics {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Renders all metrics, and the numbers of waiting and running tasks.
-    pub(crate) fn render(&self, waiting: i64, running: i64) -> String {
+    /// Renders all metrics.
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
         let mut out = String::with_capacity(4096);
         let mut one = |name: &str, kind: &str, help: &str, value: f64| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
@@ -115,11 +130,22 @@ impl Metrics {
                 counter.load(Ordering::Relaxed) as f64
             }
         };
-        #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
-        let (waiting, running) = (waiting as f64, running as f64);
         one("bigkeys_uptime_seconds", "gauge", "Time since the start.", self.started.elapsed().as_secs_f64());
-        one("bigkeys_tasks_waiting", "gauge", "Tasks that wait for a worker.", waiting);
-        one("bigkeys_tasks_running", "gauge", "Tasks that are worked on.", running);
+        let counts = [
+            ("bigkeys_tasks_waiting", "Tasks that wait for a worker.", gauges.waiting_tasks),
+            ("bigkeys_tasks_running", "Tasks that are worked on.", gauges.running_tasks),
+            ("bigkeys_workers", "Scans that this process may run at a time.", signed(gauges.workers)),
+            ("bigkeys_workers_busy", "Scans that this process runs.", signed(gauges.busy_workers)),
+            (
+                "bigkeys_workers_live",
+                "Workers of all processes with a recent heartbeat.",
+                gauges.live_workers,
+            ),
+        ];
+        for (name, help, count) in counts {
+            #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
+            one(name, "gauge", help, count as f64);
+        }
         one("bigkeys_scans_succeeded_total", "counter", "Scans with a result.", read(&self.scans_succeeded));
         one("bigkeys_scans_failed_total", "counter", "Scans without one.", read(&self.scans_failed));
         one("bigkeys_scanned_bytes_total", "counter", "Bytes of backups read.", read(&self.scanned_bytes));
@@ -130,16 +156,22 @@ impl Metrics {
             "Connections beyond the limit.",
             read(&self.refused_connections),
         );
-        let _ = writeln!(out, "# HELP bigkeys_requests_total Requests by method and status.");
+        let _ = writeln!(out, "# HELP bigkeys_requests_total Requests by operation and status.");
         let _ = writeln!(out, "# TYPE bigkeys_requests_total counter");
-        for ((method, status), count) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let _ =
-                writeln!(out, "bigkeys_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((method, path, status), count) in requests.iter() {
+            let labels = format!("method=\"{method}\",path=\"{path}\",status=\"{status}\"");
+            let _ = writeln!(out, "bigkeys_requests_total{{{labels}}} {count}");
         }
+        drop(requests);
         self.request_seconds.write(&mut out, "bigkeys_request_seconds", "Time to answer a request.");
         self.scan_seconds.write(&mut out, "bigkeys_scan_seconds", "Time of a scan.");
         out
     }
+}
+
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -149,16 +181,19 @@ mod tests {
     #[test]
     fn buckets_are_cumulative() {
         let metrics = Metrics::new();
-        metrics.request("GET", 200, Duration::from_millis(2));
-        metrics.request("GET", 200, Duration::from_secs(100));
-        let text = metrics.render(3, 1);
+        metrics.request(("GET", "/metrics"), 200, Duration::from_millis(2));
+        metrics.request(("GET", "/metrics"), 200, Duration::from_secs(100));
+        let gauges =
+            Gauges { waiting_tasks: 3, running_tasks: 1, workers: 2, busy_workers: 1, live_workers: 5 };
+        let text = metrics.render(&gauges);
         for line in [
-            "bigkeys_requests_total{method=\"GET\",status=\"200\"} 2",
+            "bigkeys_requests_total{method=\"GET\",path=\"/metrics\",status=\"200\"} 2",
             "bigkeys_request_seconds_bucket{le=\"0.001\"} 0",
             "bigkeys_request_seconds_bucket{le=\"0.0025\"} 1",
             "bigkeys_request_seconds_bucket{le=\"10\"} 1",
             "bigkeys_request_seconds_bucket{le=\"+Inf\"} 2",
             "bigkeys_tasks_waiting 3",
+            "bigkeys_workers_live 5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\nin\n{text}");
         }

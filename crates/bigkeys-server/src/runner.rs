@@ -13,10 +13,11 @@ use tokio::sync::Semaphore;
 
 use super::catalog::Catalog;
 use super::metrics::Metrics;
+use super::notifier::Notifier;
 use super::running::Running;
 use super::scan::{self, ResultError, ScanLimits, ShardError, ShardOutcome};
 use super::store::{
-    Begun, Handler, ShardId, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
+    Begun, Handler, ShardId, ShardTarget, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
 };
 
 /// Delay before a worker repeats an operation that failed in the store.
@@ -37,25 +38,33 @@ pub(crate) struct Runner {
     pub(crate) store: Arc<TaskStore>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) metrics: Arc<Metrics>,
+    notifier: Notifier,
     pub(crate) limits: ScanLimits,
-    workers: usize,
+    pub(crate) workers: usize,
     permits: Arc<Semaphore>,
     at_work: Mutex<HashMap<ShardId, Arc<Running>>>,
     shutdown: Shutdown,
 }
 
+/// What a [`Runner`] works with.
+#[derive(Debug)]
+pub(crate) struct RunnerOptions {
+    pub(crate) store: Arc<TaskStore>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) notifier: Notifier,
+    pub(crate) limits: ScanLimits,
+    /// Number of scans at a time.
+    pub(crate) workers: usize,
+    pub(crate) shutdown: Shutdown,
+}
+
 impl Runner {
-    pub(crate) fn new(
-        store: Arc<TaskStore>,
-        catalog: Arc<Catalog>,
-        metrics: Arc<Metrics>,
-        limits: ScanLimits,
-        workers: usize,
-        shutdown: Shutdown,
-    ) -> Arc<Self> {
+    pub(crate) fn new(options: RunnerOptions) -> Arc<Self> {
+        let RunnerOptions { store, catalog, metrics, notifier, limits, workers, shutdown } = options;
         let permits = Arc::new(Semaphore::new(workers));
         let at_work = Mutex::default();
-        Arc::new(Self { store, catalog, metrics, limits, workers, permits, at_work, shutdown })
+        Arc::new(Self { store, catalog, metrics, notifier, limits, workers, permits, at_work, shutdown })
     }
 
     /// The function that the store's workers call.
@@ -74,10 +83,12 @@ impl Runner {
     }
 
     /// Cancels an unfinished task, which fails. Its scans end soon after.
-    pub(crate) async fn cancel(&self, id: &str) -> Result<(), StoreError> {
+    pub(crate) async fn cancel(&self, task: &TaskRow) -> Result<(), StoreError> {
         let ending = TaskEnding { failure: Some(CANCELLED.to_owned()), ..TaskEnding::default() };
-        self.store.finish(id, &ending, Timestamp::now()).await?;
-        for running in self.running(id) {
+        if self.store.finish(&task.id, &ending, Timestamp::now()).await? {
+            self.notifier.task_ended(task, &ending);
+        }
+        for running in self.running(&task.id) {
             running.stop.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -86,8 +97,13 @@ impl Runner {
     /// Number of threads for a scan that begins now: an equal share of the cores for each running
     /// scan.
     fn share_of_cores(&self) -> usize {
-        let busy = self.workers.saturating_sub(self.permits.available_permits()).max(1);
+        let busy = self.busy().max(1);
         std::thread::available_parallelism().map_or(1, |cores| (cores.get() / busy).max(1))
+    }
+
+    /// Number of scans that are running.
+    pub(crate) fn busy(&self) -> usize {
+        self.workers.saturating_sub(self.permits.available_permits())
     }
 
     /// Waits until no scan is running.
@@ -110,15 +126,15 @@ impl Runner {
 
     async fn run(&self, shard: &ShardId, running: &Arc<Running>) {
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let (task, node) = match self.retry(|| self.store.begin(shard, Timestamp::now())).await {
-            Some(Begun::Scan(task, node)) => (task, node),
+        let (task, target) = match self.retry(|| self.store.begin(shard, Timestamp::now())).await {
+            Some(Begun::Scan(task, target)) => (task, target),
             Some(Begun::Join(task)) => return self.join(&task).await,
             Some(Begun::Nothing) | None => return,
         };
         let (id, number) = (&task.id, shard.number);
         tracing::info!(task = id, shard = number, instance = task.instance, "scan begins");
         let began = Instant::now();
-        let ending = match self.scan(&task, &node, running, self.share_of_cores()).await {
+        let ending = match self.scan(&task, target, running, self.share_of_cores()).await {
             ShardOutcome::Ended(ending) => ending,
             ShardOutcome::Interrupted => {
                 tracing::info!(
@@ -156,21 +172,28 @@ impl Runner {
             None => tracing::info!(task = id, shards = task.shards, "task succeeded"),
             Some(reason) => tracing::warn!(task = id, shards = task.shards, reason, "task failed"),
         }
-        if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await.is_some() {
+        if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await == Some(true) {
             self.metrics.task_ended(ending.failure.is_none());
+            self.notifier.task_ended(task, &ending);
         }
     }
 
     /// Scans on a blocking thread until the scan is done, the time limit passes, the task ends
     /// elsewhere, or the service ends.
-    async fn scan(&self, task: &TaskRow, node: &str, running: &Arc<Running>, threads: usize) -> ShardOutcome {
+    async fn scan(
+        &self,
+        task: &TaskRow,
+        target: ShardTarget,
+        running: &Arc<Running>,
+        threads: usize,
+    ) -> ShardOutcome {
         let Some(instance) = self.catalog.find(&task.instance).await else {
             return ShardError::NoInstance.into();
         };
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
-        let (kind, node, scan) = (task.kind, node.to_owned(), Arc::clone(running));
+        let (kind, scan) = (task.kind, Arc::clone(running));
         let mut work = tokio::task::spawn_blocking(move || {
-            scan::shard(kind, &catalog, &instance, &node, &limits, &scan, threads)
+            scan::shard(kind, &catalog, &instance, &target, &limits, &scan, threads)
         });
         let mut timed_out = false;
         tokio::select! {

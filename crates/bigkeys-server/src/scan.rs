@@ -17,7 +17,7 @@ use rdb_analysis::json::{self, KeysAs};
 use super::catalog::{BackupError, Catalog, FoundBackup, file_name};
 use super::config::{Instance, Shard};
 use super::running::Running;
-use super::store::{AnalysisKind, ShardEnding, TaskEnding};
+use super::store::{AnalysisKind, ShardEnding, ShardTarget, TaskEnding};
 
 /// Niceness of a scan's threads, so that threads that answer requests run first.
 #[cfg(target_os = "linux")]
@@ -25,6 +25,10 @@ const NICE: i32 = 10;
 
 /// Prefixes of a shard that are kept for the report of its task, which lists a few of them.
 const MAX_PREFIXES: usize = 1000;
+
+/// First bytes of a name that are kept. Backups may have names of any length, and every answer has the
+/// names of a result.
+const MAX_NAME_BYTES: usize = 1024;
 
 /// Limits of a scan.
 #[derive(Clone, Debug)]
@@ -110,12 +114,12 @@ pub(crate) fn shard(
     kind: AnalysisKind,
     catalog: &Arc<Catalog>,
     instance: &Instance,
-    node: &str,
+    target: &ShardTarget,
     limits: &ScanLimits,
     running: &Running,
     threads: usize,
 ) -> ShardOutcome {
-    match try_shard(kind, catalog, instance, node, limits, running, threads) {
+    match try_shard(kind, catalog, instance, target, limits, running, threads) {
         Ok(outcome) => outcome,
         // An error after a stop is likely one of the stop.
         Err(_) if running.stop.load(Ordering::Relaxed) => ShardOutcome::Interrupted,
@@ -127,12 +131,13 @@ fn try_shard(
     kind: AnalysisKind,
     catalog: &Arc<Catalog>,
     instance: &Instance,
-    node: &str,
+    target: &ShardTarget,
     limits: &ScanLimits,
     running: &Running,
     threads: usize,
 ) -> Result<ShardOutcome, ShardError> {
-    let shard = instance.shards.iter().find(|shard| shard.node_id == node).ok_or(ShardError::NoNode)?;
+    let shard = instance.shards.iter().find(|shard| shard.node_id == target.node);
+    let shard = shard.ok_or(ShardError::NoNode)?;
     let scan = match kind {
         AnalysisKind::Bigkeys => bigkeys_scan(),
         AnalysisKind::Offline => Scan::inputs(None::<PathBuf>),
@@ -140,7 +145,7 @@ fn try_shard(
     // Read and not mapped: a backup that shrinks during the scan must fail its task only, and what
     // is read does not count as memory of the process.
     let scan = scan.io(IoMode::Read).threads(threads).monitor(running).stop(Arc::clone(&running.stop));
-    let mut opened = OpenBackup::open(catalog, instance, shard, limits, running, &scan)?;
+    let mut opened = OpenBackup::open(catalog, instance, shard, target, limits, running, &scan)?;
     let input = &mut opened.input;
     let (facts, result) = on_nice_thread(|| match kind {
         AnalysisKind::Bigkeys => bigkeys(&scan, input),
@@ -178,6 +183,7 @@ fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) 
 fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
     let mut partial = scan.partial(input)?;
     partial.forget_prefixes(MAX_PREFIXES);
+    partial.shorten_names(MAX_NAME_BYTES);
     Ok((partial.facts().clone(), partial.to_json().map_err(ResultError::from)?))
 }
 
@@ -239,13 +245,15 @@ impl OpenBackup {
         catalog: &Arc<Catalog>,
         instance: &Instance,
         shard: &Shard,
+        target: &ShardTarget,
         limits: &ScanLimits,
         running: &Running,
         scan: &Scan<'_>,
     ) -> Result<Self, ShardError> {
-        let (catalog, wanted, max_bytes) = (Arc::clone(catalog), shard.clone(), limits.max_backup_bytes);
-        let found = rdb_source::unless_stopped(&running.stop, move || catalog.backup(&wanted, max_bytes))
-            .map_err(ShardError::Open)??;
+        let (catalog, of_shard, wanted) = (Arc::clone(catalog), shard.clone(), target.backup.clone());
+        let max_bytes = limits.max_backup_bytes;
+        let find = move || catalog.backup(&of_shard, wanted.as_ref(), max_bytes);
+        let found = rdb_source::unless_stopped(&running.stop, find).map_err(ShardError::Open)??;
         // Clients see the name in reports and errors. They need not know the directories.
         let input = |path: &Path| {
             let input = Input::new(path).named(file_name(path));
@@ -259,7 +267,7 @@ impl OpenBackup {
                 let input = scan.open_input(input(&path))?;
                 Self { path, file: None, input }
             }
-            FoundBackup::File { path, file, metadata } => {
+            FoundBackup::File { name: _, path, file, metadata } => {
                 let handle = file.try_clone().map_err(ShardError::Open)?;
                 let input = scan.open_file(file, input(&path))?;
                 Self { path, file: Some((handle, metadata)), input }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bigkeys_server::{ConfigSource, Database, EXAMPLE, ServeOptions, serve};
+use rdb_parser::escape::Escaped;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{LogArgs, LogFormat, ServeArgs, WorkerArgs};
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     let source = match (&args.config, &args.backups) {
         (Some(path), _) => ConfigSource::File(path.clone()),
         (None, Some(backups)) => {
-            ConfigSource::Directory { backups: backups.clone(), database: default_database(args)? }
+            ConfigSource::Directory { backups: backups.clone(), database: default_database(args, backups)? }
         }
         (None, None) => anyhow::bail!("--config or --backups is needed"),
     };
@@ -57,11 +58,17 @@ fn init(path: &Path) -> anyhow::Result<Ending> {
         .open(path)
         .and_then(|mut file| file.write_all(EXAMPLE.as_bytes()))
         .with_context(|| path.display().to_string())?;
+    let shown = path.display().to_string();
+    let shown = Escaped::for_terminal(shown.as_bytes());
+    let _ = writeln!(
+        std::io::stdout(),
+        "bigkeys: wrote {shown}; edit it, then run `bigkeys serve --config {shown}`"
+    );
     Ok(Ending::Clean)
 }
 
-/// The default database: a file in the user's state directory.
-fn default_database(args: &ServeArgs) -> anyhow::Result<Database> {
+/// The default database: a file in the user's state directory for each directory of backups.
+fn default_database(args: &ServeArgs, backups: &Path) -> anyhow::Result<Database> {
     if let Some(database) = &args.database {
         return Ok(Database::of(database));
     }
@@ -69,7 +76,7 @@ fn default_database(args: &ServeArgs) -> anyhow::Result<Database> {
     let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
     let directory = state.context("no home directory: say where with --database")?.join("bigkeys");
     std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    Ok(Database::File(directory.join("bigkeys.db")))
+    Database::of_backups(&directory, backups).with_context(|| backups.display().to_string())
 }
 
 fn start_log(args: &LogArgs) -> anyhow::Result<()> {

@@ -55,7 +55,8 @@ impl Task {
 /// Streams and module types have no name in the contract and are left out, as are keys of databases
 /// above [`MAX_DB`]. Make the report with that [`max_db`](rdb_analysis::ReportCollector::max_db),
 /// so that such keys take no place in the lists. A name that is not UTF-8 is escaped as
-/// [`Escaped::for_text`] does.
+/// [`Escaped::for_text`] does. A name of which the report has the first bytes only ends in
+/// `…(65536 bytes)`, with the length of the whole name.
 pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
     let mut bodies = Vec::new();
     for (key_type, data_type) in [
@@ -75,9 +76,15 @@ pub fn bigkeys(report: &Report) -> Vec<BigkeysBody> {
     bodies
 }
 
+/// A name as text. `key` has the first of its `key_bytes` bytes.
+pub(crate) fn name(key: &[u8], key_bytes: u64) -> String {
+    let text = Escaped::for_text(key);
+    if key_bytes > key.len() as u64 { format!("{text}…({key_bytes} bytes)") } else { text.to_string() }
+}
+
 fn bigkey(key_type: KeyType, record: &KeyRecord) -> Option<BigkeysBody> {
     Some(BigkeysBody {
-        name: Escaped::for_text(&record.key).to_string(),
+        name: name(&record.key, record.key_bytes),
         key_type,
         shard: record.shard.clone(),
         db: i32::try_from(record.measure.db).ok()?,

@@ -6,11 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod backups;
 mod body;
 mod convert;
 mod lists;
 mod offline;
 
+pub use backups::{BackupList, BackupRecord};
 pub use body::{BigkeysBody, DcsTime, DcsTimeError, KeyType, ScanType, Status, Task, Unit};
 pub use convert::{MAX_DB, MAX_KEYS_PER_TYPE, TaskInfo, bigkeys};
 pub use lists::{Autoscan, AutoscanRequest, TaskList, TaskRecord};

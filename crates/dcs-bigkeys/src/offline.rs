@@ -11,6 +11,7 @@ use rdb_parser::escape::Escaped;
 use serde::{Deserialize, Serialize};
 
 use crate::body::{DcsTime, Status};
+use crate::convert::name;
 
 /// Maximum number of keys of a type in a result.
 pub const MAX_OFFLINE_KEYS_PER_TYPE: usize = 100;
@@ -18,7 +19,7 @@ pub const MAX_OFFLINE_KEYS_PER_TYPE: usize = 100;
 /// Maximum number of prefixes of a type in a result.
 pub const MAX_OFFLINE_PREFIXES_PER_TYPE: usize = 50;
 
-/// First bytes of the name of a key that a result has.
+/// First bytes of a name that a result has. The end of a longer name is its length.
 const MAX_NAME_BYTES: usize = 1024;
 
 /// The end of a prefix.
@@ -30,7 +31,7 @@ const SEPARATOR: u8 = b':';
 pub struct OfflineRequest {
     /// Id of the node.
     pub node_id: String,
-    /// Id of the backup. The newest backup if absent.
+    /// Id of a [backup](crate::BackupRecord). The newest backup if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_id: Option<String>,
 }
@@ -83,6 +84,9 @@ pub struct OfflineTask {
     pub instance_id: String,
     /// Id of the node.
     pub node_id: String,
+    /// Id of the backup, where the request named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_id: Option<String>,
     /// Name of the node's shard group.
     pub group_name: String,
     /// Address of the node. Not returned where none is configured.
@@ -164,13 +168,13 @@ impl From<&TypeGroup> for OfflineTypeNum {
 
 impl From<&KeyRecord> for OfflineKey {
     fn from(key: &KeyRecord) -> Self {
-        let KeyRecord { key: name, measure, .. } = key;
+        let KeyRecord { key: bytes, key_bytes, measure, .. } = key;
         let num_of_elem = match measure.data_type {
             DataType::String => measure.value_bytes,
             _ => measure.elements,
         };
         Self {
-            key: Escaped::for_text(name.get(..MAX_NAME_BYTES).unwrap_or(name)).to_string(),
+            key: name(bytes.get(..MAX_NAME_BYTES).unwrap_or(bytes), *key_bytes),
             key_type: measure.data_type.to_string(),
             bytes: signed(measure.memory_bytes.unwrap_or(measure.rdb_bytes)),
             num_of_elem: signed(num_of_elem.unwrap_or(0)),

@@ -8,6 +8,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 /// Maximum number of scans at a time.
 pub(super) const MAX_WORKERS: u16 = 64;
 
+/// Minimum length of the secret that signs results.
+pub(super) const MIN_SECRET_CHARS: usize = 16;
+
 pub(super) const DEFAULT_MAX_ATTEMPTS: u16 = 2;
 pub(super) const DEFAULT_WORKER_TIMEOUT_SECONDS: u64 = 30;
 pub(super) const DEFAULT_MAX_SCAN_SECONDS: u64 = 3600;

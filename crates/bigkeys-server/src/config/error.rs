@@ -68,6 +68,12 @@ pub enum ConfigProblem {
     /// `worker_timeout_seconds` is out of range.
     #[error("worker_timeout_seconds must be from 3 to 86400")]
     WorkerTimeout,
+    /// `on_finished` is empty.
+    #[error("on_finished must name a program, such as [\"/usr/local/bin/notify\"]")]
+    OnFinished,
+    /// `results_secret` is short, or there are two.
+    #[error("results_secret must have at least 16 characters, and not be there beside results_secret_env")]
+    ResultsSecret,
     /// Instances have backup files, and there are no roots.
     #[error("instances need roots = [...], the directories that their backups are in")]
     NoRoots,

@@ -10,6 +10,7 @@ use super::defaults::{
     DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS,
     DEFAULT_REQUESTS_PER_SECOND, DEFAULT_WORKER_TIMEOUT_SECONDS,
 };
+use super::resolved::Synchronous;
 
 /// The file.
 #[derive(Deserialize)]
@@ -48,6 +49,12 @@ pub(super) struct ServerSection {
     pub(super) connections_per_address: u16,
     #[serde(default)]
     pub(super) explain_signatures: bool,
+    #[serde(default)]
+    pub(super) synchronous: Synchronous,
+    pub(super) keep_tasks_days: Option<u32>,
+    pub(super) on_finished: Option<Spanned<Vec<String>>>,
+    pub(super) results_secret: Option<Spanned<String>>,
+    pub(super) results_secret_env: Option<Spanned<String>>,
 }
 
 /// `[server.tls]`.

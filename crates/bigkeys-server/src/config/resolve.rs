@@ -8,10 +8,10 @@ use glob::{Pattern, PatternError};
 use jiff::Timestamp;
 use toml::Spanned;
 
-use super::defaults::{MAX_WORKERS, cores};
+use super::defaults::{MAX_WORKERS, MIN_SECRET_CHARS, cores};
 use super::error::{ConfigError, ConfigProblem, Located};
 use super::file::{AccessKeySection, File, InstanceSection, Kind, ShardSection, TokenSection};
-use super::resolved::{Backup, Config, Database, Instance, Instances, Shard, Tls};
+use super::resolved::{Backup, Config, Database, Instance, Instances, Secret, Shard, Tls};
 use crate::auth::signature::unhex;
 use crate::auth::{AccessKey, Credentials, Scope, Token};
 use crate::id;
@@ -60,6 +60,10 @@ pub(super) fn config(text: &str, base: &Path) -> Result<Config, Located> {
     if !(3..=86_400).contains(server.worker_timeout_seconds.get_ref()) {
         return wrong(&server.worker_timeout_seconds, ConfigProblem::WorkerTimeout);
     }
+    let on_finished = server.on_finished.as_ref().map(Spanned::get_ref);
+    if let Some(empty) = server.on_finished.as_ref().filter(|command| command.get_ref().is_empty()) {
+        return wrong(empty, ConfigProblem::OnFinished);
+    }
     let roots = file.roots.iter().map(|root| directory(root, base)).collect::<Result<Vec<_>, _>>()?;
     let instances = instances(&file.instances, base)?;
     let credentials = Credentials {
@@ -84,6 +88,10 @@ pub(super) fn config(text: &str, base: &Path) -> Result<Config, Located> {
         max_backup_bytes: server.max_backup_bytes,
         requests_per_second: server.requests_per_second,
         connections_per_address: server.connections_per_address,
+        synchronous: server.synchronous,
+        keep_tasks: server.keep_tasks_days.map(|days| Duration::from_hours(24 * u64::from(days))),
+        on_finished: on_finished.cloned().unwrap_or_default(),
+        results_secret: results_secret(server.results_secret.as_ref(), server.results_secret_env.as_ref())?,
         credentials,
         instances: Instances::Listed { roots, instances },
     })
@@ -119,12 +127,7 @@ fn access_keys(sections: &[Spanned<AccessKeySection>]) -> Result<HashMap<String,
         let name = key.access_key.get_ref();
         let secret = match (&key.secret_key, &key.secret_key_env) {
             (Some(secret), None) => secret.clone(),
-            (None, Some(variable)) => {
-                let Ok(secret) = std::env::var(variable.get_ref()) else {
-                    return wrong(variable, ConfigProblem::NoVariable(variable.get_ref().clone()));
-                };
-                secret
-            }
+            (None, Some(name)) => variable(name)?,
             _ => return wrong(section, ConfigProblem::NoSecret),
         };
         if name.is_empty() || secret.is_empty() {
@@ -136,6 +139,30 @@ fn access_keys(sections: &[Spanned<AccessKeySection>]) -> Result<HashMap<String,
         }
     }
     Ok(keys)
+}
+
+/// The value of an environment variable.
+fn variable(name: &Spanned<String>) -> Result<String, Located> {
+    match std::env::var(name.get_ref()) {
+        Ok(value) => Ok(value),
+        Err(_) => wrong(name, ConfigProblem::NoVariable(name.get_ref().clone())),
+    }
+}
+
+fn results_secret(
+    secret: Option<&Spanned<String>>,
+    name: Option<&Spanned<String>>,
+) -> Result<Option<Secret>, Located> {
+    let (place, value) = match (secret, name) {
+        (None, None) => return Ok(None),
+        (Some(secret), None) => (secret, secret.get_ref().clone()),
+        (None, Some(name)) => (name, variable(name)?),
+        (Some(secret), Some(_)) => return wrong(secret, ConfigProblem::ResultsSecret),
+    };
+    if value.chars().count() < MIN_SECRET_CHARS {
+        return wrong(place, ConfigProblem::ResultsSecret);
+    }
+    Ok(Some(Secret(value.into_bytes())))
 }
 
 fn tokens(sections: &[Spanned<TokenSection>]) -> Result<Vec<Token>, Located> {

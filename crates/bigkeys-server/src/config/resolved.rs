@@ -1,17 +1,20 @@
 //! The resolved configuration: every reference is resolved and every value is in range.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glob::Pattern;
+use serde::Deserialize;
 
 use super::defaults::{
     DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_LISTEN, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_SCAN_SECONDS,
     DEFAULT_REQUESTS_PER_SECOND, DEFAULT_WORKER_TIMEOUT_SECONDS, cores,
 };
 use crate::auth::Credentials;
+use crate::id;
 
 /// A validated configuration.
 #[derive(Debug)]
@@ -30,8 +33,36 @@ pub struct Config {
     pub(crate) requests_per_second: u32,
     /// Maximum number of connections of one client.
     pub(crate) connections_per_address: u16,
+    pub(crate) synchronous: Synchronous,
+    /// Age at which tasks that have ended are deleted.
+    pub(crate) keep_tasks: Option<Duration>,
+    /// Program and arguments that are run when a task has ended. Empty: none.
+    pub(crate) on_finished: Vec<String>,
+    /// Secret that signs results.
+    pub(crate) results_secret: Option<Secret>,
     pub(crate) credentials: Credentials,
     pub(crate) instances: Instances,
+}
+
+/// A secret, which no log shows.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// When a write is on the disk of a `SQLite` database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Synchronous {
+    /// Soon after. A loss of power may lose the last writes.
+    #[default]
+    Normal,
+    /// Before the answer.
+    Full,
 }
 
 /// A database for tasks.
@@ -54,6 +85,19 @@ impl Database {
     }
 }
 
+impl Database {
+    /// The file in the directory `state` for the tasks of a directory of backups. Each directory of backups
+    /// has one of its own, so that two services do not compete for it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such directory of backups.
+    pub fn of_backups(state: &Path, backups: &Path) -> io::Result<Self> {
+        let real = backups.canonicalize()?;
+        Ok(Self::File(state.join(format!("{}.db", id::derive(&real.to_string_lossy())))))
+    }
+}
+
 /// Without what may be secret.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,13 +105,6 @@ impl fmt::Display for Database {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Postgres(_) => f.write_str("the PostgreSQL database"),
         }
-    }
-}
-
-impl Instance {
-    /// The nodes of all shards.
-    pub(crate) fn nodes(&self) -> Vec<String> {
-        self.shards.iter().map(|shard| shard.node_id.clone()).collect()
     }
 }
 
@@ -145,6 +182,10 @@ impl Config {
             max_backup_bytes: None,
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
             connections_per_address: DEFAULT_CONNECTIONS_PER_ADDRESS,
+            synchronous: Synchronous::default(),
+            keep_tasks: None,
+            on_finished: Vec::new(),
+            results_secret: None,
             credentials: Credentials::default(),
             instances: Instances::Directory(directory),
         }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use tokio::sync::Semaphore;
 
+use super::answers::Answers;
 use super::connections::Client;
 use super::limits::Throttle;
 use crate::auth::Credentials;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) runner: Arc<Runner>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) instance_metrics: InstanceMetrics,
+    pub(crate) answers: Answers,
     pub(crate) credentials: RwLock<Arc<Credentials>>,
     pub(crate) throttle: Throttle<String>,
     /// Requests with wrong credentials, by client.
@@ -50,6 +52,7 @@ impl App {
             catalog: Arc::clone(&runner.catalog),
             metrics: Arc::clone(&runner.metrics),
             instance_metrics: InstanceMetrics::default(),
+            answers: Answers::default(),
             runner,
             credentials: RwLock::new(Arc::new(credentials)),
             throttle: Throttle::new(requests_per_second.into(), requests_per_second.into()),

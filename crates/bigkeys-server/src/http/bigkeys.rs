@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::answers::Shown;
 use super::app::App;
 use super::call::Call;
 use super::time::dcs_time;
 use crate::autoscan::is_time_of_day;
-use crate::config::Instance;
+use crate::catalog::BackupError;
+use crate::config::{Instance, Shard};
 use crate::error::{ApiError, ErrorBody};
-use crate::store::{AnalysisKind, Deleted, NewTask, Schedule, Submitted, TaskRow};
+use crate::store::{AnalysisKind, Deleted, NewTask, Origin, Schedule, ShardTarget, Submitted, TaskRow};
 use dcs_bigkeys::{Autoscan, AutoscanRequest, TaskList, TaskRecord};
 use dcs_bigkeys::{BigkeysBody, ScanType, Task};
 
@@ -54,21 +57,21 @@ pub(crate) async fn show_instance(call: Call) -> Json<InstanceBody> {
     responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
     call.expect_no_body()?;
-    let task = submit(&app, &call.instance).await?;
+    let task = submit(&app, &call.instance, call.origin.clone()).await?;
     Ok(Json(body(&call.instance, task, None)?))
 }
 
 /// Starts an analysis of an instance.
-pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, ApiError> {
-    if !has_backups(app, instance).await {
-        return Err(ApiError::UNSUPPORTED);
-    }
+pub(crate) async fn submit(app: &App, instance: &Instance, origin: Origin) -> Result<TaskRow, ApiError> {
+    let shards = instance.shards.clone();
     let task = NewTask {
         kind: AnalysisKind::Bigkeys,
         instance: instance.key.clone(),
         node: None,
+        backup: None,
         scan_type: ScanType::Manual,
-        nodes: instance.nodes(),
+        shards: targets(app, shards).await.ok_or(ApiError::UNSUPPORTED)?,
+        origin,
     };
     match app.store.submit(task, Timestamp::now()).await? {
         Submitted::Created(task) => Ok(task),
@@ -76,23 +79,26 @@ pub(crate) async fn submit(app: &App, instance: &Instance) -> Result<TaskRow, Ap
     }
 }
 
-/// Whether every shard has a backup now.
-pub(crate) async fn has_backups(app: &App, instance: &Instance) -> bool {
-    let (catalog, instance) = (Arc::clone(&app.catalog), instance.clone());
+/// What a task scans of these shards. `None` if one of them has no backup.
+pub(crate) async fn targets(app: &App, shards: Vec<Shard>) -> Option<Vec<ShardTarget>> {
+    let (catalog, is_shared) = (Arc::clone(&app.catalog), app.store.is_shared());
     let limit = app.runner.limits.max_backup_bytes;
-    // Listing a directory may block.
-    let missing = tokio::task::spawn_blocking(move || {
-        instance.shards.iter().find_map(|shard| catalog.backup(shard, limit).err())
-    });
-    match missing.await {
-        Ok(None) => true,
-        Ok(Some(error)) => {
+    find_backup(move || shards.iter().map(|shard| catalog.target(shard, limit, is_shared)).collect()).await
+}
+
+/// Runs a search for backups on a thread that may block, and logs why it failed.
+pub(crate) async fn find_backup<T: Send + 'static>(
+    find: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
+) -> Option<T> {
+    match tokio::task::spawn_blocking(find).await {
+        Ok(Ok(found)) => Some(found),
+        Ok(Err(error)) => {
             tracing::warn!(%error, "an instance cannot be analysed");
-            false
+            None
         }
         Err(error) => {
             tracing::error!(%error, "the search for backups failed");
-            false
+            None
         }
     }
 }
@@ -130,11 +136,15 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
 #[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/bigkey-task/{bigkey_id}", tag = "bigkeys",
     params(("project_id" = String, Path), ("instance_id" = String, Path), ("bigkey_id" = String, Path)),
     responses((status = 200, body = Task), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<Task>, ApiError> {
+pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Response, ApiError> {
     let id = call.task()?;
     let found = app.store.find(AnalysisKind::Bigkeys, &call.instance.key, &id).await?;
-    let (row, keys) = found.ok_or(ApiError::NO_BIGKEYS_TASK)?;
-    Ok(Json(body(&call.instance, row, keys)?))
+    let (row, stored_bytes) = found.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    let Some(stored_bytes) = stored_bytes else {
+        return Ok(Json(body(&call.instance, row, None)?).into_response());
+    };
+    let render = async { json(&body(&call.instance, row, app.store.body(&id).await?)?) };
+    app.answers.json(Shown::Result, &id, stored_bytes, render).await
 }
 
 /// Delete a big-key analysis that has ended.
@@ -206,6 +216,14 @@ fn autoscan(instance: &Instance, schedule: Option<Schedule>) -> Autoscan {
             updated_at: Some(dcs_time(schedule.updated_at)),
         },
     }
+}
+
+/// An answer as JSON.
+pub(crate) fn json(answer: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(answer).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written");
+        ApiError::INTERNAL
+    })
 }
 
 /// The contract's object of a task. `keys` is the stored result.

@@ -1,7 +1,7 @@
 //! Checks that every operation makes first, in the order of the contract: authentication, project,
 //! instance. The router has matched the URL and the method before.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::auth::{Scope, has_credential};
 use crate::config::Instance;
 use crate::error::ApiError;
 use crate::id;
-use crate::store::{StoreError, status_name};
+use crate::store::{Origin, StoreError, status_name};
 use dcs_bigkeys::Status;
 
 /// Maximum length of a request's body, in bytes. Bodies of the contract have a few hundred bytes.
@@ -34,10 +34,19 @@ const MAX_LIMIT: i64 = 1000;
 
 const DEFAULT_LIMIT: i64 = 10;
 
+/// The address that a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// The id of a request.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
 /// An authenticated request.
 #[derive(Debug)]
 pub(crate) struct Authenticated {
     pub(crate) scope: Scope,
+    pub(crate) origin: Origin,
     params: Vec<(String, String)>,
     query: String,
     pub(crate) body: Bytes,
@@ -65,7 +74,8 @@ impl FromRequest<Arc<App>> for Authenticated {
             return Err(ApiError::NO_TOKEN);
         }
         let body = read(body).await?;
-        let client = parts.extensions.get::<Client>().copied();
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        let client = peer.map(Client::from);
         let is_allowed = |client: &Client| app.failures.would_allow(client, Instant::now());
         if !client.as_ref().is_none_or(is_allowed) {
             return Err(ApiError::TOO_MANY);
@@ -75,6 +85,7 @@ impl FromRequest<Arc<App>> for Authenticated {
             app.failures.count(client, Instant::now());
         }
         let scope = authenticated?;
+        tracing::Span::current().record("caller", &scope.name);
         if !app.throttle.allows(&scope.name, Instant::now()) {
             return Err(ApiError::TOO_MANY);
         }
@@ -84,7 +95,12 @@ impl FromRequest<Arc<App>> for Authenticated {
             return Err(project.err().unwrap_or(ApiError::READ_ONLY));
         }
         let query = parts.uri.query().unwrap_or_default().to_owned();
-        Ok(Self { scope, params, query, body })
+        let origin = Origin {
+            caller: Some(scope.name.clone()),
+            peer: peer.map(|peer| peer.to_string()),
+            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
+        };
+        Ok(Self { scope, origin, params, query, body })
     }
 }
 
@@ -171,7 +187,7 @@ impl Authenticated {
     }
 
     /// A parameter of the query.
-    fn query(&self, name: &str) -> Result<Option<String>, ApiError> {
+    pub(super) fn query(&self, name: &str) -> Result<Option<String>, ApiError> {
         let mut values = self.query.split('&').filter_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (percent_decode(key.as_bytes()) == name.as_bytes()).then(|| percent_decode(value.as_bytes()))

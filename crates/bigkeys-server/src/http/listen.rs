@@ -22,7 +22,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::connections::{Client, Connections};
+use super::call::Peer;
+use super::connections::Connections;
 use crate::config::Tls;
 use crate::metrics::Metrics;
 use crate::serve_error::ServeError;
@@ -134,9 +135,9 @@ async fn connection(
     router: Router,
     shutdown: Shutdown,
 ) {
-    let (client, router) = (Client::from(peer), TowerToHyperService::new(router));
+    let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(client);
+        request.extensions_mut().insert(Peer(peer));
         router.call(request)
     });
     let connection = http1::Builder::new()

@@ -1,6 +1,8 @@
 //! Routes and middleware.
 
+mod answers;
 mod app;
+mod backups;
 pub(crate) mod bigkeys;
 pub(crate) mod call;
 pub(crate) mod connections;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -26,6 +28,8 @@ use rdb_parser::escape::Escaped;
 use tracing::Instrument as _;
 
 pub(crate) use app::App;
+
+use call::{Peer, RequestId};
 
 use crate::error::ApiError;
 
@@ -57,12 +61,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/v2/{project}/instances/{instance}/offline/key-analysis/{task}",
             get(offline::show).delete(offline::delete),
         )
+        .route("/v2/{project}/instances/{instance}/backups", get(backups::list))
         .route("/", get(native::page))
         .route("/metrics", get(native::metrics))
         .route("/api/v1/health", get(native::health))
         .route("/api/v1/ready", get(native::ready))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/instances", get(native::instances))
+        .route("/api/v1/instances/{instance}/backups", get(native::backups))
         .route("/api/v1/instances/{instance}/tasks", get(native::tasks).post(native::create))
         .route("/api/v1/tasks/{task}", get(native::task))
         .route("/api/v1/tasks/{task}/report", get(native::report))
@@ -74,13 +80,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 /// Assigns each request an id, logs and counts it, and answers even after a panic or a time-out.
-async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = method_name(request.method());
+    let operation = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!(
         "request",
         id,
+        peer = request.extensions().get::<Peer>().map(|peer| tracing::field::display(peer.0)),
+        caller = tracing::field::Empty,
         method,
         path = %Escaped::for_terminal(request.uri().path().as_bytes()),
     );
@@ -101,7 +111,8 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     };
     let mut response = answer.instrument(span.clone()).await;
     let (status, time) = (response.status().as_u16(), began.elapsed());
-    app.metrics.request(method, status, time);
+    let operation = operation.as_ref().map_or("", MatchedPath::as_str);
+    app.metrics.request((method, operation), status, time);
     span.in_scope(|| tracing::info!(status, microseconds = time.as_micros(), "answered"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);

@@ -12,13 +12,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::answers::Shown;
 use super::app::App;
+use super::backups::backups_of;
 use super::bigkeys::submit;
 use super::call::Authenticated;
 use super::time::dcs_time;
 use crate::config::Instance;
 use crate::error::{ApiError, ErrorBody};
 use crate::id;
+use crate::metrics::Gauges;
 use crate::running::Running;
 use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, TaskRow};
 use dcs_bigkeys::{DcsTime, ScanType, Status};
@@ -67,6 +70,25 @@ pub(crate) struct NodeInfo {
     address: Option<String>,
 }
 
+/// The backups of an instance, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct NativeBackupList {
+    backups: Vec<NativeBackup>,
+}
+
+/// A backup that an offline analysis can name.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct NativeBackup {
+    backup_id: String,
+    /// The node that it is of.
+    node_id: String,
+    /// Name of the file.
+    name: String,
+    bytes: u64,
+    /// Time of the last modification.
+    modified_at: DcsTime,
+}
+
 /// All tasks of an instance, newest first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = TaskInfoList)]
@@ -95,6 +117,14 @@ pub(crate) struct NativeTask {
     num: i32,
     /// The reason of a failure.
     failure: Option<String>,
+    /// The backup that the request named.
+    backup_id: Option<String>,
+    /// Access key or name of the token that created the task. `null` for a schedule.
+    caller: Option<String>,
+    /// Address and port that the request came from.
+    peer: Option<String>,
+    /// Id of the request.
+    request_id: Option<String>,
     /// Progress of the shards that this process scans.
     progress: Option<ProgressInfo>,
 }
@@ -134,18 +164,28 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
 
 /// Show metrics in the text format of Prometheus.
 ///
-/// Metrics of instances cover those that the sender has access to.
+/// Metrics of instances cover those that the sender has access to. Metrics of the process are for senders
+/// that have access to all projects.
 #[utoipa::path(get, path = "/metrics", tag = "native",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Response, ApiError> {
-    let (waiting, running) = app.store.unfinished().await?;
     let mut instances = app.catalog.list().await;
     instances.retain(|instance| request.may_see(instance));
-    let text =
-        app.metrics.render(waiting, running) + &app.instance_metrics.render(&app.store, &instances).await?;
+    let mut text = app.instance_metrics.render(&app.store, &instances).await?;
+    // What the process does for other projects is not for everybody.
+    if request.scope.projects.is_none() {
+        let (waiting, running) = app.store.unfinished().await?;
+        text += &app.metrics.render(&Gauges {
+            waiting_tasks: waiting,
+            running_tasks: running,
+            workers: app.runner.workers,
+            busy_workers: app.runner.busy(),
+            live_workers: app.store.live_workers().await?,
+        });
+    }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -169,6 +209,24 @@ pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticate
         name: instance.name,
     });
     Json(InstanceList { instances: instances.collect() })
+}
+
+/// List the backups of an instance that are files.
+#[utoipa::path(get, path = "/api/v1/instances/{instance_id}/backups", tag = "native", params(("instance_id" = String, Path)),
+    responses((status = 200, body = NativeBackupList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn backups(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<NativeBackupList>, ApiError> {
+    let instance = request.instance(&app).await?;
+    let backups = backups_of(&app, &instance).await?.into_iter().map(|backup| NativeBackup {
+        backup_id: backup.id,
+        node_id: backup.node_id,
+        name: backup.name,
+        bytes: backup.bytes,
+        modified_at: DcsTime::at_ms(backup.modified_ms),
+    });
+    Ok(Json(NativeBackupList { backups: backups.collect() }))
 }
 
 /// List all tasks of an instance.
@@ -197,7 +255,7 @@ pub(crate) async fn create(
 ) -> Result<Json<NativeTask>, ApiError> {
     let instance = request.instance(&app).await?;
     request.expect_no_body()?;
-    let row = submit(&app, &instance).await?;
+    let row = submit(&app, &instance, request.origin.clone()).await?;
     Ok(Json(info(&app, &instance, row)))
 }
 
@@ -219,9 +277,10 @@ pub(crate) async fn report(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Response, ApiError> {
-    let (_, _, report) = find(&app, &request).await?;
-    let report = report.ok_or(ApiError::TASK_STATE)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], report).into_response())
+    let (_, row, stored_bytes) = find(&app, &request).await?;
+    let stored_bytes = stored_bytes.ok_or(ApiError::TASK_STATE)?;
+    let render = async { app.store.report(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK) };
+    app.answers.json(Shown::Report, &row.id, stored_bytes, render).await
 }
 
 /// Cancel an unfinished task. It fails soon after.
@@ -235,16 +294,17 @@ pub(crate) async fn cancel(
     if row.is_finished() {
         return Err(ApiError::TASK_STATE);
     }
-    app.runner.cancel(&row.id).await?;
-    let (row, _) = app.store.report(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    app.runner.cancel(&row).await?;
+    let (row, _) = app.store.find_any(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     Ok(Json(info(&app, &instance, row)))
 }
 
-async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<String>), ApiError> {
+/// The task in the path, and the length of its report in bytes if it has one.
+async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<u64>), ApiError> {
     let id = id::task(request.param("task")).ok_or(ApiError::TASK_ID)?;
-    let (row, report) = app.store.report(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    let (row, stored_bytes) = app.store.find_any(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     let instance = app.catalog.find(&row.instance).await.filter(|instance| request.may_see(instance));
-    Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, report))
+    Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, stored_bytes))
 }
 
 fn info(app: &App, instance: &Instance, row: TaskRow) -> NativeTask {
@@ -270,5 +330,9 @@ fn info(app: &App, instance: &Instance, row: TaskRow) -> NativeTask {
         finished_at: row.finished_at.map(dcs_time),
         num: row.num,
         failure: row.failure,
+        backup_id: row.backup,
+        caller: row.origin.caller,
+        peer: row.origin.peer,
+        request_id: row.origin.request_id,
     }
 }

@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::answers::Shown;
 use super::app::App;
-use super::bigkeys::has_backups;
+use super::backups::backups_of;
+use super::bigkeys::{find_backup, json, targets};
 use super::call::Call;
 use super::time::dcs_time;
+use crate::catalog::ListedBackup;
+use crate::config::{Instance, Shard};
 use crate::error::{ApiError, ErrorBody};
-use crate::store::{AnalysisKind, Deleted, NewTask, Submitted};
+use crate::id;
+use crate::store::{AnalysisKind, Deleted, NewTask, ShardTarget, Submitted, TaskRow};
 use dcs_bigkeys::ScanType;
 use dcs_bigkeys::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, OfflineTaskId};
 
@@ -22,31 +28,43 @@ use dcs_bigkeys::{OfflineList, OfflineRecord, OfflineRequest, OfflineTask, Offli
     responses((status = 200, body = OfflineTaskId), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTaskId>, ApiError> {
     let object = call.object()?;
-    let node = object
-        .get("node_id")
-        .and_then(Value::as_str)
-        .filter(|node| call.instance.shards.iter().any(|shard| shard.node_id == **node));
-    let node = node.ok_or(ApiError::parameter("node_id"))?;
-    // Backups have no ids in this service: the newest backup is analysed.
-    if object.get("backup_id").is_some_and(|id| !id.is_null()) {
-        return Err(ApiError::parameter("backup_id"));
-    }
-    let mut one_node = call.instance.clone();
-    one_node.shards.retain(|shard| shard.node_id == node);
-    if !has_backups(&app, &one_node).await {
-        return Err(ApiError::OFFLINE_UNSUPPORTED);
-    }
+    let node = object.get("node_id").and_then(Value::as_str);
+    let shard = call.instance.shards.iter().find(|shard| Some(shard.node_id.as_str()) == node);
+    let shard = shard.ok_or(ApiError::parameter("node_id"))?;
+    let backup = match object.get("backup_id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(named(&app, &call, shard, id).await?),
+        Some(_) => return Err(ApiError::parameter("backup_id")),
+    };
+    let shards = match &backup {
+        None => targets(&app, vec![shard.clone()]).await,
+        Some(backup) => {
+            let (catalog, of_shard, backup) = (Arc::clone(&app.catalog), shard.clone(), backup.clone());
+            let mark = find_backup(move || catalog.mark(&of_shard, &backup)).await;
+            mark.map(|mark| vec![ShardTarget { node: shard.node_id.clone(), backup: Some(mark) }])
+        }
+    };
     let task = NewTask {
         kind: AnalysisKind::Offline,
         instance: call.instance.key.clone(),
-        node: Some(node.to_owned()),
+        node: Some(shard.node_id.clone()),
+        backup: backup.map(|backup| backup.id),
         scan_type: ScanType::Manual,
-        nodes: vec![node.to_owned()],
+        shards: shards.ok_or(ApiError::OFFLINE_UNSUPPORTED)?,
+        origin: call.origin.clone(),
     };
     match app.store.submit(task, Timestamp::now()).await? {
         Submitted::Created(task) => Ok(Json(OfflineTaskId { task_id: task.id })),
         Submitted::Running => Err(ApiError::OFFLINE_RUNNING),
     }
+}
+
+/// The backup of a node that a request names.
+async fn named(app: &App, call: &Call, shard: &Shard, id: &str) -> Result<ListedBackup, ApiError> {
+    let id = id::normalize(id);
+    let is_named = |backup: &ListedBackup| backup.node_id == shard.node_id && id::normalize(&backup.id) == id;
+    let found = backups_of(app, &call.instance).await?.into_iter().find(is_named);
+    found.ok_or(ApiError::parameter("backup_id"))
 }
 
 /// List the offline analyses of an instance.
@@ -81,28 +99,38 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
 #[utoipa::path(get, path = "/v2/{project_id}/instances/{instance_id}/offline/key-analysis/{task_id}", tag = "offline",
     params(("project_id" = String, Path), ("instance_id" = String, Path), ("task_id" = String, Path)),
     responses((status = 200, body = OfflineTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<OfflineTask>, ApiError> {
+pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Response, ApiError> {
     let id = call.task()?;
     let found = app.store.find(AnalysisKind::Offline, &call.instance.key, &id).await?;
-    let (row, result) = found.ok_or(ApiError::NO_OFFLINE_TASK)?;
+    let (row, stored_bytes) = found.ok_or(ApiError::NO_OFFLINE_TASK)?;
+    let Some(stored_bytes) = stored_bytes else {
+        return Ok(Json(body(&call.instance, row, None)?).into_response());
+    };
+    let render = async { json(&body(&call.instance, row, app.store.body(&id).await?)?) };
+    app.answers.json(Shown::Result, &id, stored_bytes, render).await
+}
+
+/// The contract's object of a task. `result` is the stored result.
+fn body(instance: &Instance, row: TaskRow, result: Option<String>) -> Result<OfflineTask, ApiError> {
     let result = result.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
         tracing::error!(%error, task = row.id, "a stored result is damaged");
         ApiError::INTERNAL
     })?;
     let node_id = row.node.unwrap_or_default();
-    let index = call.instance.shards.iter().position(|shard| shard.node_id == node_id);
-    let address = index.and_then(|index| call.instance.shards.get(index)).and_then(|shard| shard.address);
-    Ok(Json(OfflineTask {
+    let index = instance.shards.iter().position(|shard| shard.node_id == node_id);
+    let address = index.and_then(|index| instance.shards.get(index)).and_then(|shard| shard.address);
+    Ok(OfflineTask {
         id: row.id,
-        instance_id: call.instance.id.clone(),
+        instance_id: instance.id.clone(),
         node_id,
+        backup_id: row.backup,
         group_name: index.map_or_else(String::new, |index| format!("group-{index}")),
         node_ip: address.map(|address| address.ip().to_string()),
         analysis_type: "old_backup".to_owned(),
         started_at: row.started_at.map(dcs_time),
         finished_at: row.finished_at.map(dcs_time),
         result,
-    }))
+    })
 }
 
 /// Delete an offline analysis that has ended.

@@ -1,10 +1,13 @@
 //! The description of the API, generated from the handlers.
 
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use utoipa::OpenApi;
 
-use super::{bigkeys, native, offline};
+use super::{backups, bigkeys, native, offline};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,10 +27,12 @@ use super::{bigkeys, native, offline};
         offline::list,
         offline::show,
         offline::delete,
+        backups::list,
         native::health,
         native::ready,
         native::metrics,
         native::instances,
+        native::backups,
         native::tasks,
         native::create,
         native::task,
@@ -42,7 +47,10 @@ pub(crate) fn text() -> String {
     Description::openapi().to_pretty_json().unwrap_or_default()
 }
 
+/// The description, rendered once for all who read it.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| text().into());
+
 /// Answers with the description.
 pub(crate) async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text()).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
 }

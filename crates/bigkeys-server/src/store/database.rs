@@ -1,5 +1,7 @@
 //! The interface between the store and a database, and the types of values.
 
+use std::borrow::Cow;
+
 use futures_util::future::BoxFuture;
 use sqlx::{ColumnIndex, Decode, TypeInfo as _, ValueRef as _};
 
@@ -12,13 +14,31 @@ pub(super) const QUEUE: &str = "bigkeys-scan";
 pub(super) const QUEUE_ATTEMPTS: u16 = 1000;
 
 /// Version of `schema.sql`.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
+
+/// The statements that bring a database of an older version to the next, with that older version.
+const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("schema_2_to_3.sql"))];
+
+/// The statements that bring a database of version `found` to [`SCHEMA_VERSION`].
+///
+/// # Errors
+///
+/// The version is newer, or too old.
+pub(super) fn migrations(found: i64) -> Result<impl Iterator<Item = &'static str>, StoreError> {
+    let oldest = MIGRATIONS.first().map_or(SCHEMA_VERSION, |(version, _)| *version);
+    if !(oldest..=SCHEMA_VERSION).contains(&found) {
+        return Err(StoreError::Version { found, oldest, known: SCHEMA_VERSION });
+    }
+    Ok(MIGRATIONS.into_iter().filter(move |(version, _)| *version >= found).map(|(_, statements)| statements))
+}
 
 /// Selects the shards of unfinished tasks that have to be delivered: the open shards, and one shard
 /// of each task whose results are not joined yet.
 pub(super) const OPEN_SHARDS: &str = "SELECT shard.task, shard.number FROM shard \
     JOIN task ON task.id = shard.task WHERE task.status IN ('waiting', 'running') \
-    AND (shard.is_done = 0 OR (task.open_shards = 0 AND shard.number = 0)) ORDER BY task.seq, shard.number";
+    AND (shard.is_done = 0 OR (shard.number = 0 AND NOT EXISTS \
+    (SELECT 1 FROM shard AS other WHERE other.task = task.id AND other.is_done = 0))) \
+    ORDER BY task.seq, shard.number";
 
 /// The statements that create the tables. `sequence` is the type of an automatic row number in the
 /// database.
@@ -41,6 +61,12 @@ pub(super) trait TaskDatabase: std::fmt::Debug + Send + Sync {
 
     /// Wakes the workers of this process after a shard was queued.
     fn wake(&self);
+
+    /// Whether several processes may use it.
+    fn is_shared(&self) -> bool;
+
+    /// Number of workers, of all processes, with a recent heartbeat.
+    fn live_workers(&self) -> StoreResult<'_, i64>;
 }
 
 /// A transaction that writes.
@@ -73,9 +99,14 @@ impl From<i64> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        // PostgreSQL has no NUL in text. Only a reason that quotes a file can contain it.
-        Self::Text(Some(text.replace('\0', "\u{fffd}")))
+        Self::Text(Some(storable(Some(text)).unwrap_or_default().into_owned()))
     }
+}
+
+/// The text that a database keeps: `PostgreSQL` has no NUL in text. Only a reason that quotes a file can
+/// contain it.
+pub(super) fn storable(text: Option<&str>) -> Option<Cow<'_, str>> {
+    text.map(|text| if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() })
 }
 
 impl From<&String> for Value {

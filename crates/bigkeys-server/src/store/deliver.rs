@@ -15,11 +15,12 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Delay before a worker starts again after a failure of the store.
 pub(super) const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a worker on a queue until the shutdown. A worker that fails with the store is replaced.
+/// Runs a worker on a queue until the shutdown. A worker that fails with the store is replaced, after
+/// `$repair`.
 ///
 /// A macro, because the types of apalis' builder cannot be named for any queue.
 macro_rules! run_worker {
-    ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr) => {{
+    ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr, $repair:expr) => {{
         use apalis::layers::WorkerBuilderExt as _;
         use apalis::prelude::{BackendExt as _, WorkerBuilder};
         use $crate::store::{deliver, ended};
@@ -41,7 +42,7 @@ macro_rules! run_worker {
                 tracing::error!(%error, "the queue failed, retrying");
                 tokio::select! {
                     () = ended($shutdown.clone()) => {}
-                    () = tokio::time::sleep(deliver::RESTART_DELAY) => {}
+                    () = tokio::time::sleep(deliver::RESTART_DELAY) => { $repair.await; }
                 }
             }
         }

@@ -10,12 +10,14 @@ mod deliver;
 mod model;
 pub(crate) mod postgres;
 mod rows;
+mod seal;
 pub(crate) mod sqlite;
 mod tasks;
 
 pub(crate) use model::{
-    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
-    Shutdown, StoreError, Submitted, TaskEnding, TaskRow, Work, ended,
+    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, ShardEnding,
+    ShardId, ShardTarget, Shutdown, StoreError, StoreOptions, Submitted, TaskEnding, TaskRow, Work, ended,
 };
 pub(crate) use rows::status_name;
+pub(crate) use seal::Seal;
 pub(crate) use tasks::TaskStore;

@@ -2,11 +2,29 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dcs_bigkeys::{ScanType, Status};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
+
+use super::seal::Seal;
+use crate::backup_mark::BackupMark;
+use crate::config::Synchronous;
+
+/// How a store is opened.
+#[derive(Debug)]
+pub(crate) struct StoreOptions {
+    /// Maximum number of times that a shard, or the join of shards, is begun.
+    pub(crate) max_attempts: u16,
+    /// Time without heartbeats after which a worker's shards are given to other workers. `PostgreSQL`
+    /// only.
+    pub(crate) worker_timeout: Duration,
+    /// When a write is on the disk. `SQLite` only.
+    pub(crate) synchronous: Synchronous,
+    pub(crate) seal: Seal,
+}
 
 /// Becomes true when the service has to end.
 pub(crate) type Shutdown = watch::Receiver<bool>;
@@ -50,9 +68,31 @@ pub(crate) struct NewTask {
     pub(crate) instance: String,
     /// The node, where only one is analysed.
     pub(crate) node: Option<String>,
+    /// Id of the backup, where the request names one.
+    pub(crate) backup: Option<String>,
     pub(crate) scan_type: ScanType,
-    /// The nodes of the shards to scan.
-    pub(crate) nodes: Vec<String>,
+    /// The shards to scan.
+    pub(crate) shards: Vec<ShardTarget>,
+    pub(crate) origin: Origin,
+}
+
+/// What a shard of a task scans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShardTarget {
+    pub(crate) node: String,
+    /// The only backup that may be scanned. `None`: the one that is there when the scan begins.
+    pub(crate) backup: Option<BackupMark>,
+}
+
+/// Who created a task. Nobody, if a schedule did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Access key or name of the token.
+    pub(crate) caller: Option<String>,
+    /// Address and port of the client.
+    pub(crate) peer: Option<String>,
+    /// Id of the request.
+    pub(crate) request_id: Option<String>,
 }
 
 /// A unit of work.
@@ -69,6 +109,11 @@ impl ShardId {
         Ok(serde_json::to_vec(&format!("{}/{}", self.task, self.number))?)
     }
 
+    /// The shard of a row of the queue.
+    pub(super) fn of_row(row: &[u8]) -> Option<Self> {
+        Self::of_job(&serde_json::from_slice::<String>(row).ok()?)
+    }
+
     pub(super) fn of_job(job: &str) -> Option<Self> {
         let (task, number) = job.split_once('/')?;
         Some(Self { task: task.to_owned(), number: number.parse().ok()? })
@@ -82,6 +127,7 @@ pub(crate) struct TaskRow {
     pub(crate) kind: AnalysisKind,
     pub(crate) instance: String,
     pub(crate) node: Option<String>,
+    pub(crate) backup: Option<String>,
     pub(crate) scan_type: ScanType,
     pub(crate) status: Status,
     pub(crate) created_at: Timestamp,
@@ -92,6 +138,7 @@ pub(crate) struct TaskRow {
     pub(crate) open_shards: i64,
     pub(crate) num: i32,
     pub(crate) failure: Option<String>,
+    pub(crate) origin: Origin,
 }
 
 /// Result of a request for a task.
@@ -114,8 +161,8 @@ pub(crate) enum Deleted {
 /// The work for a delivered shard.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// Scan the shard, which is that of this node.
-    Scan(TaskRow, String),
+    /// Scan the shard.
+    Scan(TaskRow, ShardTarget),
     /// Join the results, because all shards have ended and the task has not.
     Join(TaskRow),
     /// Nothing, because the shard has ended or was deleted.
@@ -123,7 +170,7 @@ pub(crate) enum Begun {
 }
 
 /// Result of a shard.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShardEnding {
     /// The reason why the analysis is incomplete; `None` if it is complete.
     pub(crate) failure: Option<String>,
@@ -170,7 +217,7 @@ pub(crate) enum StoreError {
         error: std::io::Error,
     },
     /// Another process has the database open.
-    #[error("{}: another process uses the database {}", lock.display(), database.display())]
+    #[error("{}: another process uses the database {}; name another with --database", lock.display(), database.display())]
     InUse {
         /// The lock file.
         lock: PathBuf,
@@ -178,16 +225,18 @@ pub(crate) enum StoreError {
         database: PathBuf,
     },
     /// A program of another version made the database.
-    #[error("the database is of version {found}, this program knows {known}")]
+    #[error("the database is of version {found}, this program reads {oldest} to {known}")]
     Version {
         /// The version of the database.
         found: i64,
+        /// The oldest version that this program can bring to its own.
+        oldest: i64,
         /// The version of this program.
         known: i64,
     },
-    /// A shard cannot be written to the queue.
+    /// A shard or its backup cannot be written or read as JSON.
     #[error("{0}")]
-    Job(#[from] serde_json::Error),
+    Json(#[from] serde_json::Error),
     /// The queue cannot be written.
     #[error("{0}")]
     Queue(Box<dyn std::error::Error + Send + Sync>),
@@ -204,6 +253,12 @@ pub(crate) enum StoreError {
     Unknown {
         /// The column.
         column: &'static str,
+    },
+    /// A result has no signature, or a wrong one.
+    #[error("a result of task {task} is not signed with results_secret")]
+    Unsigned {
+        /// The task.
+        task: String,
     },
     /// A row has a time out of range.
     #[error("{0}")]

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use apalis_postgres::{Config, PostgresStorage};
 use futures_util::future::BoxFuture;
+use rdb_parser::escape::Escaped;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Row as _};
 use tokio::sync::watch;
 
 use super::database::{
-    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
+    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound,
+    migrations, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult, ended};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreOptions, StoreResult, ended};
 use super::tasks::TaskStore;
 
 /// Time limit for a request to get a connection.
@@ -24,6 +26,12 @@ const CONNECTIONS: u32 = 8;
 /// Number of missed heartbeats after which a worker's shards are given to other workers.
 const MISSED_HEARTBEATS: u32 = 3;
 
+/// Number of time-outs after which the row of a worker without heartbeats is removed.
+const DEAD_WORKER_TIMEOUTS: u32 = 3;
+
+/// Bytes of an unreadable row of the queue that are logged.
+const MAX_LOGGED_BYTES: usize = 100;
+
 /// Advisory lock for the creation of tables, so that several processes may start at once, and for
 /// the search for lost deliveries. It is "bigkeys" as a number.
 const SET_UP_LOCK: i64 = 0x0062_6967_6b65_7973;
@@ -34,24 +42,21 @@ const SWEEP_LOCK: i64 = SET_UP_LOCK + 1;
 /// # Errors
 ///
 /// The server does not answer, or the database cannot be used.
-pub(crate) async fn open(
-    url: &str,
-    max_attempts: u16,
-    worker_timeout: Duration,
-) -> Result<TaskStore, StoreError> {
-    let options: PgConnectOptions = url.parse()?;
+pub(crate) async fn open(url: &str, options: &StoreOptions) -> Result<TaskStore, StoreError> {
+    let connect: PgConnectOptions = url.parse()?;
     let pool = |options: PgConnectOptions, connections| {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options)
     };
-    let queue = pool(options.clone(), CONNECTIONS);
+    let queue = pool(connect.clone(), CONNECTIONS);
     // The tables are in the schema `bigkeys`; types of extensions are in other schemas.
-    let tasks = pool(options.options([("search_path", "bigkeys,public")]), CONNECTIONS);
+    let tasks = pool(connect.options([("search_path", "bigkeys,public")]), CONNECTIONS);
     set_up(&tasks, &queue).await?;
-    let database = PostgresDatabase { tasks, queue, wake: watch::Sender::default(), worker_timeout };
-    Ok(TaskStore::new(database, max_attempts))
+    let wake = watch::Sender::default();
+    let database = PostgresDatabase { tasks, queue, wake, worker_timeout: options.worker_timeout };
+    Ok(TaskStore::new(database, options.max_attempts, options.seal.clone()))
 }
 
 #[derive(Debug)]
@@ -83,8 +88,15 @@ async fn set_up(tasks: &PgPool, queue: &PgPool) -> Result<(), StoreError> {
                 .execute(&mut *tx)
                 .await?;
         }
-        Some(SCHEMA_VERSION) => {}
-        Some(found) => return Err(StoreError::Version { found, known: SCHEMA_VERSION }),
+        Some(found) => {
+            for statements in migrations(found)? {
+                sqlx::raw_sql(statements).execute(&mut *tx).await?;
+            }
+            sqlx::query("UPDATE bigkeys.version SET version = $1")
+                .bind(SCHEMA_VERSION)
+                .execute(&mut *tx)
+                .await?;
+        }
     }
     Ok(tx.commit().await?)
 }
@@ -127,7 +139,7 @@ impl TaskDatabase for PostgresDatabase {
             .missed_heartbeats(MISSED_HEARTBEATS as usize);
         let workers = (0..workers).map(|_| {
             let (queue, wake) = (self.queue.clone(), self.wake.subscribe());
-            deliver(config.clone(), queue, wake, handler.clone(), shutdown.clone())
+            deliver(config.clone(), queue, wake, self.tasks.clone(), handler.clone(), shutdown.clone())
         });
         let workers = side_by_side(workers.collect());
         let sweeps = sweep(self.tasks.clone(), self.worker_timeout, shutdown.clone());
@@ -138,6 +150,19 @@ impl TaskDatabase for PostgresDatabase {
 
     fn wake(&self) {
         self.wake.send_replace(());
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn live_workers(&self) -> StoreResult<'_, i64> {
+        Box::pin(async move {
+            let statement = "SELECT count(*) FROM apalis.workers \
+                 WHERE worker_type = $1 AND last_seen > now() - make_interval(secs => $2)";
+            let seconds = self.worker_timeout.as_secs_f64();
+            Ok(sqlx::query_scalar(statement).bind(QUEUE).bind(seconds).fetch_one(&self.tasks).await?)
+        })
     }
 }
 
@@ -169,13 +194,53 @@ async fn deliver(
     config: Config,
     queue: PgPool,
     wake: watch::Receiver<()>,
+    tasks: PgPool,
     handler: Handler,
     shutdown: Shutdown,
 ) {
-    run_worker!(PostgresStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
+    // A row of the queue that cannot be read fails every worker that takes it.
+    let repair = || async {
+        if let Err(error) = remove_unreadable(&tasks).await {
+            tracing::error!(%error, "the search for unreadable rows of the queue failed");
+        }
+    };
+    run_worker!(
+        PostgresStorage::<String>::new(&queue).with_config(config.clone()),
+        wake,
+        handler,
+        shutdown,
+        repair()
+    );
 }
 
-/// Periodically queues unfinished shards that are missing in the queue.
+/// Removes the rows of the queue that name no shard. Only another program can have written them.
+async fn remove_unreadable(tasks: &PgPool) -> Result<(), StoreError> {
+    let jobs: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT id, job FROM apalis.jobs WHERE job_type = $1")
+        .bind(QUEUE)
+        .fetch_all(tasks)
+        .await?;
+    for (id, job) in jobs {
+        if ShardId::of_row(&job).is_none() {
+            sqlx::query("DELETE FROM apalis.jobs WHERE id = $1").bind(&id).execute(tasks).await?;
+            let job = Escaped::for_terminal(job.get(..MAX_LOGGED_BYTES).unwrap_or(&job)).to_string();
+            tracing::error!(id, job, "a row of the queue names no shard, it was removed");
+        }
+    }
+    Ok(())
+}
+
+/// Removes workers that ended long ago.
+async fn remove_dead_workers(tasks: &PgPool, timeout: Duration) -> Result<(), StoreError> {
+    // A job of a dead worker refers to it until another worker takes the job.
+    let statement = "DELETE FROM apalis.workers WHERE worker_type = $1 \
+         AND last_seen < now() - make_interval(secs => $2) \
+         AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = workers.id)";
+    let age = timeout * DEAD_WORKER_TIMEOUTS;
+    sqlx::query(statement).bind(QUEUE).bind(age.as_secs_f64()).execute(tasks).await?;
+    Ok(())
+}
+
+/// Periodically queues unfinished shards that are missing in the queue, and removes what nobody can use.
 async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
     loop {
         tokio::select! {
@@ -186,6 +251,13 @@ async fn sweep(tasks: PgPool, interval: Duration, shutdown: Shutdown) {
             Ok(0) => {}
             Ok(shards) => tracing::warn!(shards, "lost deliveries are queued again"),
             Err(error) => tracing::error!(%error, "the search for lost deliveries failed"),
+        }
+        let cleaned = async {
+            remove_unreadable(&tasks).await?;
+            remove_dead_workers(&tasks, interval).await
+        };
+        if let Err(error) = cleaned.await {
+            tracing::error!(%error, "the queue cannot be cleaned");
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::database::Row;
-use super::model::{AnalysisKind, Schedule, StoreError, TaskRow};
+use super::model::{AnalysisKind, Origin, Schedule, StoreError, TaskRow};
 use dcs_bigkeys::{ScanType, Status};
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
@@ -14,6 +14,7 @@ pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
         kind: AnalysisKind::of(&row.text("family")?).ok_or_else(|| unknown("family"))?,
         instance: row.text("instance")?,
         node: row.text_or_null("node"),
+        backup: row.text_or_null("backup"),
         scan_type: scan_type_of(&row.text("scan_type")?).ok_or_else(|| unknown("scan_type"))?,
         status: status_of(&row.text("status")?).ok_or_else(|| unknown("status"))?,
         created_at: milliseconds(row.integer("created_ms")?)?,
@@ -23,6 +24,11 @@ pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
         open_shards: row.integer("open_shards")?,
         num: i32::try_from(row.integer("num")?).map_err(|_| unknown("num"))?,
         failure: row.text_or_null("failure"),
+        origin: Origin {
+            caller: row.text_or_null("caller"),
+            peer: row.text_or_null("peer"),
+            request_id: row.text_or_null("request_id"),
+        },
     })
 }
 

@@ -1,4 +1,4 @@
--- Version 2, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth
+-- Version 3, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth
 -- values.
 CREATE TABLE task (
     seq         {sequence},
@@ -12,12 +12,20 @@ CREATE TABLE task (
     started_ms  BIGINT,
     finished_ms BIGINT,
     shards      BIGINT NOT NULL,
-    -- Number of shards that are not scanned yet. The worker that sets it to 0 joins the results.
+    -- Number of shards that were not scanned yet when a shard ended last: for display, and no decision
+    -- depends on it.
     open_shards BIGINT NOT NULL,
     -- Number of times that a join of the results was begun.
     joins       BIGINT NOT NULL DEFAULT 0,
     num         BIGINT NOT NULL DEFAULT 0,
-    failure     TEXT
+    failure     TEXT,
+    -- Id of the backup that the task was created for. NULL: none in particular.
+    backup      TEXT,
+    -- Access key or name of the token, address of the client and id of the request that created it. NULL
+    -- for a schedule.
+    caller      TEXT,
+    peer        TEXT,
+    request_id  TEXT
 );
 
 -- At most one unfinished task of a family and instance, also for concurrent requests.
@@ -35,14 +43,20 @@ CREATE TABLE shard (
     failure  TEXT,
     -- The result, in a form that can be joined.
     result   TEXT,
+    -- Signature of failure and result.
+    mac      TEXT,
+    -- The backup to scan, as JSON. NULL: whichever is there.
+    backup   TEXT,
     PRIMARY KEY (task, number)
 );
 
 -- Separate from the tasks, so that a list of tasks does not read results.
 CREATE TABLE result (
-    task   TEXT PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
-    body   TEXT,
-    report TEXT
+    task       TEXT PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
+    body       TEXT,
+    report     TEXT,
+    body_mac   TEXT,
+    report_mac TEXT
 );
 
 CREATE TABLE autoscan (

@@ -15,11 +15,13 @@ use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection};
 use tokio::sync::watch;
 
 use super::database::{
-    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound, schema,
+    OPEN_SHARDS, QUEUE, QUEUE_ATTEMPTS, Row, SCHEMA_VERSION, TaskDatabase, Transaction, Value, bound,
+    migrations, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreOptions, StoreResult};
 use super::tasks::TaskStore;
+use crate::config::Synchronous;
 
 /// Time for which a connection waits for another connection's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,19 +35,18 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// The file is not a database of this program, cannot be used, or is used by another process.
-pub(crate) async fn open(path: &Path, max_attempts: u16) -> Result<TaskStore, StoreError> {
-    Ok(TaskStore::new(SqliteDatabase::open(path).await?, max_attempts))
+pub(crate) async fn open(path: &Path, options: &StoreOptions) -> Result<TaskStore, StoreError> {
+    let database = SqliteDatabase::open(path, options.synchronous).await?;
+    Ok(TaskStore::new(database, options.max_attempts, options.seal.clone()))
 }
 
 /// The database in a file.
 #[derive(Debug)]
 struct SqliteDatabase {
-    /// One connection. Writers of this process wait for each other in the pool, because waiting in
-    /// the database sleeps for fixed times.
+    /// One connection, also for the queue. Writers wait for each other in the pool, in the order of
+    /// arrival, because waiting in the database sleeps for fixed times.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// The queue's connection.
-    queue: SqlitePool,
     /// Wakes the workers for a new task.
     wake: watch::Sender<()>,
     /// Locked while the store is open, so that a second process cannot open it.
@@ -53,23 +54,25 @@ struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    async fn open(path: &Path) -> Result<Self, StoreError> {
+    async fn open(path: &Path, synchronous: Synchronous) -> Result<Self, StoreError> {
         let path = &real_file(path)?;
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(match synchronous {
+                Synchronous::Normal => SqliteSynchronous::Normal,
+                Synchronous::Full => SqliteSynchronous::Full,
+            })
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let writer = writer_pool().connect_with(options.clone()).await?;
         migrate(&writer).await?;
         // The set-up function of apalis is not used, because it turns `synchronous` off.
         SqliteStorage::migrations().run(&writer).await.map_err(sqlx::Error::from)?;
-        let readers = pool(4).connect_lazy_with(options.clone().read_only(true));
-        let queue = writer_pool().connect_lazy_with(options);
-        let store = Self { writer, readers, queue, wake: watch::Sender::default(), _lock: lock };
+        let readers = pool(4).connect_lazy_with(options.read_only(true));
+        let store = Self { writer, readers, wake: watch::Sender::default(), _lock: lock };
         store.recover().await?;
         Ok(store)
     }
@@ -156,16 +159,15 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await?;
-    match version {
-        0 => {
-            sqlx::raw_sql(schema("INTEGER PRIMARY KEY AUTOINCREMENT")).execute(&mut *tx).await?;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {SCHEMA_VERSION}")))
-                .execute(&mut *tx)
-                .await?;
+    if version == 0 {
+        sqlx::raw_sql(schema("INTEGER PRIMARY KEY AUTOINCREMENT")).execute(&mut *tx).await?;
+    } else {
+        for statements in migrations(version)? {
+            sqlx::raw_sql(statements).execute(&mut *tx).await?;
         }
-        SCHEMA_VERSION => {}
-        found => return Err(StoreError::Version { found, known: SCHEMA_VERSION }),
     }
+    let set_version = format!("PRAGMA user_version = {SCHEMA_VERSION}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(set_version)).execute(&mut *tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -194,7 +196,7 @@ impl TaskDatabase for SqliteDatabase {
 
     fn work(&self, workers: usize, handler: Handler, shutdown: Shutdown) -> BoxFuture<'static, ()> {
         let workers = (0..workers).map(|_| {
-            let (queue, wake) = (self.queue.clone(), self.wake.subscribe());
+            let (queue, wake) = (self.writer.clone(), self.wake.subscribe());
             deliver(queue, wake, handler.clone(), shutdown.clone())
         });
         Box::pin(side_by_side(workers.collect()))
@@ -202,6 +204,19 @@ impl TaskDatabase for SqliteDatabase {
 
     fn wake(&self) {
         self.wake.send_replace(());
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn live_workers(&self) -> StoreResult<'_, i64> {
+        Box::pin(async move {
+            let statement = "SELECT count(*) FROM Workers \
+                 WHERE worker_type = ? AND last_seen > CAST(strftime('%s', 'now') AS INTEGER) - ?";
+            let seconds = i64::try_from(HEARTBEAT.as_secs() * 3).unwrap_or(i64::MAX);
+            Ok(sqlx::query_scalar(statement).bind(QUEUE).bind(seconds).fetch_one(&self.readers).await?)
+        })
     }
 }
 
@@ -243,7 +258,14 @@ async fn deliver(queue: SqlitePool, wake: watch::Receiver<()>, handler: Handler,
         .batch_size(1)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(3);
-    run_worker!(SqliteStorage::<String>::new(&queue).with_config(config.clone()), wake, handler, shutdown);
+    run_worker!(
+        SqliteStorage::<String>::new(&queue).with_config(config.clone()),
+        wake,
+        handler,
+        shutdown,
+        // The queue is made anew at each start, and no other process writes it.
+        std::future::ready(())
+    );
 }
 
 #[cfg(test)]

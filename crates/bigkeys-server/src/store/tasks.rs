@@ -6,12 +6,13 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::database::{Row, TaskDatabase, Transaction};
+use super::database::{Row, TaskDatabase, Transaction, storable};
 use super::model::{
-    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, ShardId,
-    Shutdown, StoreError, Submitted, TaskEnding, TaskRow,
+    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, ShardEnding,
+    ShardId, ShardTarget, Shutdown, StoreError, Submitted, TaskEnding, TaskRow,
 };
 use super::rows::{milliseconds, scan_type_name, schedule, status_name, task};
+use super::seal::{Seal, Sealed};
 use crate::id;
 use dcs_bigkeys::{ScanType, Status};
 
@@ -21,11 +22,12 @@ pub(crate) struct TaskStore {
     database: Box<dyn TaskDatabase>,
     /// Maximum number of times that a shard, or the join of shards, is begun.
     max_attempts: i64,
+    seal: Seal,
 }
 
 impl TaskStore {
-    pub(super) fn new(database: impl TaskDatabase + 'static, max_attempts: u16) -> Self {
-        Self { database: Box::new(database), max_attempts: max_attempts.into() }
+    pub(super) fn new(database: impl TaskDatabase + 'static, max_attempts: u16, seal: Seal) -> Self {
+        Self { database: Box::new(database), max_attempts: max_attempts.into(), seal }
     }
 
     /// Stores a new task and queues its shards. Drops the oldest tasks beyond
@@ -47,15 +49,23 @@ impl TaskStore {
         Ok(submitted)
     }
 
-    /// A task and its body.
+    /// A task, and the length of its body in bytes if it has one.
     pub(crate) async fn find(
         &self,
         kind: AnalysisKind,
         instance: &str,
         id: &str,
-    ) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+    ) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
+        let statement = "SELECT task.*, CAST(octet_length(result.body) AS BIGINT) AS content_bytes FROM task \
+             LEFT JOIN result ON result.task = task.id WHERE id = $1 AND family = $2 AND instance = $3";
         let values = [id.into(), kind.name().into(), instance.into()];
-        one_with_content(&self.database.rows(FIND, &values).await?)
+        one_with_length(&self.database.rows(statement, &values).await?)
+    }
+
+    /// The body of a task.
+    pub(crate) async fn body(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let statement = "SELECT body AS content, body_mac AS mac FROM result WHERE task = $1";
+        self.content(id, Sealed::Body, &self.database.rows(statement, &[id.into()]).await?)
     }
 
     /// Number of tasks that match, and a page of them, newest first.
@@ -90,23 +100,51 @@ impl TaskStore {
         id: &str,
     ) -> Result<Deleted, StoreError> {
         let mut tx = self.database.begin().await?;
-        let values = [id.into(), kind.name().into(), instance.into()];
-        let Some((found, body)) = one_with_content(&tx.rows(FIND, &values).await?)? else {
-            return Ok(Deleted::Unknown);
-        };
+        let statement = "SELECT task.*, result.body AS content, result.body_mac AS mac FROM task \
+             LEFT JOIN result ON result.task = task.id WHERE id = $1 AND family = $2 AND instance = $3";
+        let rows = tx.rows(statement, &[id.into(), kind.name().into(), instance.into()]).await?;
+        let Some(found) = rows.first().map(task).transpose()? else { return Ok(Deleted::Unknown) };
         if !found.is_finished() {
             return Ok(Deleted::Unfinished);
         }
+        // A forged result can be deleted. Nobody reads it.
+        let body = self.content(id, Sealed::Body, &rows).unwrap_or_else(|error| {
+            tracing::error!(%error, "the result is deleted");
+            None
+        });
         tx.execute("DELETE FROM task WHERE id = $1", &[id.into()]).await?;
         tx.commit().await?;
         Ok(Deleted::Task(Box::new(found), body))
     }
 
-    /// Any task with this id and its full report.
-    pub(crate) async fn report(&self, id: &str) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
-        let statement = "SELECT task.*, result.report AS content FROM task \
+    /// Any task with this id, and the length of its full report in bytes if it has one.
+    pub(crate) async fn find_any(&self, id: &str) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
+        let statement = "SELECT task.*, CAST(octet_length(result.report) AS BIGINT) AS content_bytes FROM task \
              LEFT JOIN result ON result.task = task.id WHERE id = $1";
-        one_with_content(&self.database.rows(statement, &[id.into()]).await?)
+        one_with_length(&self.database.rows(statement, &[id.into()]).await?)
+    }
+
+    /// The full report of a task.
+    pub(crate) async fn report(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let statement = "SELECT report AS content, report_mac AS mac FROM result WHERE task = $1";
+        self.content(id, Sealed::Report, &self.database.rows(statement, &[id.into()]).await?)
+    }
+
+    /// The text in the first row, if its signature is right.
+    fn content(&self, id: &str, kind: Sealed, rows: &[Row]) -> Result<Option<String>, StoreError> {
+        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(content) = row.text_or_null("content") else { return Ok(None) };
+        self.seal.check(id, kind, &[Some(&content)], row.text_or_null("mac").as_deref())?;
+        Ok(Some(content))
+    }
+
+    /// Deletes tasks that ended before `time`, and returns their number.
+    pub(crate) async fn delete_ended_before(&self, time: Timestamp) -> Result<u64, StoreError> {
+        let statement = "DELETE FROM task WHERE status IN ('success', 'failed') AND finished_ms < $1";
+        let mut tx = self.database.begin().await?;
+        let deleted = tx.execute(statement, &[time.as_millisecond().into()]).await?;
+        tx.commit().await?;
+        Ok(deleted)
     }
 
     /// A worker begins a shard.
@@ -122,18 +160,21 @@ impl TaskStore {
         let rows = tx.rows(statement, &[(&shard.task).into(), shard.number.into()]).await?;
         let Some(row) = rows.first() else {
             // The worker of the last shard may have ended before it joined the results.
-            return Ok(if begun.open_shards == 0 { Begun::Join(begun) } else { Begun::Nothing });
+            let open = open_shards(&mut *tx, &shard.task).await?;
+            return Ok(if open == 0 { Begun::Join(begun) } else { Begun::Nothing });
         };
         if row.integer("attempts")? > self.max_attempts {
             let reason = format!("the worker ended {} times while it scanned the backup", self.max_attempts);
             let ending = ShardEnding { failure: Some(reason), result: None };
-            let open = end_shard(&mut *tx, shard, &ending).await?;
+            let open = end_shard(&mut *tx, &self.seal, shard, &ending).await?;
             tx.commit().await?;
             return Ok(if open == Some(0) { Begun::Join(begun) } else { Begun::Nothing });
         }
-        let node = row.text("node")?;
+        let backup = row.text_or_null("backup");
+        let backup = backup.map(|backup| serde_json::from_str(&backup)).transpose()?;
+        let target = ShardTarget { node: row.text("node")?, backup };
         tx.commit().await?;
-        Ok(Begun::Scan(begun, node))
+        Ok(Begun::Scan(begun, target))
     }
 
     /// A worker gives a shard back for a reason outside the shard. The attempt does not count.
@@ -155,7 +196,7 @@ impl TaskStore {
         if tx.execute(lock, &[(&shard.task).into()]).await? == 0 {
             return Ok(false);
         }
-        let open = end_shard(&mut *tx, shard, ending).await?;
+        let open = end_shard(&mut *tx, &self.seal, shard, ending).await?;
         tx.commit().await?;
         Ok(open == Some(0))
     }
@@ -168,35 +209,51 @@ impl TaskStore {
     ) -> Result<Option<Vec<ShardEnding>>, StoreError> {
         let mut tx = self.database.begin().await?;
         let statement = "UPDATE task SET joins = joins + 1 \
-             WHERE id = $1 AND open_shards = 0 AND status IN ('waiting', 'running') RETURNING *";
+             WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
         let rows = tx.rows(statement, &[id.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
+        if open_shards(&mut *tx, id).await? > 0 {
+            return Ok(None);
+        }
         if row.integer("joins")? > self.max_attempts {
             let reason = format!("the worker ended {} times while it joined the results", self.max_attempts);
-            finish(&mut *tx, id, &TaskEnding { failure: Some(reason), ..TaskEnding::default() }, now).await?;
+            let ending = TaskEnding { failure: Some(reason), ..TaskEnding::default() };
+            finish(&mut *tx, &self.seal, id, &ending, now).await?;
             tx.commit().await?;
             return Ok(None);
         }
         let rows = tx.rows("SELECT * FROM shard WHERE task = $1 ORDER BY number", &[id.into()]).await?;
-        let result = |row: &Row| ShardEnding {
-            failure: row.text_or_null("failure"),
-            result: row.text_or_null("result"),
-        };
-        let results = rows.iter().map(result).collect();
+        let results = rows.iter().map(|row| self.shard_ending(id, row)).collect::<Result<_, _>>()?;
         tx.commit().await?;
         Ok(Some(results))
     }
 
-    /// Ends a task. No-op if the task has ended or was deleted.
+    /// What a worker found of a shard, if its signature is right.
+    fn shard_ending(&self, task: &str, row: &Row) -> Result<ShardEnding, StoreError> {
+        let (failure, result) = (row.text_or_null("failure"), row.text_or_null("result"));
+        let kind = Sealed::Shard(row.integer("number")?);
+        let texts = [failure.as_deref(), result.as_deref()];
+        let checked = self.seal.check(task, kind, &texts, row.text_or_null("mac").as_deref());
+        Ok(match checked {
+            Ok(()) => ShardEnding { failure, result },
+            Err(error) => {
+                tracing::error!(%error, "the result of a shard is refused");
+                ShardEnding { failure: Some(UNSIGNED.to_owned()), result: None }
+            }
+        })
+    }
+
+    /// Ends a task. Returns whether it was unfinished until then.
     pub(crate) async fn finish(
         &self,
         id: &str,
         ending: &TaskEnding,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.database.begin().await?;
-        finish(&mut *tx, id, ending, now).await?;
-        tx.commit().await
+        let is_ours = finish(&mut *tx, &self.seal, id, ending, now).await?;
+        tx.commit().await?;
+        Ok(is_ours)
     }
 
     /// Whether a task exists and has not ended.
@@ -235,14 +292,14 @@ impl TaskStore {
         tx.commit().await
     }
 
-    /// Handles a due time once, even if several processes try: submits a task of the given nodes,
-    /// if there are nodes and no task is unfinished. `None` if another process handled the time, or
+    /// Handles a due time once, even if several processes try: submits a task of the given shards,
+    /// if there are shards and no task is unfinished. `None` if another process handled the time, or
     /// no task was submitted.
     pub(crate) async fn fire(
         &self,
         schedule: &Schedule,
         due: Timestamp,
-        nodes: Option<Vec<String>>,
+        shards: Option<Vec<ShardTarget>>,
         now: Timestamp,
     ) -> Result<Option<TaskRow>, StoreError> {
         let mut tx = self.database.begin().await?;
@@ -257,13 +314,15 @@ impl TaskStore {
         ];
         let is_ours = tx.execute(statement, &values).await? > 0;
         let mut created = None;
-        if let Some(nodes) = nodes.filter(|_| is_ours) {
+        if let Some(shards) = shards.filter(|_| is_ours) {
             let task = NewTask {
                 kind: AnalysisKind::Bigkeys,
                 instance: schedule.instance.clone(),
                 node: None,
+                backup: None,
                 scan_type: ScanType::Auto,
-                nodes,
+                shards,
+                origin: Origin::default(),
             };
             if let Submitted::Created(row) = submit(&mut *tx, task, now).await? {
                 created = Some(row);
@@ -304,6 +363,16 @@ impl TaskStore {
         Ok((count("waiting")?, count("running")?))
     }
 
+    /// Whether other processes may scan for this one, which have to read the backups that it found.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_shared()
+    }
+
+    /// Number of workers, of all processes, with a recent heartbeat.
+    pub(crate) async fn live_workers(&self) -> Result<i64, StoreError> {
+        self.database.live_workers().await
+    }
+
     /// Delivers shards to `handler`, `workers` at a time, until `shutdown`.
     pub(crate) fn work(
         &self,
@@ -315,19 +384,27 @@ impl TaskStore {
     }
 }
 
-const FIND: &str = "SELECT task.*, result.body AS content FROM task \
-    LEFT JOIN result ON result.task = task.id WHERE id = $1 AND family = $2 AND instance = $3";
+/// The reason that a shard is given whose result another program may have written.
+const UNSIGNED: &str = "its result is not signed with results_secret";
 
-fn one_with_content(rows: &[Row]) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
-    rows.first().map(|row| Ok((task(row)?, row.text_or_null("content")))).transpose()
+fn one_with_length(rows: &[Row]) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
+    let length = |row: &Row| row.integer_or_null("content_bytes").and_then(|bytes| u64::try_from(bytes).ok());
+    rows.first().map(|row| Ok((task(row)?, length(row)))).transpose()
+}
+
+/// Number of open shards of a task whose row is written already.
+async fn open_shards(tx: &mut dyn Transaction, task: &str) -> Result<i64, StoreError> {
+    let statement = "SELECT count(*) AS open FROM shard WHERE task = $1 AND is_done = 0";
+    let rows = tx.rows(statement, &[task.into()]).await?;
+    rows.first().map_or(Ok(0), |row| row.integer("open"))
 }
 
 async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Result<Submitted, StoreError> {
     let id = id::random();
-    let shards = i64::try_from(task.nodes.len()).unwrap_or(i64::MAX);
+    let shards = i64::try_from(task.shards.len()).unwrap_or(i64::MAX);
     let statement = "INSERT INTO task \
-         (id, family, instance, node, scan_type, status, created_ms, shards, open_shards) \
-         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $7) \
+         (id, family, instance, node, scan_type, status, created_ms, shards, open_shards, backup, caller, peer, \
+         request_id) VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11) \
          ON CONFLICT (family, instance) WHERE status IN ('waiting', 'running') DO NOTHING";
     let values = [
         (&id).into(),
@@ -337,6 +414,10 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
         scan_type_name(task.scan_type).into(),
         now.as_millisecond().into(),
         shards.into(),
+        task.backup.as_deref().into(),
+        task.origin.caller.as_deref().into(),
+        task.origin.peer.as_deref().into(),
+        task.origin.request_id.as_deref().into(),
     ];
     if tx.execute(statement, &values).await? == 0 {
         return Ok(Submitted::Running);
@@ -345,10 +426,11 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
          (SELECT seq FROM task WHERE family = $1 AND instance = $2 ORDER BY seq DESC LIMIT 1 OFFSET CAST($3 AS BIGINT))";
     let values = [task.kind.name().into(), (&task.instance).into(), MAX_TASKS_PER_INSTANCE.into()];
     tx.execute(statement, &values).await?;
-    let mut ids = Vec::with_capacity(task.nodes.len());
-    for (number, node) in (0..).zip(&task.nodes) {
-        let statement = "INSERT INTO shard (task, number, node) VALUES ($1, $2, $3)";
-        tx.execute(statement, &[(&id).into(), number.into(), node.into()]).await?;
+    let mut ids = Vec::with_capacity(task.shards.len());
+    for (number, ShardTarget { node, backup }) in (0..).zip(&task.shards) {
+        let statement = "INSERT INTO shard (task, number, node, backup) VALUES ($1, $2, $3, $4)";
+        let backup = backup.as_ref().map(serde_json::to_string).transpose()?;
+        tx.execute(statement, &[(&id).into(), number.into(), node.into(), backup.as_deref().into()]).await?;
         ids.push(ShardId { task: id.clone(), number });
     }
     tx.enqueue(&ids).await?;
@@ -357,6 +439,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
         kind: task.kind,
         instance: task.instance,
         node: task.node,
+        backup: task.backup,
         scan_type: task.scan_type,
         status: Status::Waiting,
         created_at: milliseconds(now.as_millisecond())?,
@@ -366,6 +449,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
         open_shards: shards,
         num: 0,
         failure: None,
+        origin: task.origin,
     }))
 }
 
@@ -373,31 +457,39 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
 /// shards; `None` if the shard had ended before.
 async fn end_shard(
     tx: &mut dyn Transaction,
+    seal: &Seal,
     shard: &ShardId,
     ending: &ShardEnding,
 ) -> Result<Option<i64>, StoreError> {
-    let statement = "UPDATE shard SET is_done = 1, failure = $3, result = $4 \
+    let statement = "UPDATE shard SET is_done = 1, failure = $3, result = $4, mac = $5 \
          WHERE task = $1 AND number = $2 AND is_done = 0";
+    let texts = [ending.failure.as_deref(), ending.result.as_deref()].map(storable);
+    let mac = seal.sign(&shard.task, Sealed::Shard(shard.number), &texts.each_ref().map(Option::as_deref));
+    let [failure, result] = texts;
     let values = [
         (&shard.task).into(),
         shard.number.into(),
-        ending.failure.as_deref().into(),
-        ending.result.as_deref().into(),
+        failure.as_deref().into(),
+        result.as_deref().into(),
+        mac.as_deref().into(),
     ];
     if tx.execute(statement, &values).await? == 0 {
         return Ok(None);
     }
-    let statement = "UPDATE task SET open_shards = open_shards - 1 WHERE id = $1 RETURNING open_shards";
-    let rows = tx.rows(statement, &[(&shard.task).into()]).await?;
-    rows.first().map(|row| row.integer("open_shards")).transpose()
+    let open = open_shards(tx, &shard.task).await?;
+    let statement = "UPDATE task SET open_shards = $2 WHERE id = $1";
+    tx.execute(statement, &[(&shard.task).into(), open.into()]).await?;
+    Ok(Some(open))
 }
 
+/// Ends a task. Returns whether it was unfinished until then.
 async fn finish(
     tx: &mut dyn Transaction,
+    seal: &Seal,
     id: &str,
     ending: &TaskEnding,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };
     let statement = "UPDATE task SET status = $2, num = $4, failure = $5, \
          finished_ms = CASE WHEN started_ms > $3 THEN started_ms ELSE $3 END \
@@ -409,11 +501,22 @@ async fn finish(
         i64::from(ending.num).into(),
         ending.failure.as_deref().into(),
     ];
-    if tx.execute(statement, &values).await? > 0 {
-        let statement = "INSERT INTO result (task, body, report) VALUES ($1, $2, $3)";
-        let values = [id.into(), ending.body.as_deref().into(), ending.report.as_deref().into()];
-        tx.execute(statement, &values).await?;
-        tx.execute("DELETE FROM shard WHERE task = $1", &[id.into()]).await?;
+    if tx.execute(statement, &values).await? == 0 {
+        return Ok(false);
     }
-    Ok(())
+    let [body, report] = [ending.body.as_deref(), ending.report.as_deref()].map(storable);
+    let body_mac = seal.sign(id, Sealed::Body, &[body.as_deref()]);
+    let report_mac = seal.sign(id, Sealed::Report, &[report.as_deref()]);
+    let statement =
+        "INSERT INTO result (task, body, report, body_mac, report_mac) VALUES ($1, $2, $3, $4, $5)";
+    let values = [
+        id.into(),
+        body.as_deref().into(),
+        report.as_deref().into(),
+        body_mac.as_deref().into(),
+        report_mac.as_deref().into(),
+    ];
+    tx.execute(statement, &values).await?;
+    tx.execute("DELETE FROM shard WHERE task = $1", &[id.into()]).await?;
+    Ok(true)
 }

@@ -105,7 +105,9 @@ def sha256(text):
 
 def length(n):
     """The length of a string as RDB has it."""
-    return bytes([n]) if n < 64 else bytes([0x40 | n >> 8, n & 255])
+    if n < 64:
+        return bytes([n])
+    return bytes([0x40 | n >> 8, n & 255]) if n < 1 << 14 else b"\x80" + n.to_bytes(4, "big")
 
 
 def rdb(entries):
@@ -189,6 +191,11 @@ class Service:
         if self.process and self.process.poll() is None:
             self.kill()
         self.directory.cleanup()
+
+    def memory_bytes(self):
+        """Its resident memory."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) << 10
 
     def sockets(self):
         """Number of its open sockets."""

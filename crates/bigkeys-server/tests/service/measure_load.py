@@ -50,7 +50,7 @@ def fill(path, ids):
                 "VALUES (?, 'bigkeys', ?, 'manual', 'success', 1, 2, 3, 1, 0)",
                 (str(uuid.uuid4()), id.replace("-", "")),
             )
-    database.execute("INSERT INTO result SELECT id, '[]', '{}' FROM task")
+    database.execute("INSERT INTO result (task, body, report) SELECT id, '[]', '{}' FROM task")
     database.commit()
     task = database.execute("SELECT id FROM task WHERE instance = ?", (ids[0].replace("-", ""),)).fetchone()[0]
     database.close()

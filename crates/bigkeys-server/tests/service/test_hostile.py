@@ -43,11 +43,6 @@ class HostileTest(unittest.TestCase):
         client.sendall(request)
         return client.recv(1000).split(b"\r\n")[0].decode()
 
-    def status_of_task(self, instance_id):
-        status, task = self.service.json("POST", f"{instance(instance_id)}/bigkey-task")
-        self.assertEqual(status, 200, task)
-        return self.service.wait(f"{instance(instance_id)}/bigkey-task/{task['id']}")["status"]
-
     def refuses(self, *arguments):
         run = subprocess.run([os.environ["BIGKEYS"], "serve", *map(str, arguments)], capture_output=True, timeout=30, env={**os.environ, "READER_SECRET": harness.READER_SK})
         self.assertEqual(run.returncode, 2)
@@ -166,14 +161,38 @@ class HostileTest(unittest.TestCase):
         self.assertNotIn("\x1b", log)
         self.assertFalse(any(line.startswith("2026-01-01 ERROR") for line in log.splitlines()))
 
-    def test_a_fifo_in_place_of_a_backup_fails_its_task_and_the_service_ends(self):
+    def test_a_fifo_in_place_of_a_backup_is_refused_at_once_and_the_service_ends(self):
         os.mkfifo(self.service.backups / "shard-1.rdb")
         self.service.write("shard-2.rdb", harness.rdb([(0, b"k", b"v")]))
         self.start()
-        self.assertEqual(self.status_of_task(CLUSTER), "failed")
+        began = time.monotonic()
+        self.assertEqual(self.service.error("POST", f"{instance(CLUSTER)}/bigkey-task"), (400, "DCS.4919"))
+        self.assertLess(time.monotonic() - began, 2)
         began = time.monotonic()
         self.assertEqual(self.service.stop(), 0)
         self.assertLess(time.monotonic() - began, 5)
+
+    def test_long_names_make_no_long_answers_and_readers_share_them(self):
+        entries = [(0, b"%03d" % n + b"x" * 65_533, b"v") for n in range(100)]
+        entries += [(1, b"list%03d" % n + b"\xff" * 65_529, [b"1"]) for n in range(100)]
+        self.service.write("single-1.rdb", harness.rdb(entries))
+        self.start()
+        task = self.service.json("POST", f"{instance(SINGLE)}/bigkey-task")[1]
+        path = f"{instance(SINGLE)}/bigkey-task/{task['id']}"
+        names = [key["name"] for key in self.service.wait(path)["keys"]]
+        self.assertEqual(len(names), 40)
+        self.assertEqual(names[0], "000" + "x" * 1021 + "…(65536 bytes)")
+        self.assertTrue(all(name.endswith("…(65536 bytes)") for name in names))
+        report = self.service.json("GET", f"/api/v1/tasks/{task['id']}/report")[1]
+        self.assertEqual({key["key_truncated_from_bytes"] for keys in report["top"].values() for key in keys}, {65536})
+        before = self.service.memory_bytes()
+        # Readers that take nothing, of the longest answer.
+        for _ in range(200):
+            request = f"GET /api/v1/tasks/{task['id']}/report HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
+            self.connect().sendall(request.encode() * 20)
+        time.sleep(2)
+        self.assertEqual(self.service.request("GET", path)[0], 200)
+        self.assertLess(self.service.memory_bytes() - before, 64 << 20)
 
     def test_the_page_allows_no_inline_code_but_its_own(self):
         self.start()

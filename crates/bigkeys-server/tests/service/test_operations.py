@@ -198,6 +198,11 @@ class OperationsTest(unittest.TestCase):
         other.close()
         for method, path in (("POST", "bigkey-task"), ("GET", "bigkey-tasks"), ("GET", f"bigkey-task/{harness.UNKNOWN}")):
             self.assertEqual(self.service.error(method, f"{instance(SINGLE)}/{path}"), (500, "DCS.5000"))
+        # What writes nothing but a schedule still works.
+        other = sqlite3.connect(self.service.path / "bigkeys.db", isolation_level=None)
+        other.execute("DROP TABLE autoscan")
+        other.close()
+        time.sleep(1.1)
         self.assertEqual(self.service.request("GET", "/api/v1/ready")[0], 503)
         self.assertEqual(self.service.request("GET", "/api/v1/health")[0], 200)
 

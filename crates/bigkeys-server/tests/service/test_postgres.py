@@ -72,6 +72,11 @@ class Postgres:
     def sql(self, database, statement):
         self.run("psql", "-h", self.directory, "-U", "test", "-d", database, "-v", "ON_ERROR_STOP=1", "-qc", statement)
 
+    def query(self, database, statement):
+        """What a statement selects."""
+        command = [program("psql"), "-h", self.directory, "-U", "test", "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtc", statement]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=self.directory, timeout=60).stdout
+
 
 class Process:
     """A node or a worker, and what its log says."""
@@ -213,11 +218,11 @@ class Setting:
         self.processes = []
         self.postgres = Postgres(f"{self.root}/pg")
 
-    def configure(self, workers, attempts):
+    def configure(self, workers, attempts, server=""):
         with open(f"{self.root}/bigkeys.toml", "w") as file:
             file.write(
                 f'roots = ["backups"]\n[server]\nworkers = {workers}\nmax_attempts = {attempts}\n'
-                f"worker_timeout_seconds = {WORKER_TIMEOUT_SECONDS}\n{self.instances}"
+                f"worker_timeout_seconds = {WORKER_TIMEOUT_SECONDS}\n{server}\n{self.instances}"
             )
 
     def node(self, database):
@@ -324,6 +329,59 @@ class PostgresTest(unittest.TestCase):
         self.assertEqual(ended["status"], "failed")
         self.assertIn("ended 2 times", ended["failure"])
         self.assertEqual(worker.events(), [], "it was not begun a third time")
+
+    def test_rows_of_the_queue_that_name_no_shard_and_dead_workers_are_removed(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=5)
+        node, dead = setting.node(self.database), setting.worker(self.database)
+        dead.kill()
+        columns = "id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata"
+        for number, job in enumerate(("\\xff", "\\x226e6f207368617264", "\\x7b7d", "\\x226e6f2073686172642f7822")):
+            values = f"'bad-{number}', 'bigkeys-scan', '{job}', 'Pending', 0, 1000, now() - interval '1 day', 9, ''"
+            setting.postgres.sql(self.database_name, f"INSERT INTO apalis.jobs ({columns}) VALUES ({values})")
+        workers = [setting.worker(self.database) for _ in range(2)]
+        ended = node.wait(node.submit(SINGLE), 60)
+        self.assertEqual(ended["status"], "success", ended)
+
+        def number(table):
+            return int(setting.postgres.query(self.database_name, f"SELECT count(*) FROM apalis.{table}"))
+
+        self.until(30, lambda: number("jobs WHERE id LIKE 'bad-%'") == 0)
+        self.until(30, lambda: number("workers") == len(workers))
+        self.assertIn("names no shard", "".join(process.read_log() for process in [node, *workers]))
+
+    def test_a_worker_that_sees_another_file_fails_its_shard(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=2)
+        node = setting.node(self.database)
+        task = node.submit(SINGLE)
+        path = f"{setting.root}/backups/single.rdb"
+        original = f"{path}.original"
+        os.rename(path, original)
+        self.addCleanup(os.rename, original, path)
+        write_shard(path, 0, b"")
+        setting.worker(self.database)
+        ended = node.wait(task, 30)
+        self.assertEqual(ended["status"], "failed")
+        self.assertIn("another than that of the time", ended["failure"])
+
+    def test_results_that_the_database_s_user_wrote_are_refused(self):
+        setting = self.setting
+        setting.configure(workers=0, attempts=2, server='results_secret = "only the machines know it"')
+        node = setting.node(self.database)
+        task = node.submit(CLUSTER)
+        forged = "UPDATE bigkeys.shard SET is_done = 1, result = '{}' WHERE number = 3"
+        setting.postgres.sql(self.database_name, forged)
+        worker = setting.worker(self.database)
+        ended = node.wait(task, 120)
+        self.assertEqual((ended["status"], ended["failure"]), ("failed", "its result is not signed with results_secret"))
+        self.assertNotIn(3, {shard for _, shard, _ in worker.events()})
+        good = node.submit(SINGLE)
+        self.assertEqual(node.wait(good, 60)["status"], "success")
+        self.assertEqual(node.call(f"tasks/{good}/report")["totals"]["keys"], 10 * SMALL_KEYS + 1)
+        setting.postgres.sql(self.database_name, f"UPDATE bigkeys.result SET report = '{{}}' WHERE task = '{good}'")
+        with self.assertRaises(OSError):
+            node.call(f"tasks/{good}/report")
 
     def test_a_schedule_starts_one_task_on_any_number_of_nodes(self):
         setting = self.setting

@@ -162,6 +162,25 @@ class SdkTest(unittest.TestCase):
         bad = CreateOfflineKeyAnalysisRequest(CLUSTER, CreateOfflineKeyAnalysisRequestBody(node_id="none"))
         self.refused(400, "DCS.4062", self.client.create_offline_key_analysis, bad)
 
+    def test_backups_are_listed_and_one_is_analysed(self):
+        listed = self.client.list_backup_records(ListBackupRecordsRequest(SINGLE))
+        names = [record.backup_name for record in listed.backup_record_response]
+        self.assertEqual((listed.total_num, set(names)), (2, {"single-1.rdb", "single-2.rdb"}))
+        record = next(record for record in listed.backup_record_response if record.backup_name == "single-1.rdb")
+        self.assertEqual((record.status, record.size, record.instance_id), ("succeed", 20, SINGLE))
+        self.assertRegex(record.created_at, TIME)
+        page = self.client.list_backup_records(ListBackupRecordsRequest(SINGLE, limit=1, offset=1))
+        self.assertEqual((page.total_num, [record.backup_name for record in page.backup_record_response]), (2, names[1:]))
+        before = self.client.list_backup_records(ListBackupRecordsRequest(SINGLE, end_time="20200101000000"))
+        self.assertEqual(before.total_num, 0)
+        self.refused(400, "DCS.4062", self.client.list_backup_records, ListBackupRecordsRequest(SINGLE, begin_time="yesterday"))
+        nodes = {entry["id"]: entry["nodes"] for entry in self.service.json("GET", "/api/v1/instances")[1]["instances"]}
+        body = CreateOfflineKeyAnalysisRequestBody(node_id=nodes[SINGLE][0]["node_id"], backup_id=record.backup_id)
+        task_id = self.client.create_offline_key_analysis(CreateOfflineKeyAnalysisRequest(SINGLE, body)).task_id
+        self.assertEqual(self.service.wait(f"/api/v1/tasks/{task_id}")["status"], "success")
+        task = self.client.show_offline_key_analysis_task(ShowOfflineKeyAnalysisTaskRequest(SINGLE, task_id))
+        self.assertEqual((task.backup_id, [key.key for key in task.largest_keys]), (record.backup_id, ["old"]))
+
     def test_ids(self):
         self.refused(404, "DCS.3022", self.create, harness.UNKNOWN)
         self.refused(404, "DCS.3022", self.create, harness.FOREIGN)

@@ -25,7 +25,8 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Option<SocketAddr>,
 
     /// Database of tasks, instead of the configured one: a file, or
-    /// `postgres://USER:PASSWORD@HOST/DATABASE` for several machines
+    /// `postgres://USER:PASSWORD@HOST/DATABASE` for several machines. Default with --backups: a file for
+    /// each DIR in ~/.local/state/bigkeys
     #[arg(long, value_name = "FILE|URL", env = "BIGKEYS_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
 

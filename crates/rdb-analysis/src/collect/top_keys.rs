@@ -232,7 +232,16 @@ impl TopLists {
         self.shards = shards.into_iter().map(|(source, shard)| (change(source), shard)).collect();
     }
 
-    /// Changes every key in such a way that their order stays.
+    /// Keeps the first `max_bytes` of each name. Keys of one size whose names begin alike are then in the
+    /// order of their offsets.
+    pub(crate) fn shorten_names(&mut self, max_bytes: usize) {
+        self.change_keys(|key| {
+            key.key.truncate(max_bytes);
+            key.key.shrink_to_fit();
+        });
+    }
+
+    /// Changes every key, and puts the lists in order again.
     fn change_keys(&mut self, mut change: impl FnMut(&mut TopKey)) {
         for list in self.built_in.iter_mut().chain(self.others.values_mut()) {
             let mut keys = std::mem::take(&mut list.keys).into_vec();

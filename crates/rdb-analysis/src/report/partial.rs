@@ -50,6 +50,12 @@ impl Partial {
         }
     }
 
+    /// Keeps the first `max_bytes` of the names of the largest keys, so that less has to be carried. The
+    /// [length](crate::KeyRecord::key_bytes) of the whole name stays.
+    pub fn shorten_names(&mut self, max_bytes: usize) {
+        self.top.shorten_names(max_bytes);
+    }
+
     /// What was learned of the source besides its keys.
     pub fn facts(&self) -> &SourceFacts {
         &self.source.facts
@@ -99,6 +105,25 @@ mod tests {
         assert!(heaviest_forgotten.memory_bytes.expect("modelled") <= table.error_bytes);
         let sum = table.groups.iter().fold(table.others, |sum, (_, group)| sum.plus(group));
         assert_eq!((sum.keys, sum.rdb_bytes), (report.totals.keys, report.totals.rdb_bytes));
+    }
+
+    #[test]
+    fn a_shortened_name_keeps_its_length_and_keys_their_order() {
+        let collector = ReportCollector::default();
+        let whole = Partial::join([partial(&collector)], &collector);
+        let mut shortened = partial(&collector);
+        shortened.shorten_names(3);
+        let shortened = Partial::join([shortened], &collector);
+        let keys = |report: &Report| report.top.values().flatten().cloned().collect::<Vec<_>>();
+        let (whole, shortened) = (keys(&whole), keys(&shortened));
+        assert!(whole.iter().any(|key| key.key.len() > 3));
+        assert_eq!(whole.len(), shortened.len());
+        for key in &shortened {
+            let original = whole.iter().find(|whole| whole.measure.offset == key.measure.offset);
+            let original = original.expect("the same key");
+            assert_eq!(key.key, original.key[..original.key.len().min(3)]);
+            assert_eq!(key.key_bytes, original.key_bytes);
+        }
     }
 
     #[test]

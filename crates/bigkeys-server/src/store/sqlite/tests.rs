@@ -7,19 +7,19 @@ use jiff::Timestamp;
 use super::*;
 use crate::scan;
 use crate::store::{
-    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Schedule, ShardEnding, Submitted,
-    TaskEnding, TaskRow,
+    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, Seal, ShardEnding,
+    ShardTarget, Submitted, TaskEnding, TaskRow,
 };
 use dcs_bigkeys::{ScanType, Status};
 
 const INSTANCE: &str = "5560df16cebf447395c4d1b573c16e79";
 
 async fn database(dir: &tempfile::TempDir) -> SqliteDatabase {
-    SqliteDatabase::open(&dir.path().join("tasks.db")).await.expect("opens")
+    SqliteDatabase::open(&dir.path().join("tasks.db"), Synchronous::Normal).await.expect("opens")
 }
 
 async fn open(dir: &tempfile::TempDir) -> TaskStore {
-    TaskStore::new(database(dir).await, 2)
+    TaskStore::new(database(dir).await, 2, Seal::default())
 }
 
 /// The first shard of a task.
@@ -32,13 +32,15 @@ fn new_task() -> NewTask {
         kind: AnalysisKind::Bigkeys,
         instance: INSTANCE.to_owned(),
         node: None,
+        backup: None,
         scan_type: ScanType::Manual,
-        nodes: nodes(),
+        shards: shards(),
+        origin: Origin::default(),
     }
 }
 
-fn nodes() -> Vec<String> {
-    vec!["a".to_owned(), "b".to_owned()]
+fn shards() -> Vec<ShardTarget> {
+    ["a", "b"].map(|node| ShardTarget { node: node.to_owned(), backup: None }).to_vec()
 }
 
 fn at(second: i64) -> Timestamp {
@@ -53,7 +55,11 @@ async fn create(store: &TaskStore, second: i64) -> TaskRow {
 }
 
 async fn find(store: &TaskStore, id: &str) -> (TaskRow, Option<String>) {
-    store.find(AnalysisKind::Bigkeys, INSTANCE, id).await.expect("read").expect("there")
+    let found = store.find(AnalysisKind::Bigkeys, INSTANCE, id).await.expect("read");
+    let (row, stored_bytes) = found.expect("there");
+    let body = store.body(id).await.expect("read");
+    assert_eq!(body.as_ref().map(|body| body.len() as u64), stored_bytes);
+    (row, body)
 }
 
 fn success() -> TaskEnding {
@@ -80,6 +86,7 @@ async fn a_task_passes_through_its_states_once() {
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
     assert_eq!(store.report(&task.id).await.expect("read"), None);
+    assert_eq!(store.find_any(&task.id).await.expect("read"), None);
 }
 
 #[tokio::test]
@@ -101,7 +108,7 @@ async fn a_hundred_tasks_are_kept_and_listed_newest_first() {
     let dir = tempfile::tempdir().expect("a directory");
     let database = database(&dir).await;
     let readers = database.readers.clone();
-    let store = TaskStore::new(database, 2);
+    let store = TaskStore::new(database, 2, Seal::default());
     let mut ids = Vec::new();
     for second in 0..105 {
         let task = create(&store, second).await;
@@ -183,12 +190,126 @@ async fn a_second_process_and_a_newer_version_are_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("tasks.db");
     let store = database(&dir).await;
-    let error = SqliteDatabase::open(&path).await.expect_err("in use").to_string();
+    let error = SqliteDatabase::open(&path, Synchronous::Normal).await.expect_err("in use").to_string();
     assert!(error.contains("another process"), "{error}");
     sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.expect("set");
     drop(store);
-    let error = SqliteDatabase::open(&path).await.expect_err("newer").to_string();
+    let error = SqliteDatabase::open(&path, Synchronous::Normal).await.expect_err("newer").to_string();
     assert!(error.contains("version 99"), "{error}");
+}
+
+#[tokio::test]
+async fn writes_are_synced_as_configured() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (synchronous, level) in [(Synchronous::Normal, 1), (Synchronous::Full, 2)] {
+        let path = dir.path().join(format!("{level}.db"));
+        let database = SqliteDatabase::open(&path, synchronous).await.expect("opens");
+        let found: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&database.writer).await.expect("read");
+        assert_eq!(found, level);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_version_before_keeps_its_tasks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = database(&dir).await;
+    let writer = database.writer.clone();
+    let store = TaskStore::new(database, 2, Seal::default());
+    let task = create(&store, 10).await;
+    let columns = [
+        ("task", "backup"),
+        ("task", "caller"),
+        ("task", "peer"),
+        ("task", "request_id"),
+        ("shard", "mac"),
+        ("shard", "backup"),
+        ("result", "body_mac"),
+        ("result", "report_mac"),
+    ];
+    for (table, column) in columns {
+        let statement = format!("ALTER TABLE {table} DROP COLUMN {column}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("dropped");
+    }
+    sqlx::raw_sql("PRAGMA user_version = 2").execute(&writer).await.expect("set");
+    drop((store, writer));
+    let store = open(&dir).await;
+    assert_eq!(find(&store, &task.id).await.0, task);
+    assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
+    let origin = Origin { caller: Some("key".to_owned()), ..Origin::default() };
+    let other = NewTask { instance: "another".to_owned(), origin: origin.clone(), ..new_task() };
+    let Ok(Submitted::Created(other)) = store.submit(other, at(13)).await else { panic!("not stored") };
+    let (found, _) = store.find_any(&other.id).await.expect("read").expect("there");
+    assert_eq!(found.origin, origin);
+}
+
+#[tokio::test]
+async fn no_decision_depends_on_the_number_of_open_shards_in_the_row() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = database(&dir).await;
+    let writer = database.writer.clone();
+    let store = TaskStore::new(database, 2, Seal::default());
+    let task = create(&store, 10).await;
+    for number in [0, 7, -1] {
+        let statement = format!("UPDATE task SET open_shards = {number}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("set");
+        assert_eq!(store.begin_join(&task.id, at(11)).await.expect("read"), None, "two shards are open");
+    }
+    let ids = [0, 1].map(|number| ShardId { task: task.id.clone(), number });
+    assert!(!store.end_shard(&ids[0], &ShardEnding::default()).await.expect("stored"));
+    assert_eq!(find(&store, &task.id).await.0.open_shards, 1);
+    assert!(store.end_shard(&ids[1], &ShardEnding::default()).await.expect("stored"), "the last");
+    let ended = store.begin_join(&task.id, at(12)).await.expect("stored");
+    assert_eq!(ended, Some(vec![ShardEnding::default(); 2]));
+}
+
+#[tokio::test]
+async fn a_result_that_is_not_signed_with_the_secret_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = database(&dir).await;
+    let writer = database.writer.clone();
+    let store = TaskStore::new(database, 2, Seal::new(Some(b"the secret of results".to_vec())));
+    let task = create(&store, 10).await;
+    let ids = [0, 1].map(|number| ShardId { task: task.id.clone(), number });
+    let ending = ShardEnding { failure: None, result: Some("a result".to_owned()) };
+    for id in &ids {
+        store.end_shard(id, &ending).await.expect("stored");
+    }
+    sqlx::raw_sql("UPDATE shard SET result = 'forged' WHERE number = 1").execute(&writer).await.expect("set");
+    let ended = store.begin_join(&task.id, at(11)).await.expect("stored").expect("to be joined");
+    assert_eq!(ended[0], ending);
+    assert_eq!(ended[1].result, None);
+    assert!(ended[1].failure.as_deref().is_some_and(|reason| reason.contains("not signed")));
+    assert!(store.finish(&task.id, &success(), at(12)).await.expect("stored"));
+    assert!(!store.finish(&task.id, &success(), at(13)).await.expect("stored"), "it has ended");
+    assert_eq!(store.body(&task.id).await.expect("read").as_deref(), Some("[]"));
+    assert_eq!(store.report(&task.id).await.expect("read").as_deref(), Some("{}"));
+    sqlx::raw_sql("UPDATE result SET body = '[1]', report_mac = body_mac")
+        .execute(&writer)
+        .await
+        .expect("set");
+    assert!(matches!(store.body(&task.id).await, Err(StoreError::Unsigned { .. })));
+    assert!(matches!(store.report(&task.id).await, Err(StoreError::Unsigned { .. })));
+    let deleted = store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await;
+    assert!(matches!(deleted, Ok(Deleted::Task(_, None))), "{deleted:?}");
+}
+
+#[tokio::test]
+async fn tasks_that_ended_before_a_time_are_deleted_and_no_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir).await;
+    let mut ids = Vec::new();
+    for second in [10, 20] {
+        let task = create(&store, second).await;
+        store.finish(&task.id, &success(), at(second)).await.expect("stored");
+        ids.push(task.id);
+    }
+    let unfinished = create(&store, 5).await;
+    assert_eq!(store.delete_ended_before(at(20)).await.expect("stored"), 1);
+    assert_eq!(store.find_any(&ids[0]).await.expect("read"), None);
+    for id in [&ids[1], &unfinished.id] {
+        assert!(store.find_any(id).await.expect("read").is_some());
+    }
 }
 
 #[tokio::test]
@@ -196,14 +317,15 @@ async fn a_file_that_is_not_or_no_longer_a_database_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     // Closed to the end: what a dropped store still writes would heal the damage.
     let store = database(&dir).await;
-    for pool in [&store.writer, &store.readers, &store.queue] {
+    for pool in [&store.writer, &store.readers] {
         pool.close().await;
     }
     drop(store);
     for name in ["noise", "tasks.db"] {
         let path = dir.path().join(name);
         std::fs::write(&path, [b'x'; 4096]).expect("written");
-        let error = SqliteDatabase::open(&path).await.expect_err("no database").to_string();
+        let error =
+            SqliteDatabase::open(&path, Synchronous::Normal).await.expect_err("no database").to_string();
         assert!(error.contains("not a database"), "{error}");
     }
 }
@@ -213,7 +335,7 @@ async fn a_full_disk_refuses_new_tasks_and_heals() {
     let dir = tempfile::tempdir().expect("a directory");
     let database = database(&dir).await;
     let writer = database.writer.clone();
-    let store = TaskStore::new(database, 2);
+    let store = TaskStore::new(database, 2, Seal::default());
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&writer).await.expect("read");
     let limit = |pages: i64| sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")));
     limit(pages).execute(&writer).await.expect("set");
@@ -247,17 +369,17 @@ async fn a_schedule_fires_once_and_not_beside_an_unfinished_task() {
     };
     store.set_schedule(&schedule).await.expect("stored");
     assert_eq!(store.schedule(INSTANCE).await.expect("read"), Some(schedule.clone()));
-    let fired = store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored").expect("a task");
+    let fired = store.fire(&schedule, at(10), Some(shards()), at(10)).await.expect("stored").expect("a task");
     assert_eq!(fired.scan_type, ScanType::Auto);
     assert_eq!(
-        store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored"),
+        store.fire(&schedule, at(10), Some(shards()), at(10)).await.expect("stored"),
         None,
         "somebody did"
     );
     let schedule = store.schedule(INSTANCE).await.expect("read").expect("there");
     assert_eq!(schedule.fired_at, at(10));
     assert_eq!(
-        store.fire(&schedule, at(20), Some(nodes()), at(20)).await.expect("stored"),
+        store.fire(&schedule, at(20), Some(shards()), at(20)).await.expect("stored"),
         None,
         "one is unfinished"
     );
@@ -277,10 +399,10 @@ async fn a_due_time_is_handled_once_by_several_processes() {
     let instance = INSTANCE.to_owned();
     let schedule = Schedule { instance, enabled: true, times, updated_at: at(5), fired_at: at(5) };
     store.set_schedule(&schedule).await.expect("stored");
-    let task = store.fire(&schedule, at(10), Some(nodes()), at(10)).await.expect("stored").expect("a task");
+    let task = store.fire(&schedule, at(10), Some(shards()), at(10)).await.expect("stored").expect("a task");
     store.finish(&task.id, &success(), at(11)).await.expect("stored");
     // Another node looked before the first acted, and acts when nothing is unfinished any more.
-    assert_eq!(store.fire(&schedule, at(10), Some(nodes()), at(12)).await.expect("stored"), None);
+    assert_eq!(store.fire(&schedule, at(10), Some(shards()), at(12)).await.expect("stored"), None);
     assert_eq!(store.list(AnalysisKind::Bigkeys, INSTANCE, None, 0, 10).await.expect("read").0, 1);
 }
 
@@ -311,8 +433,8 @@ async fn workers_are_woken_for_new_tasks_at_once_and_for_old_ones_at_the_start()
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1], "in any order");
     let began = std::time::Instant::now();
-    let nodes = (0..10).map(|node| node.to_string()).collect();
-    let other = NewTask { instance: "another".to_owned(), nodes, ..new_task() };
+    let shards = (0..10).map(|node| ShardTarget { node: node.to_string(), backup: None }).collect();
+    let other = NewTask { instance: "another".to_owned(), shards, ..new_task() };
     let Ok(Submitted::Created(new)) = store.submit(other, at(2)).await else { panic!("not stored") };
     for _ in 0..10 {
         assert_eq!(delivered.recv().await.expect("a shard").task, new.id);
