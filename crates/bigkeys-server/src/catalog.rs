@@ -1,7 +1,6 @@
 //! Finds the served instances and their backup files.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,16 +11,11 @@ use glob::Pattern;
 use super::backup_mark::{self, BackupMark};
 use super::config::{Backup, Instance, Instances, Shard};
 use super::id;
+use super::listing::Served;
 use super::store::ShardTarget;
-
-/// Maximum number of backups in a directory.
-const MAX_FILES: usize = 10_000;
 
 /// Maximum number of backups that are listed for an instance.
 pub(crate) const MAX_BACKUPS: usize = 1000;
-
-/// Maximum depth of directories.
-const MAX_DEPTH: usize = 16;
 
 /// Time for which a listing of a directory of backups is reused.
 const LISTING_AGE: Duration = Duration::from_secs(1);
@@ -50,30 +44,20 @@ pub(crate) struct Catalog {
     listed_at: Mutex<Instant>,
 }
 
-#[derive(Debug)]
-struct Served {
-    /// `None` if the instances are configured one by one.
-    directory: Option<PathBuf>,
-    roots: Vec<PathBuf>,
-    instances: Vec<Instance>,
-    /// Links in the directory, which are not followed.
-    links: BTreeSet<PathBuf>,
-}
-
 impl Catalog {
     /// # Errors
     ///
     /// A directory of backups cannot be listed.
     pub(crate) fn new(instances: Instances) -> std::io::Result<Self> {
-        let state = load(instances)?;
-        name_new_links(&state, &BTreeSet::new());
+        let state = Served::load(instances)?;
+        state.name_new_links(None);
         Ok(Self { state: RwLock::new(Arc::new(state)), listed_at: Mutex::new(Instant::now()) })
     }
 
     /// Replaces the instances.
     pub(crate) fn replace(&self, instances: Instances) -> std::io::Result<()> {
-        let state = Arc::new(load(instances)?);
-        name_new_links(&state, &self.state().links);
+        let state = Arc::new(Served::load(instances)?);
+        state.name_new_links(Some(&self.state()));
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         Ok(())
     }
@@ -297,91 +281,6 @@ fn path_of(file: &File, _: &Path) -> std::io::Result<PathBuf> {
 #[cfg(not(target_os = "linux"))]
 fn path_of(_: &File, path: &Path) -> std::io::Result<PathBuf> {
     path.canonicalize()
-}
-
-/// Logs the links that are left out, once each, because a directory is listed often.
-fn name_new_links(state: &Served, known: &BTreeSet<PathBuf>) {
-    for link in state.links.difference(known) {
-        tracing::warn!(path = %link.display(), "a link is left out; list it as an instance in a configuration");
-    }
-}
-
-fn load(instances: Instances) -> std::io::Result<Served> {
-    match instances {
-        Instances::Listed { roots, instances } => {
-            Ok(Served { directory: None, roots, instances, links: BTreeSet::new() })
-        }
-        Instances::Directory(directory) => {
-            let directory = directory.canonicalize()?;
-            let mut found = Walk::default();
-            found.enter(&directory, 0)?;
-            found.files.sort();
-            let instances = found.files.iter().map(|file| instance(&directory, file)).collect();
-            let (roots, links) = (vec![directory.clone()], found.links);
-            Ok(Served { roots, directory: Some(directory), instances, links })
-        }
-    }
-}
-
-/// Makes an instance of one file in a directory of backups.
-fn instance(directory: &Path, file: &Path) -> Instance {
-    let name = file.strip_prefix(directory).unwrap_or(file).to_string_lossy().into_owned();
-    let id = id::derive(&name);
-    Instance {
-        key: id.replace('-', ""),
-        shards: vec![Shard {
-            node_id: id::derive(&format!("{id}/0")),
-            address: None,
-            backup: Backup::File(file.to_owned()),
-        }],
-        id,
-        project: None,
-        name,
-        is_cluster: false,
-    }
-}
-
-/// What is below a directory of backups.
-#[derive(Debug, Default)]
-struct Walk {
-    files: Vec<PathBuf>,
-    /// Links that seem to lead to backups.
-    links: BTreeSet<PathBuf>,
-}
-
-impl Walk {
-    /// Collects RDB files. Links are not followed, so no file outside is found and the search ends.
-    fn enter(&mut self, directory: &Path, depth: usize) -> std::io::Result<()> {
-        for entry in fs::read_dir(directory)? {
-            if self.files.len() >= MAX_FILES {
-                tracing::warn!(limit = MAX_FILES, "too many backups, the rest is not served");
-                break;
-            }
-            let entry = entry?;
-            let (kind, path) = (entry.file_type()?, entry.path());
-            if kind.is_dir() && depth < MAX_DEPTH {
-                if let Err(error) = self.enter(&path, depth + 1) {
-                    tracing::warn!(path = %path.display(), %error, "a directory is skipped");
-                }
-            } else if kind.is_file() && is_backup(&path) {
-                self.files.push(path);
-            } else if kind.is_symlink() && self.links.len() < MAX_FILES && leads_to_backups(&path) {
-                self.links.insert(path);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a link seems to lead to a backup or to a directory.
-fn leads_to_backups(link: &Path) -> bool {
-    rdb_source::is_named_like_rdb(link) || link.is_dir()
-}
-
-/// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name
-/// suffices.
-fn is_backup(path: &Path) -> bool {
-    rdb_source::is_named_like_rdb(path) || rdb_source::begins_like_rdb(path).unwrap_or(false)
 }
 
 /// The matching file that was modified last; of several, the one whose name sorts last.

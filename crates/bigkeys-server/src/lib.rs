@@ -15,6 +15,7 @@ mod error;
 mod http;
 mod id;
 mod instance_metrics;
+mod listing;
 mod metrics;
 mod notifier;
 mod retention;

@@ -144,7 +144,7 @@ class HostileTest(unittest.TestCase):
         os.umask(0o022)
         self.start()
         new = self.service.path / "new.toml"
-        subprocess.run([os.environ["BIGKEYS"], "serve", "--init", new], check=True)
+        subprocess.run([os.environ["BIGKEYS"], "serve", "--init", new], check=True, stdout=subprocess.DEVNULL)
         names = [new, *self.service.path.glob("bigkeys.db*")]
         self.assertGreaterEqual(len(names), 3)
         for path in names:
