@@ -128,6 +128,10 @@ impl Catalog {
 
     /// The backups of an instance that are files, newest first, at most [`MAX_BACKUPS`].
     pub(crate) fn backups(&self, instance: &Instance) -> Vec<ListedBackup> {
+        let state = self.state();
+        let is_inside = |path: &PathBuf| {
+            path.canonicalize().is_ok_and(|real| state.roots.iter().any(|root| real.starts_with(root)))
+        };
         let mut backups = Vec::new();
         for shard in &instance.shards {
             let paths = match &shard.backup {
@@ -135,7 +139,8 @@ impl Catalog {
                 Backup::Newest { directory, pattern } => matching(directory, pattern).unwrap_or_default(),
                 Backup::Object(_) => Vec::new(),
             };
-            let listed = paths.iter().filter_map(|path| ListedBackup::new(shard, path));
+            let listed =
+                paths.iter().filter(|path| is_inside(path)).filter_map(|path| ListedBackup::new(shard, path));
             backups.extend(listed);
             backups.sort_by_key(|backup| Reverse((backup.modified_ms, backup.name.clone())));
             backups.truncate(MAX_BACKUPS);
@@ -237,6 +242,7 @@ impl ListedBackup {
 
 /// A backup of a shard.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(crate) enum FoundBackup {
     /// The URL of an object, which is not open yet.
     Object(PathBuf),

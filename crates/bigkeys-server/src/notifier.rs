@@ -16,7 +16,7 @@ use super::store::{Shutdown, TaskEnding, TaskRow, ended};
 const MAX_WAITING: usize = 1000;
 
 /// Time limit for a command.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Announces tasks that have ended in this process. Cheap to clone.
 #[derive(Clone, Debug)]

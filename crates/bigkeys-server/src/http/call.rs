@@ -141,7 +141,7 @@ async fn read(body: Body) -> Result<Bytes, ApiError> {
 /// Whether a body could not be read because of its length. Everything else is a broken transfer, such
 /// as a wrong size of a chunk.
 fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 impl FromRequest<Arc<App>> for Call {

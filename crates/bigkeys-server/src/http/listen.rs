@@ -152,12 +152,11 @@ async fn connection(
         () = ended(shutdown) => None,
         () = tokio::time::sleep(MAX_AGE) => None,
     };
-    let result = match ended {
-        Some(result) => Ok(result),
-        None => {
-            connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(DRAIN_TIMEOUT, connection).await
-        }
+    let result = if let Some(result) = ended {
+        Ok(result)
+    } else {
+        connection.as_mut().graceful_shutdown();
+        tokio::time::timeout(DRAIN_TIMEOUT, connection).await
     };
     match result {
         Ok(Ok(())) => {}

@@ -143,6 +143,7 @@ pub(crate) struct TaskRow {
 
 /// Result of a request for a task.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(crate) enum Submitted {
     Created(TaskRow),
     /// A task of the instance is unfinished.

@@ -66,7 +66,9 @@ impl SqliteDatabase {
                 Synchronous::Full => SqliteSynchronous::Full,
             })
             .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            // A read-only file system may have no directory for temporary files.
+            .pragma("temp_store", "memory");
         let writer = writer_pool().connect_with(options.clone()).await?;
         migrate(&writer).await?;
         // The set-up function of apalis is not used, because it turns `synchronous` off.
