@@ -19,6 +19,9 @@ const GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// A last due time that is further in the future was set by a wrong clock.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
+/// Time limit for the search for the backups of a scheduled task.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Whether `text` is `HH:MM`.
 pub(crate) fn is_time_of_day(text: &str) -> bool {
     time_of_day(text).is_some()
@@ -72,12 +75,19 @@ async fn targets(store: &TaskStore, catalog: &Arc<Catalog>, instance: Instance) 
     let (catalog, is_shared) = (Arc::clone(catalog), store.is_shared());
     let any = |shard: &Shard| ShardTarget { node: shard.node_id.clone(), backup: None };
     let without_marks = instance.shards.iter().map(any).collect();
+    if !is_shared {
+        return without_marks;
+    }
     let find = move || {
-        let target = |shard| catalog.target(shard, None, is_shared).unwrap_or_else(|_| any(shard));
+        let target = |shard| catalog.target(shard, None, true).unwrap_or_else(|_| any(shard));
         instance.shards.iter().map(target).collect()
     };
-    // After a panic, which is logged, the workers take what is there.
-    tokio::task::spawn_blocking(find).await.unwrap_or(without_marks)
+    // A file system may not answer, and other schedules must not wait for it. Then, and after a panic,
+    // the workers take what is there.
+    match tokio::time::timeout(SEARCH_TIMEOUT, tokio::task::spawn_blocking(find)).await {
+        Ok(Ok(targets)) => targets,
+        Ok(Err(_)) | Err(_) => without_marks,
+    }
 }
 
 /// A due time that has started no task yet.

@@ -28,7 +28,7 @@ pub(crate) enum BackupError {
     Unreadable { path: PathBuf, reason: String },
     #[error("the backup {} is not inside the configured roots", file_name(.0))]
     Outside(PathBuf),
-    #[error("the backup {} is another than that of the time when the task was created", file_name(.0))]
+    #[error("the backup {} was replaced after the task was created", file_name(.0))]
     Replaced(PathBuf),
     #[error("no backup matches {0}")]
     NoMatch(String),
@@ -99,7 +99,8 @@ impl Catalog {
     /// Lists a directory of backups again if the last listing is older than [`LISTING_AGE`].
     fn refresh(&self) {
         let Some(directory) = self.state().directory.clone() else { return };
-        let mut listed_at = self.listed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        // A listing of a file system that does not answer must not keep more than one thread.
+        let Ok(mut listed_at) = self.listed_at.try_lock() else { return };
         if listed_at.elapsed() < LISTING_AGE {
             return;
         }
@@ -109,8 +110,8 @@ impl Catalog {
         *listed_at = Instant::now();
     }
 
-    /// What a task scans of a shard. `is_shared`: on any machine, which has to read the file that this
-    /// one found.
+    /// What a task scans of a shard. `is_shared`: the scan may run on another machine, which must read
+    /// the same file.
     ///
     /// # Errors
     ///
@@ -126,14 +127,14 @@ impl Catalog {
         Ok(ShardTarget { node: shard.node_id.clone(), backup })
     }
 
-    /// The backups of an instance that are files, newest first, at most [`MAX_BACKUPS`].
-    pub(crate) fn backups(&self, instance: &Instance) -> Vec<ListedBackup> {
+    /// The backups of shards that are files, newest first, at most [`MAX_BACKUPS`].
+    pub(crate) fn backups(&self, shards: &[Shard]) -> Vec<ListedBackup> {
         let state = self.state();
         let is_inside = |path: &PathBuf| {
             path.canonicalize().is_ok_and(|real| state.roots.iter().any(|root| real.starts_with(root)))
         };
         let mut backups = Vec::new();
-        for shard in &instance.shards {
+        for shard in shards {
             let paths = match &shard.backup {
                 Backup::File(path) => vec![path.clone()],
                 Backup::Newest { directory, pattern } => matching(directory, pattern).unwrap_or_default(),
@@ -153,8 +154,13 @@ impl Catalog {
     /// # Errors
     ///
     /// It cannot be opened, or was replaced.
-    pub(crate) fn mark(&self, shard: &Shard, listed: &ListedBackup) -> Result<BackupMark, BackupError> {
-        let found = self.open(shard, Some(&listed.name), None)?.mark()?;
+    pub(crate) fn mark(
+        &self,
+        shard: &Shard,
+        listed: &ListedBackup,
+        max_bytes: Option<u64>,
+    ) -> Result<BackupMark, BackupError> {
+        let found = self.open(shard, Some(&listed.name), max_bytes)?.mark()?;
         let is_listed =
             |mark: &BackupMark| (mark.bytes, mark.modified_ms) == (listed.bytes, listed.modified_ms);
         found.filter(is_listed).ok_or_else(|| BackupError::Replaced(PathBuf::from(&listed.name)))
@@ -474,11 +480,11 @@ mod tests {
         let shard = &instance.shards[0];
         let catalog = Catalog::new(Instances::Listed { roots: vec![root.clone()], instances: vec![] });
         let catalog = catalog.expect("loads");
-        let listed = catalog.backups(&instance);
+        let listed = catalog.backups(&instance.shards);
         let names: Vec<_> = listed.iter().map(|backup| (backup.name.as_str(), backup.modified_ms)).collect();
         assert_eq!(names, [("dump-2.rdb", 20_000), ("dump-1.rdb", 10_000)]);
         assert_ne!(listed[0].id, listed[1].id);
-        let older = catalog.mark(shard, &listed[1]).expect("there");
+        let older = catalog.mark(shard, &listed[1], None).expect("there");
         let path = |found: Result<FoundBackup, BackupError>| match found {
             Ok(FoundBackup::File { path, .. }) => path,
             other => panic!("{other:?}"),
@@ -491,9 +497,9 @@ mod tests {
         write("dump-1.rdb", "REDIS FIRST", 10);
         let replaced = catalog.backup(shard, Some(&older), None);
         assert!(matches!(replaced, Err(BackupError::Replaced(_))), "{replaced:?}");
-        assert!(catalog.mark(shard, &listed[1]).is_ok(), "length and time are as listed");
+        assert!(catalog.mark(shard, &listed[1], None).is_ok(), "length and time are as listed");
         write("dump-1.rdb", "REDIS FIRST", 11);
-        assert!(matches!(catalog.mark(shard, &listed[1]), Err(BackupError::Replaced(_))));
+        assert!(matches!(catalog.mark(shard, &listed[1], None), Err(BackupError::Replaced(_))));
         fs::remove_file(root.join("dump-1.rdb")).expect("removed");
         assert!(matches!(catalog.backup(shard, Some(&older), None), Err(BackupError::NoMatch(_))));
     }

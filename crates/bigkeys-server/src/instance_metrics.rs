@@ -134,7 +134,7 @@ impl InstanceMetrics {
         if let Some(found) = known() {
             return Ok(found);
         }
-        let report = match store.report(&task.id).await {
+        let report = match store.report(task).await {
             Err(error @ StoreError::Unsigned { .. }) => {
                 tracing::error!(%error, "an instance has no metrics");
                 None

@@ -245,7 +245,9 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
         tokio::spawn(autoscan::follow(Arc::clone(&store), Arc::clone(&catalog), shutdown.clone()));
     let retention = tokio::spawn(retention::follow(Arc::clone(&store), config.keep_tasks, shutdown.clone()));
     let router = http::router(Arc::clone(&app));
-    let connections = Connections::new(raise_descriptor_limit(), usize::from(config.connections_per_address));
+    // Each scan has an input, and some have sockets of a store.
+    let descriptors = raise_descriptor_limit().saturating_sub(workers * 4);
+    let connections = Connections::new(descriptors, usize::from(config.connections_per_address));
     let answers =
         tokio::spawn(http::listen::answer(listener, certificates, router, connections, metrics, shutdown));
     tracing::info!(%address, database = %config.database, "serving");

@@ -107,9 +107,10 @@ impl Walk {
     }
 }
 
-/// Whether a link seems to lead to a backup or to a directory.
+/// Whether the name of a link is one of a backup or of a directory. The link is not followed, because
+/// its file system may not answer.
 fn leads_to_backups(link: &Path) -> bool {
-    rdb_source::is_named_like_rdb(link) || link.is_dir()
+    rdb_source::is_named_like_rdb(link) || link.extension().is_none()
 }
 
 /// Whether a file is a backup, by the rules of the program. A damaged backup counts, so its name

@@ -146,8 +146,8 @@ impl Metrics {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
             one(name, "gauge", help, count as f64);
         }
-        one("bigkeys_scans_succeeded_total", "counter", "Scans with a result.", read(&self.scans_succeeded));
-        one("bigkeys_scans_failed_total", "counter", "Scans without one.", read(&self.scans_failed));
+        one("bigkeys_scans_succeeded_total", "counter", "Tasks that succeeded.", read(&self.scans_succeeded));
+        one("bigkeys_scans_failed_total", "counter", "Tasks that failed.", read(&self.scans_failed));
         one("bigkeys_scanned_bytes_total", "counter", "Bytes of backups read.", read(&self.scanned_bytes));
         one("bigkeys_store_failures_total", "counter", "Failures of the store.", read(&self.store_failures));
         one(

@@ -15,6 +15,9 @@ use super::store::{Shutdown, TaskEnding, TaskRow, ended};
 /// Maximum number of ended tasks that wait for their command.
 const MAX_WAITING: usize = 1000;
 
+/// Environment variables that a command gets.
+const PASSED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
+
 /// Time limit for a command.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -32,6 +35,8 @@ pub(crate) struct EndedTask {
     /// Number of big keys.
     num: i32,
     failure: Option<String>,
+    caller: Option<String>,
+    request_id: Option<String>,
     created_at: Timestamp,
     finished_at: Timestamp,
 }
@@ -55,6 +60,8 @@ impl Notifier {
             status: if ending.failure.is_none() { Status::Success } else { Status::Failed },
             num: ending.num,
             failure: ending.failure.clone(),
+            caller: task.origin.caller.clone(),
+            request_id: task.origin.request_id.clone(),
             created_at: task.created_at,
             finished_at: Timestamp::now(),
         };
@@ -72,7 +79,14 @@ async fn run_commands(command: Vec<String>, mut tasks: mpsc::Receiver<EndedTask>
             () = ended(shutdown.clone()) => return,
         };
         let Some(task) = task else { return };
-        match tokio::time::timeout(TIMEOUT, run_command(program, arguments, &task)).await {
+        let run = tokio::select! {
+            run = tokio::time::timeout(TIMEOUT, run_command(program, arguments, &task)) => run,
+            () = ended(shutdown.clone()) => {
+                tracing::warn!(task = task.task_id, "on_finished was killed, because the process ends");
+                return;
+            }
+        };
+        match run {
             Ok(Ok(())) => tracing::info!(task = task.task_id, "on_finished was run"),
             Ok(Err(reason)) => tracing::error!(task = task.task_id, reason, "on_finished failed"),
             Err(_) => tracing::error!(task = task.task_id, "on_finished took too long and was killed"),
@@ -85,6 +99,8 @@ async fn run_command(program: &str, arguments: &[String], task: &EndedTask) -> R
     let text = serde_json::to_vec(task).map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+    // The environment of the service has its secrets.
+    command.env_clear().envs(PASSED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A command that does not read its input is no failure.

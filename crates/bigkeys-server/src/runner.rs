@@ -86,7 +86,7 @@ impl Runner {
     pub(crate) async fn cancel(&self, task: &TaskRow) -> Result<(), StoreError> {
         let ending = TaskEnding { failure: Some(CANCELLED.to_owned()), ..TaskEnding::default() };
         if self.store.finish(&task.id, &ending, Timestamp::now()).await? {
-            self.notifier.task_ended(task, &ending);
+            self.announce(task, &ending);
         }
         for running in self.running(&task.id) {
             running.stop.store(true, Ordering::Relaxed);
@@ -163,7 +163,7 @@ impl Runner {
     /// Joins the results of a task whose shards have all ended, and ends the task.
     async fn join(&self, task: &TaskRow) {
         let id = &task.id;
-        let begun = self.retry(|| self.store.begin_join(id, Timestamp::now())).await;
+        let begun = self.retry(|| self.store.begin_join(id)).await;
         let Some(Some(shards)) = begun else { return };
         let kind = task.kind;
         let joined = tokio::task::spawn_blocking(move || scan::join(kind, shards)).await;
@@ -173,9 +173,14 @@ impl Runner {
             Some(reason) => tracing::warn!(task = id, shards = task.shards, reason, "task failed"),
         }
         if self.retry(|| self.store.finish(id, &ending, Timestamp::now())).await == Some(true) {
-            self.metrics.task_ended(ending.failure.is_none());
-            self.notifier.task_ended(task, &ending);
+            self.announce(task, &ending);
         }
+    }
+
+    /// Counts a task that has ended in this process, and tells the notifier.
+    fn announce(&self, task: &TaskRow, ending: &TaskEnding) {
+        self.metrics.task_ended(ending.failure.is_none());
+        self.notifier.task_ended(task, ending);
     }
 
     /// Scans on a blocking thread until the scan is done, the time limit passes, the task ends
@@ -226,7 +231,8 @@ impl Runner {
         }
     }
 
-    /// Repeats `operation` until it succeeds. `None` if the service ends first.
+    /// Repeats `operation` until it succeeds. `None` if the service ends first, or a row cannot be read,
+    /// which another attempt does not change.
     async fn retry<T, F>(&self, operation: impl Fn() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -236,9 +242,9 @@ impl Runner {
                 Ok(value) => return Some(value),
                 Err(error) => error,
             };
-            tracing::error!(%error, "the store failed, retrying");
+            tracing::error!(%error, "the store failed");
             self.metrics.store_failed();
-            if *self.shutdown.borrow() {
+            if *self.shutdown.borrow() || !error.is_temporary() {
                 return None;
             }
             tokio::time::sleep(STORE_RETRY).await;

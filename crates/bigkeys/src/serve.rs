@@ -81,7 +81,7 @@ fn default_database(args: &ServeArgs, backups: &Path) -> anyhow::Result<Database
 
 fn start_log(args: &LogArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.level).context("--log-level")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(EscapedLines);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(EscapedLines(args.format));
     match args.format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),

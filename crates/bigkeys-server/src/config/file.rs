@@ -1,6 +1,7 @@
 //! The sections of the configuration file, as they are written.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -51,7 +52,7 @@ pub(super) struct ServerSection {
     pub(super) explain_signatures: bool,
     #[serde(default)]
     pub(super) synchronous: Synchronous,
-    pub(super) keep_tasks_days: Option<u32>,
+    pub(super) keep_tasks_days: Option<NonZeroU32>,
     pub(super) on_finished: Option<Spanned<Vec<String>>>,
     pub(super) results_secret: Option<Spanned<String>>,
     pub(super) results_secret_env: Option<Spanned<String>>,

@@ -65,6 +65,7 @@ mod tests {
             ("[server]\nworker_timeout_seconds = 1", "line 2: worker_timeout_seconds must be"),
             ("[server]\nworkers = \"many\"", "line 2: invalid type"),
             ("[server]\nsynchronous = \"off\"", "line 2: unknown variant `off`"),
+            ("[server]\nkeep_tasks_days = 0", "line 2: invalid value: integer `0`"),
             ("[server]\non_finished = []", "line 2: on_finished must name a program"),
             ("[server]\nresults_secret = \"short\"", "line 2: results_secret must have"),
             ("[server]\nresults_secret_env = \"NO SUCH\"", "line 2: the environment has no variable NO SUCH"),

@@ -89,7 +89,7 @@ pub(super) fn config(text: &str, base: &Path) -> Result<Config, Located> {
         requests_per_second: server.requests_per_second,
         connections_per_address: server.connections_per_address,
         synchronous: server.synchronous,
-        keep_tasks: server.keep_tasks_days.map(|days| Duration::from_hours(24 * u64::from(days))),
+        keep_tasks: server.keep_tasks_days.map(|days| Duration::from_hours(24 * u64::from(days.get()))),
         on_finished: on_finished.cloned().unwrap_or_default(),
         results_secret: results_secret(server.results_secret.as_ref(), server.results_secret_env.as_ref())?,
         credentials,

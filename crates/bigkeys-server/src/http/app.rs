@@ -12,6 +12,7 @@ use super::connections::Client;
 use super::limits::Throttle;
 use crate::auth::Credentials;
 use crate::catalog::Catalog;
+use crate::error::ApiError;
 use crate::instance_metrics::InstanceMetrics;
 use crate::metrics::Metrics;
 use crate::runner::Runner;
@@ -19,6 +20,10 @@ use crate::store::TaskStore;
 
 /// Maximum number of concurrent requests. Further requests are answered with status 503.
 const MAX_REQUESTS: usize = 1024;
+
+/// Maximum number of threads that search for backups. A file system that does not answer keeps them,
+/// and the scans need threads, too.
+const MAX_SEARCHES: usize = 32;
 
 /// Requests with wrong credentials that a client may send, on average and at once.
 const FAILURES_PER_SECOND: f64 = 1.0;
@@ -43,6 +48,8 @@ pub(crate) struct App {
     /// When the store was last written to find out whether it can be, and whether it could.
     readiness: tokio::sync::Mutex<Option<(Instant, bool)>>,
     pub(crate) requests: Semaphore,
+    /// Threads that search for backups.
+    searches: Arc<Semaphore>,
 }
 
 impl App {
@@ -59,6 +66,7 @@ impl App {
             failures: Throttle::new(FAILURES_PER_SECOND, FAILURES_AT_ONCE),
             readiness: tokio::sync::Mutex::default(),
             requests: Semaphore::new(MAX_REQUESTS),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
         })
     }
 
@@ -77,6 +85,28 @@ impl App {
         }
         *last = Some((Instant::now(), written.is_ok()));
         written.is_ok()
+    }
+
+    /// Runs a search for backups on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// Too many searches are running, or the search panicked.
+    pub(crate) async fn search<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&Catalog) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let Ok(permit) = Arc::clone(&self.searches).try_acquire_owned() else { return Err(ApiError::BUSY) };
+        let catalog = Arc::clone(&self.catalog);
+        let searched = tokio::task::spawn_blocking(move || {
+            // Held by the thread: the request may end before.
+            let _permit = permit;
+            search(&catalog)
+        });
+        searched.await.map_err(|error| {
+            tracing::error!(%error, "the search for backups failed");
+            ApiError::INTERNAL
+        })
     }
 
     pub(crate) fn credentials(&self) -> Arc<Credentials> {

@@ -12,7 +12,7 @@ use super::app::App;
 use super::call::{Authenticated, Call};
 use super::time::dcs_time;
 use crate::catalog::ListedBackup;
-use crate::config::Instance;
+use crate::config::Shard;
 use crate::error::{ApiError, ErrorBody};
 use dcs_bigkeys::{BackupList, BackupRecord};
 
@@ -31,7 +31,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
     let begin = time(&call, "begin_time")?.unwrap_or(i64::MIN);
     // The whole of the last second.
     let end = time(&call, "end_time")?.map_or(i64::MAX, |end| end + 999);
-    let mut backups = backups_of(&app, &call.instance).await?;
+    let mut backups = backups_of(&app, call.instance.shards.clone()).await?;
     backups.retain(|backup| (begin..=end).contains(&backup.modified_ms));
     let total_num = i32::try_from(backups.len()).unwrap_or(i32::MAX);
     let skipped = usize::try_from(page.offset).unwrap_or(usize::MAX);
@@ -44,14 +44,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
     Ok(Json(BackupList { total_num, backup_record_response: records.collect() }))
 }
 
-/// The backups of an instance, newest first.
-pub(crate) async fn backups_of(app: &App, instance: &Instance) -> Result<Vec<ListedBackup>, ApiError> {
-    let (catalog, instance) = (Arc::clone(&app.catalog), instance.clone());
-    // Listing a directory may block.
-    tokio::task::spawn_blocking(move || catalog.backups(&instance)).await.map_err(|error| {
-        tracing::error!(%error, "the search for backups failed");
-        ApiError::INTERNAL
-    })
+/// The backups of shards, newest first.
+pub(crate) async fn backups_of(app: &App, shards: Vec<Shard>) -> Result<Vec<ListedBackup>, ApiError> {
+    app.search(move |catalog| catalog.backups(&shards)).await
 }
 
 /// A time of the query in milliseconds since 1970.

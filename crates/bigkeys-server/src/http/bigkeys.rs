@@ -14,7 +14,7 @@ use super::app::App;
 use super::call::Call;
 use super::time::dcs_time;
 use crate::autoscan::is_time_of_day;
-use crate::catalog::BackupError;
+use crate::catalog::{BackupError, Catalog};
 use crate::config::{Instance, Shard};
 use crate::error::{ApiError, ErrorBody};
 use crate::store::{AnalysisKind, Deleted, NewTask, Origin, Schedule, ShardTarget, Submitted, TaskRow};
@@ -70,7 +70,7 @@ pub(crate) async fn submit(app: &App, instance: &Instance, origin: Origin) -> Re
         node: None,
         backup: None,
         scan_type: ScanType::Manual,
-        shards: targets(app, shards).await.ok_or(ApiError::UNSUPPORTED)?,
+        shards: targets(app, shards, ApiError::UNSUPPORTED).await?,
         origin,
     };
     match app.store.submit(task, Timestamp::now()).await? {
@@ -79,28 +79,29 @@ pub(crate) async fn submit(app: &App, instance: &Instance, origin: Origin) -> Re
     }
 }
 
-/// What a task scans of these shards. `None` if one of them has no backup.
-pub(crate) async fn targets(app: &App, shards: Vec<Shard>) -> Option<Vec<ShardTarget>> {
-    let (catalog, is_shared) = (Arc::clone(&app.catalog), app.store.is_shared());
-    let limit = app.runner.limits.max_backup_bytes;
-    find_backup(move || shards.iter().map(|shard| catalog.target(shard, limit, is_shared)).collect()).await
+/// What a task scans of these shards.
+///
+/// # Errors
+///
+/// `missing`, if one of them has no backup.
+pub(crate) async fn targets(
+    app: &App,
+    shards: Vec<Shard>,
+    missing: ApiError,
+) -> Result<Vec<ShardTarget>, ApiError> {
+    let (is_shared, limit) = (app.store.is_shared(), app.runner.limits.max_backup_bytes);
+    let search = move |catalog: &Catalog| {
+        shards.iter().map(|shard| catalog.target(shard, limit, is_shared)).collect::<Result<_, _>>()
+    };
+    found(app.search(search).await?, missing)
 }
 
-/// Runs a search for backups on a thread that may block, and logs why it failed.
-pub(crate) async fn find_backup<T: Send + 'static>(
-    find: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
-) -> Option<T> {
-    match tokio::task::spawn_blocking(find).await {
-        Ok(Ok(found)) => Some(found),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "an instance cannot be analysed");
-            None
-        }
-        Err(error) => {
-            tracing::error!(%error, "the search for backups failed");
-            None
-        }
-    }
+/// What a search for backups found. Logs the reason if it found nothing.
+pub(crate) fn found<T>(searched: Result<T, BackupError>, missing: ApiError) -> Result<T, ApiError> {
+    searched.map_err(|error| {
+        tracing::warn!(%error, "an instance cannot be analysed");
+        missing
+    })
 }
 
 /// List the big-key analyses of an instance.
@@ -143,7 +144,10 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Resp
     let Some(stored_bytes) = stored_bytes else {
         return Ok(Json(body(&call.instance, row, None)?).into_response());
     };
-    let render = async { json(&body(&call.instance, row, app.store.body(&id).await?)?) };
+    let render = async {
+        let keys = app.store.body(&row).await?;
+        json(&body(&call.instance, row, keys)?)
+    };
     app.answers.json(Shown::Result, &id, stored_bytes, render).await
 }
 

@@ -39,10 +39,13 @@ pub(super) struct Counted {
 
 impl Connections {
     /// As many as a process with this number of descriptors may have. One client may have
-    /// `max_of_client`, and at most three quarters of all, so that others are answered, too.
+    /// `max_of_client` (0: any number), and at most three quarters of all, so that others are answered,
+    /// too.
     pub(crate) fn new(descriptors: usize, max_of_client: usize) -> Arc<Self> {
         let max = descriptors.saturating_sub(OTHER_DESCRIPTORS).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
-        Arc::new(Self { max, max_of_client: max_of_client.min(max / 4 * 3), counts: Mutex::default() })
+        let most = max / 4 * 3;
+        let max_of_client = if max_of_client == 0 { most } else { max_of_client.min(most) };
+        Arc::new(Self { max, max_of_client, counts: Mutex::default() })
     }
 
     /// Counts a connection. `None`: it is one too many.
@@ -128,5 +131,6 @@ mod tests {
     fn few_descriptors_are_no_reason_to_answer_nobody() {
         assert_eq!(Connections::new(20, 1024).max, MIN_CONNECTIONS);
         assert_eq!(Connections::new(usize::MAX, 1024).max, MAX_CONNECTIONS);
+        assert_eq!(Connections::new(usize::MAX, 0).max_of_client, MAX_CONNECTIONS / 4 * 3);
     }
 }

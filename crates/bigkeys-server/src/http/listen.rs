@@ -35,8 +35,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time limit for a client to take in the next bytes of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Age from which on a connection ends after the answer that it waits for. It bounds the time that a
-/// client may take for an answer by reading it byte by byte.
+/// Age of a connection at which it gets its last answer and ends. It bounds the time that a client may
+/// take for an answer by reading it byte by byte.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +46,10 @@ pub(super) const MAX_HEAD_BYTES: usize = 32 << 10;
 
 const MAX_HEADERS: usize = 64;
 
-/// Time limit for the last answer of a connection.
+/// Time limit for the last answer of an old connection: that for an answer, and some to send it.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Time limit for the last answer of a connection at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Interval at which open connections are counted at shutdown.
@@ -80,15 +83,21 @@ pub(crate) async fn answer(
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) {
+    let mut can_accept = true;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = ended(shutdown.clone()) => break,
         };
         let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                can_accept = true;
+                accepted
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
+                if std::mem::take(&mut can_accept) {
+                    tracing::warn!(%error, "connections cannot be accepted");
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             }
@@ -148,15 +157,16 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
-        result = connection.as_mut() => Some(result),
-        () = ended(shutdown) => None,
-        () = tokio::time::sleep(MAX_AGE) => None,
+        result = connection.as_mut() => Ok(result),
+        () = ended(shutdown) => Err(DRAIN_TIMEOUT),
+        () = tokio::time::sleep(MAX_AGE) => Err(LAST_ANSWER_TIMEOUT),
     };
-    let result = if let Some(result) = ended {
-        Ok(result)
-    } else {
-        connection.as_mut().graceful_shutdown();
-        tokio::time::timeout(DRAIN_TIMEOUT, connection).await
+    let result = match ended {
+        Ok(result) => Ok(result),
+        Err(timeout) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(timeout, connection).await
+        }
     };
     match result {
         Ok(Ok(())) => {}

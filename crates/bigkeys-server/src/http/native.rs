@@ -219,7 +219,7 @@ pub(crate) async fn backups(
     request: Authenticated,
 ) -> Result<Json<NativeBackupList>, ApiError> {
     let instance = request.instance(&app).await?;
-    let backups = backups_of(&app, &instance).await?.into_iter().map(|backup| NativeBackup {
+    let backups = backups_of(&app, instance.shards).await?.into_iter().map(|backup| NativeBackup {
         backup_id: backup.id,
         node_id: backup.node_id,
         name: backup.name,
@@ -279,7 +279,7 @@ pub(crate) async fn report(
 ) -> Result<Response, ApiError> {
     let (_, row, stored_bytes) = find(&app, &request).await?;
     let stored_bytes = stored_bytes.ok_or(ApiError::TASK_STATE)?;
-    let render = async { app.store.report(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK) };
+    let render = async { app.store.report(&row).await?.ok_or(ApiError::NO_BIGKEYS_TASK) };
     app.answers.json(Shown::Report, &row.id, stored_bytes, render).await
 }
 

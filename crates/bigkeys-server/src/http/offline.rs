@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::answers::Shown;
 use super::app::App;
 use super::backups::backups_of;
-use super::bigkeys::{find_backup, json, targets};
+use super::bigkeys::{found, json, targets};
 use super::call::Call;
 use super::time::dcs_time;
 use crate::catalog::ListedBackup;
@@ -33,15 +33,16 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
     let shard = shard.ok_or(ApiError::parameter("node_id"))?;
     let backup = match object.get("backup_id") {
         None | Some(Value::Null) => None,
-        Some(Value::String(id)) => Some(named(&app, &call, shard, id).await?),
+        Some(Value::String(id)) => Some(named(&app, shard, id).await?),
         Some(_) => return Err(ApiError::parameter("backup_id")),
     };
-    let shards = match &backup {
-        None => targets(&app, vec![shard.clone()]).await,
+    let missing = ApiError::OFFLINE_UNSUPPORTED;
+    let shards = match backup.clone() {
+        None => targets(&app, vec![shard.clone()], missing).await?,
         Some(backup) => {
-            let (catalog, of_shard, backup) = (Arc::clone(&app.catalog), shard.clone(), backup.clone());
-            let mark = find_backup(move || catalog.mark(&of_shard, &backup)).await;
-            mark.map(|mark| vec![ShardTarget { node: shard.node_id.clone(), backup: Some(mark) }])
+            let (of_shard, limit) = (shard.clone(), app.runner.limits.max_backup_bytes);
+            let marked = app.search(move |catalog| catalog.mark(&of_shard, &backup, limit)).await?;
+            vec![ShardTarget { node: shard.node_id.clone(), backup: Some(found(marked, missing)?) }]
         }
     };
     let task = NewTask {
@@ -50,7 +51,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
         node: Some(shard.node_id.clone()),
         backup: backup.map(|backup| backup.id),
         scan_type: ScanType::Manual,
-        shards: shards.ok_or(ApiError::OFFLINE_UNSUPPORTED)?,
+        shards,
         origin: call.origin.clone(),
     };
     match app.store.submit(task, Timestamp::now()).await? {
@@ -60,11 +61,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, call: Call) -> Result<Js
 }
 
 /// The backup of a node that a request names.
-async fn named(app: &App, call: &Call, shard: &Shard, id: &str) -> Result<ListedBackup, ApiError> {
+async fn named(app: &App, shard: &Shard, id: &str) -> Result<ListedBackup, ApiError> {
     let id = id::normalize(id);
-    let is_named = |backup: &ListedBackup| backup.node_id == shard.node_id && id::normalize(&backup.id) == id;
-    let found = backups_of(app, &call.instance).await?.into_iter().find(is_named);
-    found.ok_or(ApiError::parameter("backup_id"))
+    let mut backups = backups_of(app, vec![shard.clone()]).await?.into_iter();
+    backups.find(|backup| id::normalize(&backup.id) == id).ok_or(ApiError::parameter("backup_id"))
 }
 
 /// List the offline analyses of an instance.
@@ -101,12 +101,15 @@ pub(crate) async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json
     responses((status = 200, body = OfflineTask), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Response, ApiError> {
     let id = call.task()?;
-    let found = app.store.find(AnalysisKind::Offline, &call.instance.key, &id).await?;
-    let (row, stored_bytes) = found.ok_or(ApiError::NO_OFFLINE_TASK)?;
+    let task = app.store.find(AnalysisKind::Offline, &call.instance.key, &id).await?;
+    let (row, stored_bytes) = task.ok_or(ApiError::NO_OFFLINE_TASK)?;
     let Some(stored_bytes) = stored_bytes else {
         return Ok(Json(body(&call.instance, row, None)?).into_response());
     };
-    let render = async { json(&body(&call.instance, row, app.store.body(&id).await?)?) };
+    let render = async {
+        let result = app.store.body(&row).await?;
+        json(&body(&call.instance, row, result)?)
+    };
     app.answers.json(Shown::Result, &id, stored_bytes, render).await
 }
 

@@ -23,6 +23,7 @@ macro_rules! run_worker {
     ($queue:expr, $wake:expr, $handler:expr, $shutdown:expr, $repair:expr) => {{
         use apalis::layers::WorkerBuilderExt as _;
         use apalis::prelude::{BackendExt as _, WorkerBuilder};
+        use futures_util::FutureExt as _;
         use $crate::store::{deliver, ended};
 
         while !*$shutdown.borrow() {
@@ -32,14 +33,18 @@ macro_rules! run_worker {
                 .concurrency(1)
                 .build(deliver::call);
             let until = $shutdown.clone();
-            let outcome = worker
-                .run_until(async move {
-                    ended(until).await;
-                    Ok::<(), std::io::Error>(())
-                })
-                .await;
-            if let Err(error) = outcome {
-                tracing::error!(%error, "the queue failed, retrying");
+            let outcome = worker.run_until(async move {
+                ended(until).await;
+                Ok::<(), std::io::Error>(())
+            });
+            // A row of the queue that another program wrote may make apalis panic.
+            let failure = match std::panic::AssertUnwindSafe(outcome).catch_unwind().await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("it panicked".to_owned()),
+            };
+            if let Some(reason) = failure {
+                tracing::error!(reason, "the queue failed, retrying");
                 tokio::select! {
                     () = ended($shutdown.clone()) => {}
                     () = tokio::time::sleep(deliver::RESTART_DELAY) => { $repair.await; }

@@ -8,6 +8,7 @@
 mod database;
 mod deliver;
 mod model;
+mod options;
 pub(crate) mod postgres;
 mod rows;
 mod seal;
@@ -16,8 +17,9 @@ mod tasks;
 
 pub(crate) use model::{
     AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, ShardEnding,
-    ShardId, ShardTarget, Shutdown, StoreError, StoreOptions, Submitted, TaskEnding, TaskRow, Work, ended,
+    ShardId, ShardTarget, Shutdown, StoreError, Submitted, TaskEnding, TaskRow, Work, ended,
 };
+pub(crate) use options::StoreOptions;
 pub(crate) use rows::status_name;
 pub(crate) use seal::Seal;
 pub(crate) use tasks::TaskStore;

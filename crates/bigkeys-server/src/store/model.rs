@@ -2,29 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dcs_bigkeys::{ScanType, Status};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::seal::Seal;
 use crate::backup_mark::BackupMark;
-use crate::config::Synchronous;
-
-/// How a store is opened.
-#[derive(Debug)]
-pub(crate) struct StoreOptions {
-    /// Maximum number of times that a shard, or the join of shards, is begun.
-    pub(crate) max_attempts: u16,
-    /// Time without heartbeats after which a worker's shards are given to other workers. `PostgreSQL`
-    /// only.
-    pub(crate) worker_timeout: Duration,
-    /// When a write is on the disk. `SQLite` only.
-    pub(crate) synchronous: Synchronous,
-    pub(crate) seal: Seal,
-}
 
 /// Becomes true when the service has to end.
 pub(crate) type Shutdown = watch::Receiver<bool>;
@@ -264,6 +248,26 @@ pub(crate) enum StoreError {
     /// A row has a time out of range.
     #[error("{0}")]
     Time(#[from] jiff::Error),
+}
+
+impl StoreError {
+    /// Whether the same operation may succeed later, as after a failure of the connection. An error in
+    /// a row stays.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(error) => !matches!(
+                error,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_)
+            ),
+            Self::Queue(_) | Self::Lock { .. } | Self::InUse { .. } => true,
+            Self::Version { .. }
+            | Self::Json(_)
+            | Self::NoValue { .. }
+            | Self::Unknown { .. }
+            | Self::Unsigned { .. }
+            | Self::Time(_) => false,
+        }
+    }
 }
 
 pub(crate) type StoreResult<'a, T> = BoxFuture<'a, Result<T, StoreError>>;

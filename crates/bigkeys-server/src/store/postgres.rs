@@ -14,7 +14,8 @@ use super::database::{
     migrations, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::model::{Handler, ShardId, Shutdown, StoreError, StoreOptions, StoreResult, ended};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult, ended};
+use super::options::StoreOptions;
 use super::tasks::TaskStore;
 
 /// Time limit for a request to get a connection.
@@ -29,7 +30,10 @@ const MISSED_HEARTBEATS: u32 = 3;
 /// Number of time-outs after which the row of a worker without heartbeats is removed.
 const DEAD_WORKER_TIMEOUTS: u32 = 3;
 
-/// Bytes of an unreadable row of the queue that are logged.
+/// Maximum length of a job in bytes. One has the id of a task and a number.
+const MAX_JOB_BYTES: i32 = 100;
+
+/// First bytes of the id of an unreadable row of the queue that are logged.
 const MAX_LOGGED_BYTES: usize = 100;
 
 /// Advisory lock for the creation of tables, so that several processes may start at once, and for
@@ -213,8 +217,16 @@ async fn deliver(
     );
 }
 
-/// Removes the rows of the queue that name no shard. Only another program can have written them.
+/// Removes the rows of the queue that apalis or this program cannot read. Only another program can have
+/// written them. Their shards are queued again, if they name any.
 async fn remove_unreadable(tasks: &PgPool) -> Result<(), StoreError> {
+    // What apalis expects of a row, and the length that every job of ours is below.
+    let statement = "DELETE FROM apalis.jobs WHERE job_type = $1 AND (octet_length(job) > $2 \
+         OR id !~ '^[0-9A-HJKMNP-TV-Z]{26}$' OR run_at < 'epoch' \
+         OR array_position(avals(metadata), NULL) IS NOT NULL) RETURNING id";
+    let ids: Vec<String> =
+        sqlx::query_scalar(statement).bind(QUEUE).bind(MAX_JOB_BYTES).fetch_all(tasks).await?;
+    let mut removed = ids;
     let jobs: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT id, job FROM apalis.jobs WHERE job_type = $1")
         .bind(QUEUE)
         .fetch_all(tasks)
@@ -222,9 +234,13 @@ async fn remove_unreadable(tasks: &PgPool) -> Result<(), StoreError> {
     for (id, job) in jobs {
         if ShardId::of_row(&job).is_none() {
             sqlx::query("DELETE FROM apalis.jobs WHERE id = $1").bind(&id).execute(tasks).await?;
-            let job = Escaped::for_terminal(job.get(..MAX_LOGGED_BYTES).unwrap_or(&job)).to_string();
-            tracing::error!(id, job, "a row of the queue names no shard, it was removed");
+            removed.push(id);
         }
+    }
+    for id in removed {
+        let id =
+            Escaped::for_terminal(id.as_bytes().get(..MAX_LOGGED_BYTES).unwrap_or(id.as_bytes())).to_string();
+        tracing::error!(id, "a row of the queue cannot be read, it was removed");
     }
     Ok(())
 }

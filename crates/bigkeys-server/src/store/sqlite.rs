@@ -19,7 +19,8 @@ use super::database::{
     migrations, schema,
 };
 use super::deliver::{run_worker, side_by_side};
-use super::model::{Handler, ShardId, Shutdown, StoreError, StoreOptions, StoreResult};
+use super::model::{Handler, ShardId, Shutdown, StoreError, StoreResult};
+use super::options::StoreOptions;
 use super::tasks::TaskStore;
 use crate::config::Synchronous;
 

@@ -63,9 +63,9 @@ impl TaskStore {
     }
 
     /// The body of a task.
-    pub(crate) async fn body(&self, id: &str) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn body(&self, task: &TaskRow) -> Result<Option<String>, StoreError> {
         let statement = "SELECT body AS content, body_mac AS mac FROM result WHERE task = $1";
-        self.content(id, Sealed::Body, &self.database.rows(statement, &[id.into()]).await?)
+        self.content(task, Sealed::Body, &self.database.rows(statement, &[(&task.id).into()]).await?)
     }
 
     /// Number of tasks that match, and a page of them, newest first.
@@ -108,7 +108,7 @@ impl TaskStore {
             return Ok(Deleted::Unfinished);
         }
         // A forged result can be deleted. Nobody reads it.
-        let body = self.content(id, Sealed::Body, &rows).unwrap_or_else(|error| {
+        let body = self.content(&found, Sealed::Body, &rows).unwrap_or_else(|error| {
             tracing::error!(%error, "the result is deleted");
             None
         });
@@ -125,19 +125,19 @@ impl TaskStore {
     }
 
     /// The full report of a task.
-    pub(crate) async fn report(&self, id: &str) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn report(&self, task: &TaskRow) -> Result<Option<String>, StoreError> {
         let statement = "SELECT report AS content, report_mac AS mac FROM result WHERE task = $1";
-        self.content(id, Sealed::Report, &self.database.rows(statement, &[id.into()]).await?)
+        self.content(task, Sealed::Report, &self.database.rows(statement, &[(&task.id).into()]).await?)
     }
 
     /// The text in the first row, if its signature is right.
-    fn content(&self, id: &str, kind: Sealed, rows: &[Row]) -> Result<Option<String>, StoreError> {
+    fn content(&self, task: &TaskRow, kind: Sealed, rows: &[Row]) -> Result<Option<String>, StoreError> {
         let Some(row) = rows.first() else { return Ok(None) };
         let Some(content) = row.text_or_null("content") else { return Ok(None) };
-        if self.seal.admits(id, kind, &[Some(&content)], row.text_or_null("mac").as_deref()) {
+        if self.seal.admits(task, kind, &[Some(&content)], row.text_or_null("mac").as_deref()) {
             Ok(Some(content))
         } else {
-            Err(StoreError::Unsigned { task: id.to_owned() })
+            Err(StoreError::Unsigned { task: task.id.clone() })
         }
     }
 
@@ -169,12 +169,17 @@ impl TaskStore {
         if row.integer("attempts")? > self.max_attempts {
             let reason = format!("the worker ended {} times while it scanned the backup", self.max_attempts);
             let ending = ShardEnding { failure: Some(reason), result: None };
-            let open = end_shard(&mut *tx, &self.seal, shard, &ending).await?;
+            let open = end_shard(&mut *tx, &self.seal, &begun, shard.number, &ending).await?;
             tx.commit().await?;
             return Ok(if open == Some(0) { Begun::Join(begun) } else { Begun::Nothing });
         }
         let backup = row.text_or_null("backup");
-        let backup = backup.map(|backup| serde_json::from_str(&backup)).transpose()?;
+        let Ok(backup) = backup.map(|backup| serde_json::from_str(&backup)).transpose() else {
+            let ending = ShardEnding { failure: Some(UNREADABLE.to_owned()), result: None };
+            let open = end_shard(&mut *tx, &self.seal, &begun, shard.number, &ending).await?;
+            tx.commit().await?;
+            return Ok(if open == Some(0) { Begun::Join(begun) } else { Begun::Nothing });
+        };
         let target = ShardTarget { node: row.text("node")?, backup };
         tx.commit().await?;
         Ok(Begun::Scan(begun, target))
@@ -195,21 +200,18 @@ impl TaskStore {
     /// ends once, even if several workers scanned it.
     pub(crate) async fn end_shard(&self, shard: &ShardId, ending: &ShardEnding) -> Result<bool, StoreError> {
         let mut tx = self.database.begin().await?;
-        let lock = "UPDATE task SET status = 'running' WHERE id = $1 AND status IN ('waiting', 'running')";
-        if tx.execute(lock, &[(&shard.task).into()]).await? == 0 {
-            return Ok(false);
-        }
-        let open = end_shard(&mut *tx, &self.seal, shard, ending).await?;
+        let lock = "UPDATE task SET status = 'running' \
+             WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
+        let rows = tx.rows(lock, &[(&shard.task).into()]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let open = end_shard(&mut *tx, &self.seal, &task(row)?, shard.number, ending).await?;
         tx.commit().await?;
         Ok(open == Some(0))
     }
 
-    /// A worker begins to join the results of a task's shards. `None` if there is nothing to join.
-    pub(crate) async fn begin_join(
-        &self,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<Option<Vec<ShardEnding>>, StoreError> {
+    /// A worker begins to join the results of a task's shards. `None` if there is nothing to join. A task
+    /// that cannot be joined has one result, which is the reason.
+    pub(crate) async fn begin_join(&self, id: &str) -> Result<Option<Vec<ShardEnding>>, StoreError> {
         let mut tx = self.database.begin().await?;
         let statement = "UPDATE task SET joins = joins + 1 \
              WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
@@ -220,26 +222,29 @@ impl TaskStore {
         }
         if row.integer("joins")? > self.max_attempts {
             let reason = format!("the worker ended {} times while it joined the results", self.max_attempts);
-            let ending = TaskEnding { failure: Some(reason), ..TaskEnding::default() };
-            finish(&mut *tx, &self.seal, id, &ending, now).await?;
             tx.commit().await?;
-            return Ok(None);
+            return Ok(Some(vec![ShardEnding { failure: Some(reason), result: None }]));
         }
+        let begun = task(row)?;
         let rows = tx.rows("SELECT * FROM shard WHERE task = $1 ORDER BY number", &[id.into()]).await?;
-        let results = rows.iter().map(|row| self.shard_ending(id, row)).collect::<Result<_, _>>()?;
+        if i64::try_from(rows.len()).ok() != Some(begun.shards) {
+            tx.commit().await?;
+            return Ok(Some(vec![ShardEnding { failure: Some(MISSING.to_owned()), result: None }]));
+        }
+        let results = rows.iter().map(|row| self.shard_ending(&begun, row)).collect::<Result<_, _>>()?;
         tx.commit().await?;
         Ok(Some(results))
     }
 
     /// What a worker found of a shard, if its signature is right.
-    fn shard_ending(&self, task: &str, row: &Row) -> Result<ShardEnding, StoreError> {
+    fn shard_ending(&self, task: &TaskRow, row: &Row) -> Result<ShardEnding, StoreError> {
         let (failure, result) = (row.text_or_null("failure"), row.text_or_null("result"));
         let kind = Sealed::Shard(row.integer("number")?);
         let texts = [failure.as_deref(), result.as_deref()];
         if self.seal.admits(task, kind, &texts, row.text_or_null("mac").as_deref()) {
             return Ok(ShardEnding { failure, result });
         }
-        tracing::error!(task, "the result of a shard is not signed with results_secret");
+        tracing::error!(task = task.id, "the result of a shard is not signed with results_secret");
         Ok(ShardEnding { failure: Some(UNSIGNED.to_owned()), result: None })
     }
 
@@ -271,7 +276,7 @@ impl TaskStore {
     /// All enabled schedules.
     pub(crate) async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
         let rows = self.database.rows("SELECT * FROM autoscan WHERE enabled = 1", &[]).await?;
-        rows.iter().map(schedule).collect()
+        Ok(readable(&rows, schedule))
     }
 
     /// Replaces a schedule.
@@ -340,7 +345,7 @@ impl TaskStore {
         let statement = "SELECT * FROM task WHERE seq IN \
              (SELECT max(seq) FROM task WHERE family = $1 AND status = $2 GROUP BY instance)";
         let values = [AnalysisKind::Bigkeys.name().into(), status_name(Status::Success).into()];
-        self.database.rows(statement, &values).await?.iter().map(task).collect()
+        Ok(readable(&self.database.rows(statement, &values).await?, task))
     }
 
     /// Writes a row that nothing reads, so that a database that is full, locked or a replica is
@@ -384,8 +389,20 @@ impl TaskStore {
     }
 }
 
-/// The reason that a shard is given whose result another program may have written.
+/// The failure of a shard whose row does not say which backup to scan.
+const UNREADABLE: &str = "its backup cannot be read from the database";
+
+/// The failure of a task that has lost rows.
+const MISSING: &str = "the database does not have all of its shards";
+
+/// The failure of a shard whose result is not signed.
 const UNSIGNED: &str = "its result is not signed with results_secret";
+
+/// The rows that can be read. One that another program wrote must not hide the others.
+fn readable<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T, StoreError>) -> Vec<T> {
+    let logged = |error: &StoreError| tracing::error!(%error, "a row is left out");
+    rows.iter().filter_map(|row| read(row).inspect_err(logged).ok()).collect()
+}
 
 fn one_with_length(rows: &[Row]) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
     let length = |row: &Row| row.integer_or_null("content_bytes").and_then(|bytes| u64::try_from(bytes).ok());
@@ -458,17 +475,18 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
 async fn end_shard(
     tx: &mut dyn Transaction,
     seal: &Seal,
-    shard: &ShardId,
+    task: &TaskRow,
+    number: i64,
     ending: &ShardEnding,
 ) -> Result<Option<i64>, StoreError> {
     let statement = "UPDATE shard SET is_done = 1, failure = $3, result = $4, mac = $5 \
          WHERE task = $1 AND number = $2 AND is_done = 0";
     let texts = [ending.failure.as_deref(), ending.result.as_deref()].map(storable);
-    let mac = seal.sign(&shard.task, Sealed::Shard(shard.number), &texts.each_ref().map(Option::as_deref));
+    let mac = seal.sign(task, Sealed::Shard(number), &texts.each_ref().map(Option::as_deref));
     let [failure, result] = texts;
     let values = [
-        (&shard.task).into(),
-        shard.number.into(),
+        (&task.id).into(),
+        number.into(),
         failure.as_deref().into(),
         result.as_deref().into(),
         mac.as_deref().into(),
@@ -476,9 +494,9 @@ async fn end_shard(
     if tx.execute(statement, &values).await? == 0 {
         return Ok(None);
     }
-    let open = open_shards(tx, &shard.task).await?;
+    let open = open_shards(tx, &task.id).await?;
     let statement = "UPDATE task SET open_shards = $2 WHERE id = $1";
-    tx.execute(statement, &[(&shard.task).into(), open.into()]).await?;
+    tx.execute(statement, &[(&task.id).into(), open.into()]).await?;
     Ok(Some(open))
 }
 
@@ -493,7 +511,7 @@ async fn finish(
     let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };
     let statement = "UPDATE task SET status = $2, num = $4, failure = $5, \
          finished_ms = CASE WHEN started_ms > $3 THEN started_ms ELSE $3 END \
-         WHERE id = $1 AND status IN ('waiting', 'running')";
+         WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
     let values = [
         id.into(),
         status_name(status).into(),
@@ -501,12 +519,12 @@ async fn finish(
         i64::from(ending.num).into(),
         ending.failure.as_deref().into(),
     ];
-    if tx.execute(statement, &values).await? == 0 {
-        return Ok(false);
-    }
+    let rows = tx.rows(statement, &values).await?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let task = task(row)?;
     let [body, report] = [ending.body.as_deref(), ending.report.as_deref()].map(storable);
-    let body_mac = seal.sign(id, Sealed::Body, &[body.as_deref()]);
-    let report_mac = seal.sign(id, Sealed::Report, &[report.as_deref()]);
+    let body_mac = seal.sign(&task, Sealed::Body, &[body.as_deref()]);
+    let report_mac = seal.sign(&task, Sealed::Report, &[report.as_deref()]);
     let statement =
         "INSERT INTO result (task, body, report, body_mac, report_mac) VALUES ($1, $2, $3, $4, $5)";
     let values = [

@@ -363,7 +363,7 @@ class PostgresTest(unittest.TestCase):
         setting.worker(self.database)
         ended = node.wait(task, 30)
         self.assertEqual(ended["status"], "failed")
-        self.assertIn("another than that of the time", ended["failure"])
+        self.assertIn("was replaced after the task", ended["failure"])
 
     def test_results_that_the_database_s_user_wrote_are_refused(self):
         setting = self.setting

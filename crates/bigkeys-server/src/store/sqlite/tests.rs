@@ -57,7 +57,7 @@ async fn create(store: &TaskStore, second: i64) -> TaskRow {
 async fn find(store: &TaskStore, id: &str) -> (TaskRow, Option<String>) {
     let found = store.find(AnalysisKind::Bigkeys, INSTANCE, id).await.expect("read");
     let (row, stored_bytes) = found.expect("there");
-    let body = store.body(id).await.expect("read");
+    let body = store.body(&row).await.expect("read");
     assert_eq!(body.as_ref().map(|body| body.len() as u64), stored_bytes);
     (row, body)
 }
@@ -85,7 +85,6 @@ async fn a_task_passes_through_its_states_once() {
     assert!(matches!(store.begin(&shard(&task.id), at(16)).await, Ok(Begun::Nothing)));
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
-    assert_eq!(store.report(&task.id).await.expect("read"), None);
     assert_eq!(store.find_any(&task.id).await.expect("read"), None);
 }
 
@@ -154,7 +153,7 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
     let other = ShardId { number: 1, ..shard(&task.id) };
     assert!(matches!(store.begin(&other, at(13)).await, Ok(Begun::Scan(..))), "the others go on");
     assert!(store.end_shard(&other, &ShardEnding::default()).await.expect("stored"), "the last one");
-    let shards = store.begin_join(&task.id, at(13)).await.expect("stored").expect("to be joined");
+    let shards = store.begin_join(&task.id).await.expect("stored").expect("to be joined");
     assert_eq!(shards[1].failure, None);
     store.finish(&task.id, &scan::join(AnalysisKind::Bigkeys, shards), at(14)).await.expect("stored");
     let (row, _) = find(&store, &task.id).await;
@@ -173,15 +172,19 @@ async fn a_shard_ends_once_and_the_last_one_is_reported() {
     assert!(!store.end_shard(&a, &ending("first")).await.expect("stored"));
     assert!(!store.end_shard(&a, &ending("again")).await.expect("stored"));
     assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Nothing)), "another is open");
-    assert!(store.begin_join(&task.id, at(12)).await.expect("stored").is_none());
+    assert!(store.begin_join(&task.id).await.expect("stored").is_none());
     assert!(store.end_shard(&b, &ending("second")).await.expect("stored"));
     // As after the end of the worker that received it.
     assert!(matches!(store.begin(&a, at(12)).await, Ok(Begun::Join(_))));
-    let shards = store.begin_join(&task.id, at(12)).await.expect("stored").expect("to be joined");
+    let shards = store.begin_join(&task.id).await.expect("stored").expect("to be joined");
     let results: Vec<_> = shards.iter().filter_map(|shard| shard.result.as_deref()).collect();
     assert_eq!(results, ["first", "second"]);
-    store.begin_join(&task.id, at(12)).await.expect("stored").expect("to be joined");
-    assert!(store.begin_join(&task.id, at(12)).await.expect("stored").is_none(), "it ended its worker twice");
+    store.begin_join(&task.id).await.expect("stored").expect("to be joined");
+    let gave_up = store.begin_join(&task.id).await.expect("stored").expect("to be ended");
+    assert_eq!(gave_up.len(), 1);
+    assert!(gave_up[0].failure.as_deref().is_some_and(|reason| reason.contains("ended 2 times")));
+    let ending = scan::join(AnalysisKind::Bigkeys, gave_up);
+    assert!(store.finish(&task.id, &ending, at(13)).await.expect("stored"));
     assert_eq!(find(&store, &task.id).await.0.status, Status::Failed);
 }
 
@@ -253,13 +256,13 @@ async fn no_decision_depends_on_the_number_of_open_shards_in_the_row() {
     for number in [0, 7, -1] {
         let statement = format!("UPDATE task SET open_shards = {number}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("set");
-        assert_eq!(store.begin_join(&task.id, at(11)).await.expect("read"), None, "two shards are open");
+        assert_eq!(store.begin_join(&task.id).await.expect("read"), None, "two shards are open");
     }
     let ids = [0, 1].map(|number| ShardId { task: task.id.clone(), number });
     assert!(!store.end_shard(&ids[0], &ShardEnding::default()).await.expect("stored"));
     assert_eq!(find(&store, &task.id).await.0.open_shards, 1);
     assert!(store.end_shard(&ids[1], &ShardEnding::default()).await.expect("stored"), "the last");
-    let ended = store.begin_join(&task.id, at(12)).await.expect("stored");
+    let ended = store.begin_join(&task.id).await.expect("stored");
     assert_eq!(ended, Some(vec![ShardEnding::default(); 2]));
 }
 
@@ -276,22 +279,38 @@ async fn a_result_that_is_not_signed_with_the_secret_is_refused() {
         store.end_shard(id, &ending).await.expect("stored");
     }
     sqlx::raw_sql("UPDATE shard SET result = 'forged' WHERE number = 1").execute(&writer).await.expect("set");
-    let ended = store.begin_join(&task.id, at(11)).await.expect("stored").expect("to be joined");
+    let ended = store.begin_join(&task.id).await.expect("stored").expect("to be joined");
     assert_eq!(ended[0], ending);
     assert_eq!(ended[1].result, None);
     assert!(ended[1].failure.as_deref().is_some_and(|reason| reason.contains("not signed")));
     assert!(store.finish(&task.id, &success(), at(12)).await.expect("stored"));
     assert!(!store.finish(&task.id, &success(), at(13)).await.expect("stored"), "it has ended");
-    assert_eq!(store.body(&task.id).await.expect("read").as_deref(), Some("[]"));
-    assert_eq!(store.report(&task.id).await.expect("read").as_deref(), Some("{}"));
+    assert_eq!(store.body(&task).await.expect("read").as_deref(), Some("[]"));
+    assert_eq!(store.report(&task).await.expect("read").as_deref(), Some("{}"));
     sqlx::raw_sql("UPDATE result SET body = '[1]', report_mac = body_mac")
         .execute(&writer)
         .await
         .expect("set");
-    assert!(matches!(store.body(&task.id).await, Err(StoreError::Unsigned { .. })));
-    assert!(matches!(store.report(&task.id).await, Err(StoreError::Unsigned { .. })));
+    assert!(matches!(store.body(&task).await, Err(StoreError::Unsigned { .. })));
+    assert!(matches!(store.report(&task).await, Err(StoreError::Unsigned { .. })));
     let deleted = store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await;
     assert!(matches!(deleted, Ok(Deleted::Task(_, None))), "{deleted:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_lost_a_shard_and_one_whose_backup_is_unreadable_are_ended() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = database(&dir).await;
+    let writer = database.writer.clone();
+    let store = TaskStore::new(database, 2, Seal::default());
+    let task = create(&store, 10).await;
+    sqlx::raw_sql("UPDATE shard SET backup = 'x' WHERE number = 0").execute(&writer).await.expect("set");
+    assert!(matches!(store.begin(&shard(&task.id), at(11)).await, Ok(Begun::Nothing)), "another is open");
+    sqlx::raw_sql("DELETE FROM shard WHERE number = 1").execute(&writer).await.expect("set");
+    assert!(matches!(store.begin(&shard(&task.id), at(11)).await, Ok(Begun::Join(_))));
+    let ended = store.begin_join(&task.id).await.expect("stored").expect("to be ended");
+    assert_eq!(ended.len(), 1);
+    assert!(ended[0].failure.as_deref().is_some_and(|reason| reason.contains("all of its shards")));
 }
 
 #[tokio::test]
