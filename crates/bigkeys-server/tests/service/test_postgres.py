@@ -330,14 +330,25 @@ class PostgresTest(unittest.TestCase):
         self.assertIn("ended 2 times", ended["failure"])
         self.assertEqual(worker.events(), [], "it was not begun a third time")
 
-    def test_rows_of_the_queue_that_name_no_shard_and_dead_workers_are_removed(self):
+    def test_rows_of_the_queue_that_cannot_be_read_and_dead_workers_are_removed(self):
         setting = self.setting
         setting.configure(workers=0, attempts=5)
         node, dead = setting.node(self.database), setting.worker(self.database)
         dead.kill()
         columns = "id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata"
-        for number, job in enumerate(("\\xff", "\\x226e6f207368617264", "\\x7b7d", "\\x226e6f2073686172642f7822")):
-            values = f"'bad-{number}', 'bigkeys-scan', '{job}', 'Pending', 0, 1000, now() - interval '1 day', 9, ''"
+        # No JSON; no shard; no text; an id, a time and metadata that apalis cannot read; a long job.
+        old, none = "now() - interval '1 day'", "''"
+        rows = [
+            ("0" * 25 + "1", "'\\xff'", old, none),
+            ("0" * 25 + "2", "'\\x226e6f207368617264'", old, none),
+            ("0" * 25 + "3", "'\\x7b7d'", old, none),
+            ("bad", "'\\x22782f3022'", old, none),
+            ("0" * 25 + "4", "'\\x22782f3022'", "'1960-01-01'", none),
+            ("0" * 25 + "5", "'\\x22782f3022'", old, "'a=>NULL'"),
+            ("0" * 25 + "6", "convert_to('\"' || repeat('x', 1000000) || '/0\"', 'UTF8')", old, none),
+        ]
+        for id, job, run_at, metadata in rows:
+            values = f"'{id}', 'bigkeys-scan', {job}, 'Pending', 0, 1000, {run_at}, 9, {metadata}"
             setting.postgres.sql(self.database_name, f"INSERT INTO apalis.jobs ({columns}) VALUES ({values})")
         workers = [setting.worker(self.database) for _ in range(2)]
         ended = node.wait(node.submit(SINGLE), 60)
@@ -346,9 +357,9 @@ class PostgresTest(unittest.TestCase):
         def number(table):
             return int(setting.postgres.query(self.database_name, f"SELECT count(*) FROM apalis.{table}"))
 
-        self.until(30, lambda: number("jobs WHERE id LIKE 'bad-%'") == 0)
+        self.until(30, lambda: number("jobs WHERE id = 'bad' OR id LIKE '0000000000%'") == 0)
         self.until(30, lambda: number("workers") == len(workers))
-        self.assertIn("names no shard", "".join(process.read_log() for process in [node, *workers]))
+        self.assertIn("a row of the queue cannot be read", "".join(process.read_log() for process in [node, *workers]))
 
     def test_a_worker_that_sees_another_file_fails_its_shard(self):
         setting = self.setting
