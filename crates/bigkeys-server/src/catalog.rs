@@ -14,8 +14,8 @@ use super::id;
 use super::listing::Served;
 use super::store::ShardTarget;
 
-/// Maximum number of backups that are listed for an instance.
-pub(crate) const MAX_BACKUPS: usize = 1000;
+/// Maximum number of backups that are listed at a time.
+const MAX_BACKUPS: usize = 1000;
 
 /// Time for which a listing of a directory of backups is reused.
 const LISTING_AGE: Duration = Duration::from_secs(1);

@@ -83,9 +83,7 @@ impl Database {
             Self::File(text.into())
         }
     }
-}
 
-impl Database {
     /// The file in the directory `state` for the tasks of a directory of backups. Each directory of backups
     /// has one of its own, so that two services do not compete for it.
     ///
