@@ -41,6 +41,13 @@ pub(crate) struct StringHeader {
     pub(crate) decoded_len: u64,
 }
 
+impl StringHeader {
+    /// Bytes of the payload if it is compressed.
+    pub(crate) fn lzf_bytes(self) -> Option<u64> {
+        (self.form == StringForm::Lzf).then_some(self.payload_len)
+    }
+}
+
 /// Decodes a length at the start of `bytes`: its value and its own length in bytes.
 ///
 /// | first byte | bytes | value |

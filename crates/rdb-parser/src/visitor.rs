@@ -97,9 +97,10 @@ pub trait Visitor {
         let _ = expiry;
     }
 
-    /// A node of a list: whether it is packed or one large item, and its bytes, decompressed.
-    fn list_node(&mut self, packed: bool, bytes: u64) {
-        let _ = (packed, bytes);
+    /// A node of a list: whether it is packed or one large item, its bytes, decompressed, and its
+    /// bytes in the file if they are compressed.
+    fn list_node(&mut self, packed: bool, bytes: u64, lzf_bytes: Option<u64>) {
+        let _ = (packed, bytes, lzf_bytes);
     }
 
     /// A node of a stream: its ID and the bytes of its listpack, decompressed. A node with a
@@ -118,14 +119,14 @@ pub trait Visitor {
 
     /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the
     /// group's.
-    fn stream_group(&mut self, name_bytes: u64) {
-        let _ = name_bytes;
+    fn stream_group(&mut self, name: RdbString<'_>) {
+        let _ = name;
     }
 
     /// A consumer of the group begins. The [pending entries](Self::stream_pending) that follow are
     /// the consumer's.
-    fn stream_consumer(&mut self, name_bytes: u64) {
-        let _ = name_bytes;
+    fn stream_consumer(&mut self, name: RdbString<'_>) {
+        let _ = name;
     }
 
     /// The ID of an entry that was delivered and not acknowledged. Shown if

@@ -53,7 +53,7 @@ pub(crate) struct ReadArgs {
     #[arg(long = "store-option", value_name = "NAME=VALUE", value_parser = parse_store_option, hide_short_help = true)]
     pub(crate) store_options: Vec<(String, String)>,
 
-    /// Decode packed values to know their payload
+    /// Decode packed values and streams to know their payload
     ///
     /// `value_bytes` and `largest_element_bytes` are then known for packed collections and streams, too.
     #[arg(long, hide_short_help = true)]

@@ -30,15 +30,9 @@ pub(crate) struct MemoryArgs {
 /// The server's configuration, directive by directive.
 #[derive(Debug, Args)]
 struct LimitArgs {
-    /// As in the server's configuration
-    #[arg(
-        long,
-        hide_short_help = true,
-        value_name = "N",
-        alias = "hash-max-ziplist-entries",
-        default_value_t = 512
-    )]
-    hash_max_listpack_entries: u64,
+    /// As in the server's configuration [default: 512, or what packed hashes show]
+    #[arg(long, hide_short_help = true, value_name = "N", alias = "hash-max-ziplist-entries")]
+    hash_max_listpack_entries: Option<u64>,
 
     /// As in the server's configuration
     #[arg(
@@ -50,27 +44,21 @@ struct LimitArgs {
     )]
     hash_max_listpack_value: u64,
 
-    /// As in the server's configuration
-    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 512)]
-    set_max_intset_entries: u64,
+    /// As in the server's configuration [default: 512, or what intsets show]
+    #[arg(long, hide_short_help = true, value_name = "N")]
+    set_max_intset_entries: Option<u64>,
 
-    /// As in the server's configuration
-    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 128)]
-    set_max_listpack_entries: u64,
+    /// As in the server's configuration [default: 128, or what packed sets show]
+    #[arg(long, hide_short_help = true, value_name = "N")]
+    set_max_listpack_entries: Option<u64>,
 
     /// As in the server's configuration
     #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 64)]
     set_max_listpack_value: u64,
 
-    /// As in the server's configuration
-    #[arg(
-        long,
-        hide_short_help = true,
-        value_name = "N",
-        alias = "zset-max-ziplist-entries",
-        default_value_t = 128
-    )]
-    zset_max_listpack_entries: u64,
+    /// As in the server's configuration [default: 128, or what packed sorted sets show]
+    #[arg(long, hide_short_help = true, value_name = "N", alias = "zset-max-ziplist-entries")]
+    zset_max_listpack_entries: Option<u64>,
 
     /// As in the server's configuration
     #[arg(
@@ -92,6 +80,14 @@ struct LimitArgs {
         allow_negative_numbers = true
     )]
     list_max_listpack_size: i64,
+
+    /// As in the server's configuration: nodes at each end of a list that are not compressed
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 0)]
+    list_compress_depth: u64,
+
+    /// The server is a node of a cluster
+    #[arg(long, hide_short_help = true)]
+    cluster_enabled: bool,
 }
 
 impl MemoryArgs {
@@ -99,14 +95,24 @@ impl MemoryArgs {
     pub(crate) fn apply(&self, options: &mut ScanOptions) {
         let given = &self.limits;
         let mut limits = Limits::default();
-        limits.hash_max_listpack_entries = given.hash_max_listpack_entries;
+        // One who knows a limit knows that the server has it, whatever the writer of the file had.
+        for (limit, given) in [
+            (&mut limits.hash_max_listpack_entries, given.hash_max_listpack_entries),
+            (&mut limits.set_max_intset_entries, given.set_max_intset_entries),
+            (&mut limits.set_max_listpack_entries, given.set_max_listpack_entries),
+            (&mut limits.zset_max_listpack_entries, given.zset_max_listpack_entries),
+        ] {
+            if let Some(given) = given {
+                *limit = given;
+                limits.packed_values_raise_limits = false;
+            }
+        }
         limits.hash_max_listpack_value = given.hash_max_listpack_value;
-        limits.set_max_intset_entries = given.set_max_intset_entries;
-        limits.set_max_listpack_entries = given.set_max_listpack_entries;
         limits.set_max_listpack_value = given.set_max_listpack_value;
-        limits.zset_max_listpack_entries = given.zset_max_listpack_entries;
         limits.zset_max_listpack_value = given.zset_max_listpack_value;
         limits.list_max_listpack_size = given.list_max_listpack_size;
+        limits.list_compress_depth = given.list_compress_depth;
+        limits.cluster_enabled = given.cluster_enabled;
         let mut assumptions = Assumptions::default();
         assumptions.server.clone_from(&self.server_version);
         assumptions.allocator = self.allocator;
@@ -145,5 +151,6 @@ mod tests {
         let options = options(&["--hash-max-ziplist-entries", "64", "--list-max-listpack-size", "-1"]);
         assert_eq!(options.assumptions.limits.hash_max_listpack_entries, 64);
         assert_eq!(options.assumptions.limits.list_max_listpack_size, -1);
+        assert!(!options.assumptions.limits.packed_values_raise_limits);
     }
 }

@@ -126,6 +126,7 @@ fn account(out: &mut dyn Write, account: &Account, of: &str, style: TableStyle) 
 fn error_lines(errors: &[ExpectedError]) -> Vec<String> {
     let mut exact = Vec::new();
     let mut with_remainders = Vec::new();
+    let mut extrapolated = Vec::new();
     let mut lines = Vec::new();
     for row in errors {
         let name = name_of(row);
@@ -138,6 +139,10 @@ fn error_lines(errors: &[ExpectedError]) -> Vec<String> {
                 "{name}: standard error {percent_at_100_elements} % at 100 elements, a tenth of that at 10,000"
             )),
             Expected::Remainders { .. } => with_remainders.push(name),
+            Expected::Extrapolated => extrapolated.push(name),
+            Expected::LowerBound => {
+                lines.push(format!("{name}: a lower bound, without a share of the template's field names"));
+            }
             _ => {}
         }
     }
@@ -147,6 +152,10 @@ fn error_lines(errors: &[ExpectedError]) -> Vec<String> {
     }
     if !exact.is_empty() {
         lines.insert(0, format!("to the byte: {}", exact.join(", ")));
+    }
+    if !extrapolated.is_empty() {
+        let names = extrapolated.join(", ");
+        lines.push(format!("extrapolated, not compared with such a server: {names}"));
     }
     lines
 }

@@ -192,6 +192,10 @@ fn all_groups(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Re
         let name = |db: Option<u64>| db.map_or_else(|| "others".to_owned(), |db| db.to_string());
         let databases = report.by_db.iter().map(|row| (name(row.db).into_bytes(), row.group));
         groups(out, "By database", "db", databases, report, style)?;
+        if report.by_db.iter().any(|row| row.db.is_none()) {
+            let note = "  note: databases beyond the 1,024 with the lowest numbers are summed as \"others\"";
+            style.width.paragraph(out, note, "    ")?;
+        }
     }
     let expiry = report.expiry.iter().filter(|row| row.group.keys > 0);
     let expiry = expiry.map(|row| (expiry_name(row.bucket).as_bytes().to_vec(), row.group));

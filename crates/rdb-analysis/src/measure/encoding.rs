@@ -2,11 +2,7 @@
 //!
 //! The file determines most encodings. The server converts some values while loading, depending on
 //! limits in its configuration. RDB files do not state the configuration, so the default limits are
-//! assumed unless the user gives others.
-//!
-//! The file fixes most of it; the rest are the conversions a loader makes, decided by limits in the
-//! server's configuration. The file does not tell them: the defaults are assumed unless the user
-//! knows better. Source: `rdbLoadObject` in `rdb.c` and `object.c` of each family.
+//! assumed unless the user gives others. Source: `rdbLoadObject` in `rdb.c` and `object.c` of each family.
 
 use std::fmt;
 
@@ -15,7 +11,7 @@ use rdb_parser::{Layout, Outline, ValueType};
 use serde::{Serialize, Serializer};
 
 use super::data_type::DataType;
-use crate::server::{AssumedServer, Family, Key, embedded_bytes};
+use crate::server::{AssumedServer, Family, Key, Limits, embedded_bytes};
 
 /// `list-max-ziplist-entries` and `list-max-ziplist-value`, up to Redis 3.0.
 const MAX_LIST_ZIPLIST_ENTRIES: u64 = 512;
@@ -54,13 +50,19 @@ pub enum Encoding {
     Skiplist,
     /// `stream`
     Stream,
-    /// The server's name for the encoding is not known.
+    /// `unknown`: the server has no name for the encoding, or the name is not known.
     Unknown,
+    /// `template-listpack`: the values of a hash that shares its field names with others
+    TemplateListpack,
+    /// `template-array`: the same with more fields, or longer values
+    TemplateArray,
+    /// `sliced-array`
+    SlicedArray,
 }
 
 impl Encoding {
     /// All encodings, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Int,
         Self::Embstr,
         Self::Raw,
@@ -75,6 +77,9 @@ impl Encoding {
         Self::Skiplist,
         Self::Stream,
         Self::Unknown,
+        Self::TemplateListpack,
+        Self::TemplateArray,
+        Self::SlicedArray,
     ];
 
     /// The names of all encodings.
@@ -99,6 +104,9 @@ impl Encoding {
             Self::Skiplist => "skiplist",
             Self::Stream => "stream",
             Self::Unknown => "unknown",
+            Self::TemplateListpack => "template-listpack",
+            Self::TemplateArray => "template-array",
+            Self::SlicedArray => "sliced-array",
         }
     }
 
@@ -170,8 +178,11 @@ fn collection(server: &AssumedServer, facts: ValueFacts) -> Encoding {
         DataType::Set => set(server, &facts),
         DataType::Zset => zset(server, &facts.outline),
         DataType::Hash => hash(server, &facts),
+        // Redis 5.0 has no name for the encoding of streams.
+        DataType::Stream if server.family == Family::Redis5_0 => Encoding::Unknown,
         DataType::Stream => Encoding::Stream,
         DataType::Module(_) => Encoding::Raw,
+        DataType::Array => Encoding::SlicedArray,
         _ => Encoding::Unknown,
     }
 }
@@ -185,8 +196,8 @@ fn list(server: &AssumedServer, outline: &Outline) -> Encoding {
         {
             Encoding::Listpack
         }
-        Layout::Blob { .. } if server.family < Family::Redis6_2 => Encoding::Ziplist,
-        Layout::Elements { longest_string_bytes } if server.family < Family::Redis6_2 => {
+        Layout::Blob { .. } if server.family < Family::Redis5_0 => Encoding::Ziplist,
+        Layout::Elements { longest_string_bytes } if server.family < Family::Redis5_0 => {
             if elements <= MAX_LIST_ZIPLIST_ENTRIES && longest_string_bytes <= MAX_LIST_ZIPLIST_VALUE {
                 Encoding::Ziplist
             } else {
@@ -201,10 +212,14 @@ fn set(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
     let limits = &server.limits;
     let elements = facts.outline.elements.unwrap_or(0);
     match facts.outline.layout {
-        Layout::Blob { packed: Packed::Intset, .. } if elements <= limits.set_max_intset_entries => {
+        Layout::Blob { packed: Packed::Intset, .. }
+            if limits.keeps_packed(elements, limits.set_max_intset_entries) =>
+        {
             Encoding::Intset
         }
-        Layout::Blob { packed: Packed::Listpack, .. } if elements <= limits.set_max_listpack_entries => {
+        Layout::Blob { packed: Packed::Listpack, .. }
+            if limits.keeps_packed(elements, limits.set_max_listpack_entries) =>
+        {
             Encoding::Listpack
         }
         // The server loads member by member: into an intset until the first member that is not an
@@ -230,7 +245,7 @@ fn compact(family: Family) -> Encoding {
 
 fn zset(server: &AssumedServer, outline: &Outline) -> Encoding {
     let limits = &server.limits;
-    if fits(outline, limits.zset_max_listpack_entries, limits.zset_max_listpack_value) {
+    if fits(limits, outline, limits.zset_max_listpack_entries, limits.zset_max_listpack_value) {
         compact(server.family)
     } else {
         Encoding::Skiplist
@@ -239,11 +254,23 @@ fn zset(server: &AssumedServer, outline: &Outline) -> Encoding {
 
 fn hash(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
     let limits = &server.limits;
-    if is_templated(facts.value_type) {
-        return Encoding::Unknown;
+    let elements = facts.outline.elements.unwrap_or(0);
+    match facts.value_type {
+        ValueType::HashTemplate | ValueType::HashTemplateRef
+            if limits.keeps_packed(elements, limits.hash_max_listpack_entries) =>
+        {
+            return Encoding::TemplateListpack;
+        }
+        ValueType::HashTemplate
+        | ValueType::HashTemplateRef
+        | ValueType::HashTemplateArray
+        | ValueType::HashTemplateArrayRef => return Encoding::TemplateArray,
+        // The server's name for this encoding is not known.
+        ValueType::HashPathsValkey => return Encoding::Unknown,
+        _ => {}
     }
     if facts.value_type == ValueType::HashExpiryValkey
-        || !fits(&facts.outline, limits.hash_max_listpack_entries, limits.hash_max_listpack_value)
+        || !fits(limits, &facts.outline, limits.hash_max_listpack_entries, limits.hash_max_listpack_value)
     {
         return Encoding::Hashtable;
     }
@@ -257,24 +284,15 @@ fn hash(server: &AssumedServer, facts: &ValueFacts) -> Encoding {
     }
 }
 
-/// Whether a hash refers to a template. The server's name for that encoding is not known.
-fn is_templated(value_type: ValueType) -> bool {
-    matches!(
-        value_type,
-        ValueType::HashTemplate
-            | ValueType::HashTemplateRef
-            | ValueType::HashTemplateArray
-            | ValueType::HashTemplateArrayRef
-            | ValueType::HashPathsValkey
-    )
-}
-
 /// Whether a collection stays or becomes packed on loading. For a packed one, the number of
 /// elements decides. For one that is stored element by element, its longest string decides, too.
-fn fits(outline: &Outline, max_entries: u64, max_string_bytes: u64) -> bool {
-    outline.elements.unwrap_or(0) <= max_entries
-        && match outline.layout {
-            Layout::Elements { longest_string_bytes } => longest_string_bytes <= max_string_bytes,
-            _ => true,
+fn fits(limits: &Limits, outline: &Outline, max_entries: u64, max_string_bytes: u64) -> bool {
+    let elements = outline.elements.unwrap_or(0);
+    match outline.layout {
+        Layout::Elements { longest_string_bytes } => {
+            elements <= max_entries && longest_string_bytes <= max_string_bytes
         }
+        Layout::Blob { .. } => limits.keeps_packed(elements, max_entries),
+        _ => elements <= max_entries,
+    }
 }

@@ -281,8 +281,8 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.memory.field_expiry(expiry);
     }
 
-    fn list_node(&mut self, packed: bool, bytes: u64) {
-        self.memory.list_node(packed, bytes);
+    fn list_node(&mut self, packed: bool, bytes: u64, lzf_bytes: Option<u64>) {
+        self.memory.list_node(packed, bytes, lzf_bytes);
     }
 
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
@@ -295,12 +295,12 @@ impl<M: Estimator> Visitor for Measurer<M> {
         }
     }
 
-    fn stream_group(&mut self, name_bytes: u64) {
-        self.memory.stream_group(name_bytes);
+    fn stream_group(&mut self, name: RdbString<'_>) {
+        self.memory.stream_group(name);
     }
 
-    fn stream_consumer(&mut self, name_bytes: u64) {
-        self.memory.stream_consumer(name_bytes);
+    fn stream_consumer(&mut self, name: RdbString<'_>) {
+        self.memory.stream_consumer(name);
     }
 
     #[inline]

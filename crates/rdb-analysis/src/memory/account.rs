@@ -65,7 +65,7 @@ impl SourceMemory {
         let expected_error = keys.encodings.into_iter().map(|(data_type, encoding)| ExpectedError {
             data_type,
             encoding,
-            expected: Expected::of(server.family, server.allocator, data_type, encoding),
+            expected: Expected::of(&server, data_type, encoding),
         });
         Self {
             model: server.model(),

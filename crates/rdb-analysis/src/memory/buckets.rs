@@ -34,6 +34,7 @@ pub(crate) fn buckets_for(elements: u64) -> u64 {
 pub(crate) struct BucketTables {
     sized: Memo<u64>,
     converted: Memo<u64>,
+    grown: Memo<u64>,
 }
 
 impl BucketTables {
@@ -42,6 +43,15 @@ impl BucketTables {
         self.sized.get((0, elements), || {
             let buckets = buckets_for(elements);
             rounded(BUCKET_BYTES * (double(buckets) + chained(buckets, double(elements))))
+        })
+    }
+
+    /// Bytes of the buckets of a table that grew entry by entry to `elements`.
+    pub(crate) fn bytes_grown(&mut self, elements: u64) -> u64 {
+        self.grown.get((0, elements), || {
+            let mut table = Growing::default();
+            table.add(elements);
+            table.bytes()
         })
     }
 
@@ -88,18 +98,18 @@ impl Growing {
         }
     }
 
-    /// Insertions. During a move, each moves one bucket.
+    /// Insertions. During a move, each moves one bucket; the one that starts the move does not.
     fn add(&mut self, count: u64) {
         for _ in 0..count {
-            if self.moving.is_none() && self.used + 1 > ENTRIES * self.buckets[0] {
-                self.expand(self.used + 1);
-            }
             if let Some((_, moved)) = &mut self.moving {
                 *moved += 1;
                 if *moved >= self.buckets[0] {
                     self.buckets = [self.buckets[1], 0];
                     self.moving = None;
                 }
+            }
+            if self.moving.is_none() && self.used + 1 > ENTRIES * self.buckets[0] {
+                self.expand(self.used + 1);
             }
             self.used += 1;
         }
@@ -181,5 +191,10 @@ mod tests {
         // Sized for 6 in one bucket; the eighth would not fit, and a second table of two is begun.
         assert_eq!(tables.bytes_converted(6, 7), 64);
         assert!(tables.bytes(1 << 50) > 1 << 53);
+        // The insertion that finds the bucket of seven full moves nothing: both tables count.
+        assert_eq!(tables.bytes_converted(3, 8), (1 + 2) * 64);
+        assert_eq!(tables.bytes_grown(7), 64);
+        assert_eq!(tables.bytes_grown(8), (1 + 2) * 64);
+        assert_eq!(tables.bytes_grown(9), tables.bytes(9));
     }
 }

@@ -53,10 +53,13 @@ impl Conversion {
         let left = count.saturating_sub(at + 1);
         // The server announces the rest if it is more than the smallest array holds.
         let announce = if left > MIN_SLOTS { Step::Expand(left) } else { Step::Add(0) };
+        let announce_all = if count > MIN_SLOTS { Step::Expand(count) } else { Step::Add(0) };
         match self {
             Self::Hash6_2 => [Step::Add(at + 1), announce, Step::Add(left), Step::Add(0)],
             Self::Hash => [Step::Expand(at), Step::Add(at + 1), announce, Step::Add(left)],
+            Self::HashOfAll => [Step::Expand(at), Step::Add(at + 1), announce_all, Step::Add(left)],
             Self::HashExpiry => [Step::Expand(at), Step::Add(at), announce, Step::Add(left + 1)],
+            Self::HashExpiryOfAll => [Step::Expand(at), Step::Add(at), announce_all, Step::Add(left + 1)],
             Self::Set => [Step::Expand(at), Step::Add(at), Step::Expand(count), Step::Add(left + 1)],
         }
     }
@@ -65,7 +68,7 @@ impl Conversion {
 /// Simulates conversions, and caches the results.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DictSimulator {
-    known: [Memo<u64>; 4],
+    known: [Memo<u64>; 6],
     table: Table,
 }
 

@@ -5,10 +5,12 @@ use rdb_parser::visitor::{Score, StreamId};
 use rdb_parser::{Layout, RdbString, Role, ValueType, Visitor};
 
 use super::buckets::BucketTables;
+use super::compressed_nodes::{self, CompressedNodes};
 use super::dict::{DictSimulator, slots_for, slots_grown};
 use super::expiry_index::ExpiryIndex;
 use super::float::{averaged, double, rounded};
 use super::key_costs::KeyCosts;
+use super::name_tree::NameTree;
 use super::packed::PackedLength;
 use super::rax::Rax;
 use super::sizes::Sizes;
@@ -16,7 +18,9 @@ use super::skiplist::{self, Nodes, PARTS};
 use super::value::{Value, Watched};
 use crate::measure::Estimator;
 use crate::measure::{DataType, Encoding, ValueFacts};
-use crate::server::{AssumedServer, Conversion, Fields, Key, Skiplist, Tables, embedded_bytes};
+use crate::server::{
+    AssumedServer, Conversion, Fields, Key, Skiplist, SumOfElements, Tables, Trees, embedded_bytes,
+};
 
 /// Bytes of an array's slot.
 const SLOT: u64 = 8;
@@ -25,21 +29,35 @@ const SLOT: u64 = 8;
 const ZSET: u64 = 16;
 const ZSKIPLIST: u64 = 32;
 
+/// The skiplist of servers that keep the sizes of values.
+const ZSKIPLIST_WITH_SIZE: u64 = 40;
+
 /// The skiplist with its header, where members are in the nodes.
 const ZSKIPLIST_WITH_HEADER: u64 = 528;
 
-/// Entry of a dict, and one without a value.
-const ENTRY: u64 = 24;
+/// ID of the template and number of fields, before the values of a hash that has a template.
+const TEMPLATE_ARRAY: u64 = 16;
+
+/// Entry of a dict without a value.
 const ENTRY_WITHOUT_VALUE: u64 = 16;
 
 /// Longest entry that a hash of Valkey holds in one allocation.
 const MAX_EMBEDDED_PAIR: u64 = 128;
 
+/// Bytes of the expiry of a field of Redis since 8.4.
+const FIELD_EXPIRY: u64 = 16;
+
 /// Header and terminator of the value in it.
 const EMBEDDED_VALUE_OVERHEAD: u64 = 4;
 
+/// Length of the compressed bytes of a list node (`quicklistLZF`).
+const LZF_HEADER: u64 = 8;
+
 /// IDs that the parts of values in one range keep: 1 MiB.
 const MAX_PART_IDS: usize = 64 << 10;
+
+/// Pending IDs of a stream that are kept: 1 MiB.
+const MAX_PENDING_IDS: usize = 64 << 10;
 
 /// Bytes that a ziplist's header takes more than that of a listpack.
 const ZIPLIST_EXCESS: u64 = 4;
@@ -53,14 +71,23 @@ pub(crate) struct MemoryEstimator {
     is_extrapolated_encoding: bool,
     sizes: Sizes,
     keys: KeyCosts,
+    /// Additional bytes of each key in a node of a cluster.
+    cluster_links: u64,
     nodes: Nodes,
     dicts: DictSimulator,
     tables: BucketTables,
     expiries: ExpiryIndex,
+    compressed: CompressedNodes,
     ids: Rax<16>,
     /// IDs of a stream's nodes, if a part of a value is seen, and how many more may be kept.
     part_ids: Option<Vec<StreamId>>,
     left_ids: usize,
+    /// Names of the groups of a stream, and of the consumers of its last group.
+    groups: NameTree,
+    consumers: NameTree,
+    /// IDs that are pending in the groups of a stream, and how many there are.
+    pending: Vec<StreamId>,
+    pending_count: u64,
     /// Whether the value of the next key was shown. A chunked value (Dragonfly) is not.
     is_shown: bool,
     value: Value,
@@ -88,13 +115,19 @@ impl Estimator for MemoryEstimator {
             is_extrapolated_encoding,
             sizes: Sizes::new(server.profile, server.allocator),
             keys: KeyCosts::new(server.profile, server.allocator),
+            cluster_links: if server.limits.cluster_enabled { server.profile.cluster_links } else { 0 },
             nodes: Nodes::new(server.profile.skiplist, server.allocator),
             dicts: DictSimulator::default(),
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
+            compressed: CompressedNodes::new(server.limits.list_compress_depth),
             ids: Rax::default(),
             part_ids: None,
             left_ids: MAX_PART_IDS,
+            groups: NameTree::default(),
+            consumers: NameTree::default(),
+            pending: Vec::new(),
+            pending_count: 0,
             is_shown: false,
             value: Value::new(Watched::Nothing, false, false),
             server,
@@ -130,7 +163,7 @@ impl Estimator for MemoryEstimator {
 
     fn begin_part(&mut self) -> bool {
         self.part_ids = Some(Vec::new());
-        !self.value.in_detail
+        !self.needs_order()
     }
 
     fn take_part(&mut self) -> Option<ElementsPart> {
@@ -147,7 +180,7 @@ impl Estimator for MemoryEstimator {
     }
 
     fn adds_up(&self, part: &ElementsPart) -> bool {
-        !self.value.in_detail && (part.expiries == 0 || self.expiries.only_counts())
+        !self.needs_order() && (part.expiries == 0 || self.expiries.only_counts())
     }
 
     fn add_part(&mut self, part: &ElementsPart) {
@@ -163,12 +196,17 @@ impl Estimator for MemoryEstimator {
 }
 
 impl MemoryEstimator {
+    /// Whether the elements of the value do not add up.
+    fn needs_order(&self) -> bool {
+        self.value.in_detail || (self.value.watched == Watched::Nodes && !self.compressed.is_empty())
+    }
+
     /// The bytes of a key and its object: those inside the sum that is computed in doubles, and
     /// those outside. If the object holds the key, both are inside.
     #[inline(always)]
     fn object_bytes(&self, key: Key) -> (u64, u64) {
         let profile = self.server.profile;
-        let key_bytes = self.keys.bytes(profile, self.server.allocator, key);
+        let key_bytes = self.keys.bytes(profile, self.server.allocator, key) + self.cluster_links;
         if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) }
     }
 
@@ -194,14 +232,19 @@ impl MemoryEstimator {
         let (inside, outside) = self.object_bytes(facts.key());
         let facts = &facts;
         let value = match (facts.data_type, encoding) {
-            (_, Encoding::Stream) => self.stream(inside),
+            (DataType::Stream, _) => self.stream(inside),
             (_, Encoding::Quicklist) => self.quicklist(inside, facts),
             (_, Encoding::Skiplist) => self.zset(inside, facts),
             (DataType::Set, Encoding::Hashtable) => self.set(inside, facts),
             (DataType::Hash, Encoding::Hashtable) => self.hash(inside, facts),
+            (DataType::Hash, Encoding::TemplateArray) => self.templated_hash(inside, facts),
             (
                 DataType::List | DataType::Set | DataType::Zset | DataType::Hash,
-                Encoding::Listpack | Encoding::Listpackex | Encoding::Ziplist | Encoding::Intset,
+                Encoding::Listpack
+                | Encoding::Listpackex
+                | Encoding::Ziplist
+                | Encoding::Intset
+                | Encoding::TemplateListpack,
             ) => self.packed(inside, encoding, facts),
             // Modules, and types and encodings without a model.
             _ => return None,
@@ -224,13 +267,17 @@ impl Visitor for MemoryEstimator {
                 return;
             }
             ValueType::List => (Watched::Items, true),
+            ValueType::ListQuicklist | ValueType::ListQuicklist2 => {
+                self.compressed.clear();
+                (Watched::Nodes, false)
+            }
             ValueType::Set | ValueType::SetExpiryDragonfly => {
                 (Watched::SetMembers, within(limits.set_max_intset_entries))
             }
             ValueType::ZsetText | ValueType::ZsetBinary => {
                 let watched = match profile.skiplist {
                     Skiplist::Separate => Watched::ZsetMembers,
-                    Skiplist::InNode => Watched::ZsetMembersInNodes,
+                    Skiplist::InNode | Skiplist::InRedisNode => Watched::ZsetMembersInNodes,
                 };
                 (watched, within(limits.zset_max_listpack_entries))
             }
@@ -242,6 +289,7 @@ impl Visitor for MemoryEstimator {
                     Fields::Strings => Watched::Pairs,
                     Fields::WithMetadata => Watched::PairsWithMetadata,
                     Fields::InEntry => Watched::PairsInEntries,
+                    Fields::InRequestedEntry => Watched::PairsInRequestedEntries,
                 };
                 (watched, within(limits.hash_max_listpack_entries))
             }
@@ -253,17 +301,21 @@ impl Visitor for MemoryEstimator {
                 };
                 (watched, false)
             }
+            ValueType::HashTemplateArray | ValueType::HashTemplateArrayRef => (Watched::Values, false),
             ValueType::Stream
             | ValueType::Stream2
             | ValueType::Stream3
             | ValueType::Stream4
             | ValueType::Stream5 => {
                 self.ids = Rax::default();
+                (self.groups, self.consumers) = (NameTree::default(), NameTree::default());
+                self.pending.clear();
+                self.pending_count = 0;
                 (Watched::Nothing, false)
             }
             _ => (Watched::Nothing, false),
         };
-        self.value = Value::new(watched, in_detail, !profile.rounds_packed);
+        self.value = Value::new(watched, in_detail, !self.server.family.has_listpacks());
         self.value.may_be_packed =
             self.server.family.has_small_lists_and_sets() && within(limits.set_max_listpack_entries);
     }
@@ -286,7 +338,9 @@ impl Visitor for MemoryEstimator {
         // A third length is an expiry.
         let (first, last) = (lengths[0], lengths.get(1).copied().unwrap_or(0));
         match value.watched {
-            Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(first),
+            Watched::SetMembers | Watched::ZsetMembers | Watched::Values => {
+                value.sum += self.sizes.string(first);
+            }
             Watched::ZsetMembersInNodes => {
                 let node = self.nodes.embedding_parts(self.sizes.embedded(first));
                 value.parts = value.parts.saturating_add(node);
@@ -296,8 +350,11 @@ impl Visitor for MemoryEstimator {
                 value.sum += self.sizes.field(first, value.expires) + self.sizes.string(last);
             }
             Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, first, last),
+            Watched::PairsInRequestedEntries => {
+                value.sum += pair_in_requested_entry(&self.sizes, first, last, value.expires);
+            }
             Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.held_bytes) = (first, last),
-            Watched::Items | Watched::Nothing => {}
+            Watched::Items | Watched::Nodes | Watched::Nothing => {}
         }
     }
 
@@ -323,9 +380,21 @@ impl Visitor for MemoryEstimator {
         }
     }
 
-    fn list_node(&mut self, _: bool, bytes: u64) {
-        let bytes = self.packed_bytes(bytes);
-        self.value.add_node(self.server.profile.list_node.saturating_add(bytes));
+    fn list_node(&mut self, _: bool, bytes: u64, lzf_bytes: Option<u64>) {
+        let whole = self.packed_bytes(bytes);
+        let node = self.kept_bytes(self.server.profile.list_node);
+        self.value.add_node(node.saturating_add(whole));
+        if !self.compressed.is_empty() {
+            let saved = match lzf_bytes {
+                Some(lzf_bytes) if compressed_nodes::is_worth(bytes, lzf_bytes) => {
+                    // `MEMORY USAGE` leaves the header out before 7.0.
+                    let header = if self.server.family.has_listpacks() { LZF_HEADER } else { 0 };
+                    whole.saturating_sub(self.packed_bytes(header + lzf_bytes))
+                }
+                _ => 0,
+            };
+            self.value.sum = self.value.sum.saturating_sub(self.compressed.push(saved));
+        }
     }
 
     fn stream_node(&mut self, id: &StreamId, listpack_bytes: u64) {
@@ -339,23 +408,42 @@ impl Visitor for MemoryEstimator {
         }
     }
 
-    fn stream_group(&mut self, _: u64) {
+    fn stream_group(&mut self, name: RdbString<'_>) {
         self.finish_ids();
         self.value.in_group = true;
-        self.value.add(self.server.profile.stream.group);
+        let group = self.server.profile.stream.group;
+        self.add_stream_struct(group);
+        if self.counts_all_trees() {
+            self.finish_consumers();
+            self.groups.push(&name);
+        }
     }
 
-    fn stream_consumer(&mut self, name_bytes: u64) {
+    fn stream_consumer(&mut self, name: RdbString<'_>) {
         self.finish_ids();
         self.value.in_group = false;
-        self.value.add(self.server.profile.stream.consumer.saturating_add(name_bytes));
+        let consumer = self.server.profile.stream.consumer;
+        self.add_stream_struct(consumer);
+        if self.counts_all_trees() {
+            self.value.add(self.sizes.string(name.decoded_len()));
+            self.consumers.push(&name);
+        } else {
+            self.value.add(name.decoded_len());
+        }
     }
 
     #[inline]
     fn stream_pending(&mut self, id: &StreamId) {
         self.ids.push(id, &self.sizes);
         if self.value.in_group {
-            self.value.add(self.server.profile.stream.pending);
+            let pending = self.server.profile.stream.pending;
+            self.add_stream_struct(pending);
+            if self.counts_all_trees() {
+                self.pending_count += 1;
+                if self.pending.len() < MAX_PENDING_IDS {
+                    self.pending.push(*id);
+                }
+            }
         }
     }
 
@@ -383,12 +471,19 @@ impl MemoryEstimator {
             Role::Field => match value.watched {
                 Watched::Pairs => value.sum += self.sizes.string(len),
                 Watched::PairsWithMetadata => value.sum += self.sizes.field(len, value.expires),
-                Watched::PairsInEntries | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
+                Watched::PairsInEntries
+                | Watched::PairsInRequestedEntries
+                | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
                 _ => return,
             },
             Role::Value => match value.watched {
-                Watched::Pairs | Watched::PairsWithMetadata => value.sum += self.sizes.string(len),
+                Watched::Pairs | Watched::PairsWithMetadata | Watched::Values => {
+                    value.sum += self.sizes.string(len);
+                }
                 Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
+                Watched::PairsInRequestedEntries => {
+                    value.sum += pair_in_requested_entry(&self.sizes, value.field_bytes, len, value.expires);
+                }
                 Watched::PairsInEntriesThenExpiry => value.held_bytes = len,
                 _ => return,
             },
@@ -452,9 +547,9 @@ impl MemoryEstimator {
     fn finish_list_node(&mut self) {
         if self.value.index > 0 {
             let bytes = self.value.packed.bytes();
-            self.list_node(true, bytes);
+            self.list_node(true, bytes, None);
         }
-        self.value.packed = PackedLength::new(!self.server.profile.rounds_packed);
+        self.value.packed = PackedLength::new(!self.server.family.has_listpacks());
         self.value.index = 0;
     }
 }
@@ -462,6 +557,11 @@ impl MemoryEstimator {
 /// Whole values. `inside` has the bytes before the elements: the object, with its key if the object
 /// holds it.
 impl MemoryEstimator {
+    /// The bytes of a struct: its allocated size in servers that keep the sizes of values.
+    fn kept_bytes(&self, bytes: u64) -> u64 {
+        if self.server.profile.sum == SumOfElements::Kept { self.sizes.usable(bytes) } else { bytes }
+    }
+
     /// The bytes of a packed string in memory.
     fn packed_bytes(&self, bytes: u64) -> u64 {
         if self.server.profile.rounds_packed { self.sizes.usable(bytes) } else { bytes }
@@ -490,13 +590,16 @@ impl MemoryEstimator {
     fn quicklist(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
         match facts.outline.layout {
             Layout::Elements { .. } => self.finish_list_node(),
-            Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes),
+            Layout::Blob { blob_bytes, .. } => self.list_node(true, blob_bytes, None),
             _ => {}
         }
         let profile = self.server.profile;
         let elements = facts.outline.elements.unwrap_or(0);
-        let count = if profile.averages_list_elements { elements } else { self.value.nodes };
-        averaged(inside + profile.list, self.value.sum, count)
+        let count = match profile.sum {
+            SumOfElements::MeanOfNodes => self.value.nodes,
+            SumOfElements::MeanOfElements | SumOfElements::Kept => elements,
+        };
+        self.summed(inside + self.kept_bytes(profile.list), self.value.sum, count)
     }
 
     fn set(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
@@ -505,7 +608,7 @@ impl MemoryEstimator {
             self.value.sum = self.sizes.string(member).saturating_mul(elements);
         }
         let (table, entries) = match self.server.profile.tables {
-            Tables::Dict { dict, first_member_is_free, .. } => {
+            Tables::Dict { dict, entry, first_member_is_free, .. } => {
                 let slots = match self.value.converts_at {
                     Some(at) if !self.server.family.has_small_lists_and_sets() => {
                         self.dicts.slots_converted(Conversion::Set, at, elements)
@@ -515,13 +618,13 @@ impl MemoryEstimator {
                 let entries = if first_member_is_free {
                     chained_entries(slots, elements)
                 } else {
-                    elements.saturating_mul(ENTRY)
+                    elements.saturating_mul(entry)
                 };
                 (dict + SLOT * slots, entries)
             }
             Tables::Buckets { table, .. } => (table + self.tables.bytes(elements), 0),
         };
-        averaged(inside + table, self.value.sum.saturating_add(entries), elements)
+        self.summed(inside + table, self.value.sum.saturating_add(entries), elements)
     }
 
     fn zset(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
@@ -535,15 +638,20 @@ impl MemoryEstimator {
             Tables::Dict { dict, zset_entry, .. } => (dict + SLOT * slots_for(elements), zset_entry),
             Tables::Buckets { table, .. } => (table + self.tables.bytes(elements), 0),
         };
+        let levels = self.server.profile.header_levels;
         let (skiplist, nodes) = match self.server.profile.skiplist {
             Skiplist::Separate => (
-                ZSKIPLIST + skiplist::header_bytes(&self.sizes),
+                ZSKIPLIST + skiplist::header_bytes(&self.sizes, 24, levels),
                 self.value.sum.saturating_add(parts(self.nodes.pointing_parts, elements)),
             ),
             Skiplist::InNode => (ZSKIPLIST_WITH_HEADER, self.value.parts / PARTS),
+            Skiplist::InRedisNode => (
+                self.sizes.usable(ZSKIPLIST_WITH_SIZE) + skiplist::header_bytes(&self.sizes, 16, levels),
+                self.value.parts / PARTS,
+            ),
         };
         let sum = nodes.saturating_add(elements.saturating_mul(entry));
-        averaged(inside + ZSET + skiplist + table, sum, elements)
+        self.summed(inside + ZSET + skiplist + table, sum, elements)
     }
 
     fn hash(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
@@ -551,20 +659,21 @@ impl MemoryEstimator {
         if let Some(part) = mean_entry(facts, 2) {
             let pair = match self.server.profile.fields {
                 Fields::InEntry => pair_in_entry(&self.sizes, part, part),
+                Fields::InRequestedEntry => pair_in_requested_entry(&self.sizes, part, part, false),
                 _ => 2 * self.sizes.string(part),
             };
             self.value.sum = pair.saturating_mul(elements);
         }
         let has_expiry = matches!(facts.value_type, ValueType::HashExpiry | ValueType::HashExpiryPreRelease);
         let (table, entry) = match self.server.profile.tables {
-            Tables::Dict { dict, hash_conversion, grows_with_expiry, .. } => {
-                let conversion = if has_expiry { Conversion::HashExpiry } else { hash_conversion };
+            Tables::Dict { dict, entry, hash_conversions, grows_with_expiry, .. } => {
+                let conversion = hash_conversions[usize::from(has_expiry)];
                 let slots = match self.value.converts_at {
                     Some(at) => self.dicts.slots_converted(conversion, at, elements),
                     None if has_expiry && grows_with_expiry => slots_grown(elements),
                     None => slots_for(elements),
                 };
-                (dict + SLOT * slots, ENTRY)
+                (dict + SLOT * slots, entry)
             }
             Tables::Buckets { table, hash } => {
                 let buckets = match self.value.converts_at {
@@ -572,24 +681,93 @@ impl MemoryEstimator {
                     None => self.tables.bytes(elements),
                 };
                 let expiries = match facts.value_type {
-                    ValueType::HashExpiryValkey => self.expiries.bytes(&self.sizes, &mut self.tables),
+                    ValueType::HashExpiryValkey => self.expiries.bytes(&self.sizes, &mut self.tables, table),
                     _ => 0,
                 };
                 ((table + hash + buckets).saturating_add(expiries), 0)
             }
         };
         let sum = self.value.sum.saturating_add(elements.saturating_mul(entry));
-        averaged(inside.saturating_add(table), sum, elements)
+        self.summed(inside.saturating_add(table), sum, elements)
+    }
+
+    /// The values of a hash that shares its field names with others. The server adds a share of the
+    /// names, which depends on the number of these hashes; the model does not.
+    fn templated_hash(&mut self, inside: u64, facts: &ValueFacts) -> u64 {
+        let elements = facts.outline.elements.unwrap_or(0);
+        if let Some(value) = mean_entry(facts, 1) {
+            self.value.sum = self.sizes.string(value).saturating_mul(elements);
+        }
+        let array = TEMPLATE_ARRAY.saturating_add(elements.saturating_mul(SLOT));
+        inside.saturating_add(array).saturating_add(self.value.sum)
+    }
+
+    /// `base` and the bytes of `count` elements, as the server sums them up.
+    fn summed(&self, base: u64, sum: u64, count: u64) -> u64 {
+        match self.server.profile.sum {
+            SumOfElements::Kept => base.saturating_add(sum),
+            SumOfElements::MeanOfNodes | SumOfElements::MeanOfElements => averaged(base, sum, count),
+        }
     }
 
     fn stream(&mut self, inside: u64) -> u64 {
         self.finish_ids();
-        (inside + self.server.profile.stream.stream).saturating_add(self.value.sum)
+        if self.counts_all_trees() {
+            self.finish_groups();
+            self.finish_pending();
+        }
+        let stream = self.server.profile.stream.stream;
+        self.add_stream_struct(stream);
+        inside.saturating_add(self.value.sum)
+    }
+
+    fn counts_all_trees(&self) -> bool {
+        matches!(self.server.profile.stream.trees, Trees::All { .. })
+    }
+
+    /// Adds a struct of a stream.
+    fn add_stream_struct(&mut self, bytes: u64) {
+        let bytes = if self.counts_all_trees() { self.sizes.usable(bytes) } else { bytes };
+        self.value.add(bytes);
+    }
+
+    /// Adds the tree of the consumers of the last group, if there is one.
+    fn finish_consumers(&mut self) {
+        if !self.groups.is_empty() {
+            let tree = self.consumers.finish(&self.sizes);
+            self.value.add(self.sizes.tree.saturating_add(tree));
+        }
+    }
+
+    /// Adds the tree of the groups, if there are any.
+    fn finish_groups(&mut self) {
+        self.finish_consumers();
+        if !self.groups.is_empty() {
+            let tree = self.groups.finish(&self.sizes);
+            self.value.add(self.sizes.tree.saturating_add(tree));
+        }
+    }
+
+    /// Adds the tree of the IDs that are pending in any group. IDs that are not kept count as the mean of
+    /// the others.
+    fn finish_pending(&mut self) {
+        let mut ids = std::mem::take(&mut self.pending);
+        let (kept, count) = (ids.len() as u64, std::mem::take(&mut self.pending_count));
+        if kept == 0 {
+            return;
+        }
+        ids.sort_unstable();
+        for id in &ids {
+            self.ids.push(id, &self.sizes);
+        }
+        let tree = self.ids.finish(true, &self.sizes);
+        self.value.add(if count > kept { tree.saturating_mul(count) / kept } else { tree });
     }
 
     /// Adds the tree of the IDs that were shown since the last call.
     fn finish_ids(&mut self) {
-        let tree = self.ids.finish(self.server.profile.stream.measures_trees, &self.sizes);
+        let is_measured = self.server.profile.stream.trees != Trees::Estimated;
+        let tree = self.ids.finish(is_measured, &self.sizes);
         self.value.add(tree);
     }
 }
@@ -627,6 +805,20 @@ fn pair_in_entry_with_expiry(sizes: &Sizes, field: u64, value: u64, expires: boo
         sizes.usable(together)
     } else {
         sizes.usable(field.saturating_add(8)).saturating_add(sizes.string(value))
+    }
+}
+
+/// A pair in a hash of Redis since 8.4: field and value in one allocation if they fit, otherwise the
+/// value in its own. All but a long value is counted by its requested size.
+#[inline]
+fn pair_in_requested_entry(sizes: &Sizes, field: u64, value: u64, expires: bool) -> u64 {
+    let with_flags = sizes.embedded_with_flags(field);
+    let (header, expiry) = if expires { (with_flags, FIELD_EXPIRY) } else { (sizes.embedded(field), 0) };
+    let together = header.saturating_add(value).saturating_add(EMBEDDED_VALUE_OVERHEAD + expiry);
+    if together <= MAX_EMBEDDED_PAIR {
+        together
+    } else {
+        with_flags.saturating_add(8 + expiry).saturating_add(sizes.string(value))
     }
 }
 

@@ -44,11 +44,12 @@ impl KeyCosts {
 fn key_bytes(profile: &Profile, usable: impl Fn(u64) -> u64, key: Key) -> u64 {
     let embedded = profile.headers.embedded_bytes(key.bytes);
     match profile.key {
-        KeyCharge::Separate => 24 + sizes::string(usable, profile.headers, key.bytes),
+        KeyCharge::Separate => 24 + sizes::string(usable, profile, key.bytes),
         KeyCharge::InEntry => usable(embedded.saturating_add(17)),
-        KeyCharge::InObject => {
+        KeyCharge::InObject | KeyCharge::InRequestedObject => {
             let expiry = if key.expires || key.bytes >= LONG_NAME_BYTES { 8 } else { 0 };
-            usable(embedded.saturating_add(OBJECT + 1 + expiry))
+            let request = embedded.saturating_add(OBJECT + 1 + expiry);
+            if profile.key == KeyCharge::InObject { usable(request) } else { request }
         }
     }
 }
@@ -63,7 +64,7 @@ mod tests {
         let key = Key { bytes: key, expires };
         let object = embedded_bytes(profile, |request| allocator.usable(request), key, len)?;
         let apart = match profile.key {
-            KeyCharge::InObject => 0,
+            KeyCharge::InObject | KeyCharge::InRequestedObject => 0,
             _ => KeyCosts::new(profile, allocator).bytes(profile, allocator, key),
         };
         Some(object + apart)

@@ -8,6 +8,7 @@
 
 mod account;
 mod buckets;
+mod compressed_nodes;
 mod dict;
 mod estimator;
 mod expected;
@@ -15,6 +16,7 @@ mod expiry_index;
 mod float;
 mod key_costs;
 mod memo;
+mod name_tree;
 mod packed;
 mod rax;
 mod sizes;

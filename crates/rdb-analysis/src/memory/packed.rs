@@ -18,10 +18,8 @@ const MAX_SHORT_PREVIOUS: u64 = 253;
 /// Enough bytes for the text of a double: sign, 17 digits, point, leading zeros or exponent.
 const MAX_DOUBLE_TEXT_BYTES: usize = 40;
 
-/// Servers until 7.0 write integers above this as text that is not exact.
-const MAX_EXACT_INTEGER: f64 = 4_503_599_627_370_496.0;
-
-/// Half the largest 64-bit integer. Servers since 7.2 check scores up to this for integers.
+/// Half the largest 64-bit integer. Servers with listpacks check scores up to this for integers
+/// (`double2ll` in `util.c`). Servers with ziplists write the text of every score.
 const MAX_INTEGER_SCORE: f64 = 4_611_686_018_427_387_904.0;
 
 /// The length of a packed value, entry by entry.
@@ -59,9 +57,7 @@ impl PackedLength {
     /// number. Before, it has 17 digits.
     pub(crate) fn push_score(&mut self, score: Score<'_>, shortest: bool) -> u64 {
         let Some(value) = score.value() else { return self.push_text(3) };
-        let limit = if shortest { MAX_INTEGER_SCORE } else { MAX_EXACT_INTEGER };
-        let is_minus_zero = value == 0.0 && value.is_sign_negative();
-        if value.abs() < limit && value.fract().abs() <= 0.0 && (shortest || !is_minus_zero) {
+        if !self.ziplist && value.abs() <= MAX_INTEGER_SCORE && value.fract().abs() <= 0.0 {
             #[allow(clippy::cast_possible_truncation, reason = "a whole number within the range")]
             return self.push_integer(value as i64);
         }
@@ -364,16 +360,19 @@ mod tests {
 
     #[test]
     fn whole_scores_are_integers() {
-        let score =
-            |value: f64, shortest| PackedLength::new(false).push_score(Score::Binary(value), shortest);
+        let score = |value: f64, ziplist, shortest| {
+            PackedLength::new(ziplist).push_score(Score::Binary(value), shortest)
+        };
         for shortest in [false, true] {
-            assert_eq!(score(3.0, shortest), 2);
-            assert_eq!(score(-4096.0, shortest), 3);
-            assert_eq!(score(4_503_599_627_370_497.0, shortest), 10, "its text is an integer, too");
-            assert_eq!(score(0.5, shortest), 5);
-            assert_eq!(score(f64::INFINITY, shortest), 5);
+            assert_eq!(score(3.0, false, shortest), 2);
+            assert_eq!(score(-4096.0, false, shortest), 3);
+            assert_eq!(score(4_503_599_627_370_497.0, false, shortest), 10);
+            assert_eq!(score(MAX_INTEGER_SCORE, false, shortest), 10);
+            assert_eq!(score(-0.0, false, shortest), 2);
+            assert_eq!(score(0.5, false, shortest), 5);
+            assert_eq!(score(f64::INFINITY, false, shortest), 5);
         }
-        assert_eq!(score(-0.0, true), 2);
-        assert_eq!(score(-0.0, false), 4, "the text -0");
+        assert_eq!(score(4_503_599_627_370_497.0, true, false), 10, "the text is an integer");
+        assert_eq!(score(-0.0, true, false), 4, "the text -0");
     }
 }

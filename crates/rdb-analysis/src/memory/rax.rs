@@ -11,8 +11,7 @@ use super::sizes::Sizes;
 const ESTIMATED_KEY: u64 = 16;
 const ESTIMATED_NODE: u64 = 244;
 
-/// Struct of a tree, and header of a node.
-const TREE: u64 = 32;
+/// Header of a node.
 const NODE_HEADER: u64 = 4;
 
 /// A growing tree over keys of `LEN` bytes.
@@ -81,7 +80,7 @@ impl<const LEN: usize> Rax<LEN> {
     fn close(&mut self, at: usize, children: u64, parent: Option<usize>, sizes: &Sizes) {
         self.nodes += 1;
         self.bytes += if children == 0 {
-            sizes.usable(NODE_HEADER.next_multiple_of(8) + 8)
+            sizes.id_leaf
         } else {
             sizes.usable((NODE_HEADER + children).next_multiple_of(8) + 8 * children)
         };
@@ -95,7 +94,7 @@ impl<const LEN: usize> Rax<LEN> {
     /// The bytes of the tree: of its nodes, or by an estimate from their number. Begins a new tree.
     pub(crate) fn finish(&mut self, measured: bool, sizes: &Sizes) -> u64 {
         if self.keys == 0 {
-            return if measured { sizes.usable(TREE) + sizes.usable(NODE_HEADER) } else { ESTIMATED_NODE };
+            return if measured { sizes.tree + sizes.usable(NODE_HEADER) } else { ESTIMATED_NODE };
         }
         let (mut child, mut children) = (LEN, 0);
         while let Some((top, count)) = self.top() {
@@ -105,7 +104,7 @@ impl<const LEN: usize> Rax<LEN> {
         }
         self.close(child, children, None, sizes);
         let bytes = if measured {
-            sizes.usable(TREE).saturating_add(self.bytes)
+            sizes.tree.saturating_add(self.bytes)
         } else {
             (ESTIMATED_KEY.saturating_mul(self.keys))
                 .saturating_add(ESTIMATED_NODE.saturating_mul(self.nodes))

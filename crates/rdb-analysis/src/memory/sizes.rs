@@ -1,7 +1,16 @@
 //! Bytes of the servers' strings, by length.
 
 use crate::server::Allocator;
-use crate::server::{Profile, StringHeaders};
+use crate::server::{Profile, RoundsStrings, StringHeaders, Trees};
+
+/// Length from which on [`RoundsStrings::Long`] applies.
+const SHORT: u64 = 32;
+
+/// The struct of a radix tree in Valkey.
+const TREE: u64 = 32;
+
+/// A node of a radix tree for a key: a header, padded, and a pointer to the value.
+pub(crate) const LEAF: u64 = 16;
 
 /// Lengths below this are looked up, which are almost all.
 const TABLED: usize = 512;
@@ -14,6 +23,10 @@ const FIELD_EXPIRY_BYTES: u64 = 18;
 pub(crate) struct Sizes {
     pub(crate) allocator: Allocator,
     headers: StringHeaders,
+    rounds_strings: RoundsStrings,
+    /// The struct of a radix tree, and a node of a tree of IDs for an ID.
+    pub(crate) tree: u64,
+    pub(crate) id_leaf: u64,
     usable: [u16; TABLED],
     string: [u16; TABLED],
     field: [u16; TABLED],
@@ -33,8 +46,17 @@ impl Sizes {
         Self {
             allocator,
             headers,
+            rounds_strings: profile.rounds_strings,
+            tree: allocator.usable(match profile.stream.trees {
+                Trees::All { tree, .. } => tree,
+                Trees::Estimated | Trees::OfIds => TREE,
+            }),
+            id_leaf: match profile.stream.trees {
+                Trees::All { has_leaves: false, .. } => 0,
+                _ => allocator.usable(LEAF),
+            },
             usable: tabled(&|request| allocator.usable(request)),
-            string: tabled(&|len| string(|request| allocator.usable(request), headers, len)),
+            string: tabled(&|len| string(|request| allocator.usable(request), profile, len)),
             field: tabled(&|len| field(allocator, len, 0)),
             expiring_field: tabled(&|len| field(allocator, len, FIELD_EXPIRY_BYTES)),
         }
@@ -54,7 +76,10 @@ impl Sizes {
     pub(crate) fn string(&self, len: u64) -> u64 {
         match look_up(&self.string, len) {
             Some(size) => size,
-            None => string(|request| self.allocator.usable(request), self.headers, len),
+            // Not a short one.
+            None => {
+                string_of(|request| self.allocator.usable(request), self.rounds_strings, self.headers, len)
+            }
         }
     }
 
@@ -81,8 +106,22 @@ impl Sizes {
 }
 
 /// As [`Sizes::string`].
-pub(crate) fn string(usable: impl Fn(u64) -> u64, headers: StringHeaders, len: u64) -> u64 {
-    usable(headers.separate(len).saturating_add(len).saturating_add(1))
+pub(crate) fn string(usable: impl Fn(u64) -> u64, profile: &Profile, len: u64) -> u64 {
+    string_of(usable, profile.rounds_strings, profile.headers, len)
+}
+
+fn string_of(
+    usable: impl Fn(u64) -> u64,
+    rounds_strings: RoundsStrings,
+    headers: StringHeaders,
+    len: u64,
+) -> u64 {
+    let request = headers.separate(len).saturating_add(len).saturating_add(1);
+    match rounds_strings {
+        RoundsStrings::None => request,
+        RoundsStrings::Long if (1..SHORT).contains(&len) => request,
+        RoundsStrings::Long | RoundsStrings::All => usable(request),
+    }
 }
 
 fn field(allocator: Allocator, len: u64, metadata: u64) -> u64 {
@@ -133,11 +172,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_tables_hold_what_the_formulas_say(len in 0u64..2000) {
-            for family in [Family::Redis6_2, Family::Valkey9] {
+            for family in [Family::Redis5_0, Family::Redis6_2, Family::Redis8_10, Family::Valkey9] {
                 for allocator in Allocator::ALL {
                     let profile = Profile::of(family, None);
                     let sizes = Sizes::new(profile, allocator);
-                    let by_formula = string(|request| allocator.usable(request), profile.headers, len);
+                    let by_formula = string(|request| allocator.usable(request), profile, len);
                     prop_assert_eq!(sizes.string(len), by_formula);
                     prop_assert_eq!(sizes.usable(len), allocator.usable(len));
                     prop_assert_eq!(sizes.field(len, true), field(allocator, len, FIELD_EXPIRY_BYTES));

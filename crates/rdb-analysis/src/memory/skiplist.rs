@@ -26,30 +26,37 @@ pub(crate) struct Nodes {
     /// A node that embeds its member, by the unrounded bytes of the member. Empty if nodes do not
     /// embed.
     embedding_parts: Vec<u64>,
+    /// Bytes of a node besides its levels and its member.
+    node: u64,
 }
 
 impl Nodes {
     pub(crate) fn new(skiplist: Skiplist, allocator: Allocator) -> Self {
         let pointing_parts = expected_parts(|levels| allocator.usable(24 + 16 * levels));
-        let tabled = if skiplist == Skiplist::InNode { TABLED } else { 0 };
-        let embedding_parts = (0..tabled).map(|member| embedding(allocator, member)).collect();
-        Self { allocator, pointing_parts, embedding_parts }
+        let (tabled, node) = match skiplist {
+            Skiplist::Separate => (0, 0),
+            // Score, pointer to the node before, and the length of the member's header.
+            Skiplist::InNode => (TABLED, 17),
+            Skiplist::InRedisNode => (TABLED, 16),
+        };
+        let embedding_parts = (0..tabled).map(|member| embedding(allocator, node, member)).collect();
+        Self { allocator, pointing_parts, embedding_parts, node }
     }
 
     /// A node that embeds a member of `member` bytes, header and terminator included.
     pub(crate) fn embedding_parts(&self, member: u64) -> u64 {
         let known = usize::try_from(member).ok().and_then(|member| self.embedding_parts.get(member));
-        known.copied().unwrap_or_else(|| embedding(self.allocator, member))
+        known.copied().unwrap_or_else(|| embedding(self.allocator, self.node, member))
     }
 }
 
-/// The header: a node with all levels.
-pub(crate) fn header_bytes(sizes: &Sizes) -> u64 {
-    sizes.usable(24 + 16 * MAX_LEVELS)
+/// The header: a node with all levels. `node` is its size without them.
+pub(crate) fn header_bytes(sizes: &Sizes, node: u64, levels: u64) -> u64 {
+    sizes.usable(node + 16 * levels)
 }
 
-fn embedding(allocator: Allocator, member: u64) -> u64 {
-    expected_parts(|levels| allocator.usable(member.saturating_add(17 + 16 * levels)))
+fn embedding(allocator: Allocator, node: u64, member: u64) -> u64 {
+    expected_parts(|levels| allocator.usable(member.saturating_add(node + 16 * levels)))
 }
 
 /// The expectation of `bytes` over the levels of a node.

@@ -48,12 +48,18 @@ pub(super) enum Watched {
     Nothing,
     /// Items of a list whose nodes the server builds while loading.
     Items,
+    /// Nodes of a list, which the server may compress.
+    Nodes,
     SetMembers,
     ZsetMembers,
     ZsetMembersInNodes,
+    /// Values of a hash that has a template.
+    Values,
     Pairs,
     PairsWithMetadata,
     PairsInEntries,
+    /// Pairs in entries that are counted by their requested size, each after its expiry.
+    PairsInRequestedEntries,
     /// Pairs in entries, each before its expiry.
     PairsInEntriesThenExpiry,
 }

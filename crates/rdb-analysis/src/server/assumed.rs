@@ -89,6 +89,11 @@ impl AssumedServer {
         MemoryModel { name: self.profile.name, allocator: self.allocator, note: self.note }
     }
 
+    /// Whether the model was compared with answers of this version and allocator.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.note.is_none() && self.profile.measured.covers(self.allocator)
+    }
+
     /// This server with the family of the memory model.
     pub(crate) fn modelled(&self) -> Self {
         Self { family: self.profile.family, ..*self }
@@ -129,7 +134,7 @@ mod tests {
             (Flavour::Redis, "8.4.0"),
             (Flavour::Redis, "255.255.255"),
             (Flavour::Valkey, "7.2.5"),
-            (Flavour::Valkey, "9.0.0"),
+            (Flavour::Valkey, "9.2.0"),
         ] {
             assert!(model(None, flavour, Some(version)).note.is_some(), "{version}");
         }
@@ -137,7 +142,10 @@ mod tests {
             (Flavour::Redis, "6.2.14"),
             (Flavour::Redis, "7.0.15"),
             (Flavour::Redis, "8.2.3"),
+            (Flavour::Redis, "8.6.2"),
+            (Flavour::Redis, "8.10.2"),
             (Flavour::Valkey, "8.1.8"),
+            (Flavour::Valkey, "9.0.0"),
             (Flavour::Valkey, "9.1.2"),
         ] {
             assert_eq!(model(None, flavour, Some(version)).note, None, "{version}");

@@ -39,13 +39,19 @@ pub(crate) fn embedded_bytes(
         let sum = key.bytes.saturating_add(3).saturating_add(value).saturating_add(OBJECT + expiry);
         len <= MAX_EMBEDDED_BYTES && sum <= 64
     };
+    let fits_64_whole =
+        |expiry: u64| len <= MAX_EMBEDDED_BYTES && OBJECT + expiry + 1 + name.saturating_add(value) <= 64;
     let fits_128 = |expiry: u64| BARE_OBJECT + expiry + 1 + name.saturating_add(value) <= 128;
     match profile.embedding {
         Embedding::Unrounded if len <= MAX_EMBEDDED_BYTES => Some(OBJECT + len + 2),
         Embedding::Rounded if len <= MAX_EMBEDDED_BYTES => Some(usable(OBJECT + value)),
         Embedding::WithKey if fits_64(expiry) => Some(usable(OBJECT + expiry + 1 + name + value)),
+        Embedding::WithKeyAndAnyExpiry if fits_64(0) => Some(usable(OBJECT + expiry + 1 + name + value)),
         Embedding::WithKeyThenExpiry if fits_64(0) => {
             add_expiry(usable, OBJECT + 1 + name + value, key.expires, fits_64(8))
+        }
+        Embedding::WithWholeKeyThenExpiry if fits_64_whole(0) => {
+            add_expiry(usable, OBJECT + 1 + name + value, key.expires, fits_64_whole(8))
         }
         Embedding::InPlaceThenExpiry if fits_128(0) => {
             add_expiry(usable, BARE_OBJECT + 1 + name + value.max(8), key.expires, fits_128(8))

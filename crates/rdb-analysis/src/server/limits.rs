@@ -1,9 +1,9 @@
-//! Configuration limits that decide how a server stores a value.
+//! Directives of a server's configuration that decide how it stores a value.
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of a server's configuration that decide how it holds a value after loading. Each is named
-/// after its directive in `redis.conf`; the defaults are the servers' own.
+/// Limits and other directives of a server's configuration that decide how it holds a value after
+/// loading.
 ///
 /// Each field is named after its directive in `redis.conf` and defaults to the servers' default.
 ///
@@ -27,6 +27,21 @@ pub struct Limits {
     pub zset_max_listpack_value: u64,
     /// `list-max-listpack-size`: items per node, or -1 to -5 for nodes of 4 KiB to 64 KiB
     pub list_max_listpack_size: i64,
+    /// `list-compress-depth`: nodes at each end of a list that are not compressed; 0 compresses none
+    #[serde(default)]
+    pub list_compress_depth: u64,
+    /// `cluster-enabled`
+    #[serde(default)]
+    pub cluster_enabled: bool,
+    /// Whether a packed hash, set or sorted set with more elements than a limit stays packed, because
+    /// it shows that the limit of the server that wrote it is higher. If not, the limits are those of
+    /// the server that loads the file.
+    #[serde(default = "yes")]
+    pub packed_values_raise_limits: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for Limits {
@@ -40,11 +55,19 @@ impl Default for Limits {
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             list_max_listpack_size: -2,
+            list_compress_depth: 0,
+            cluster_enabled: false,
+            packed_values_raise_limits: true,
         }
     }
 }
 
 impl Limits {
+    /// Whether a packed value with this number of elements stays packed.
+    pub(crate) fn keeps_packed(&self, elements: u64, max_entries: u64) -> bool {
+        self.packed_values_raise_limits || elements <= max_entries
+    }
+
     /// Whether a list's node may have `bytes` and `items`.
     ///
     /// Source: `quicklistNodeExceedsLimit` in `quicklist.c`.

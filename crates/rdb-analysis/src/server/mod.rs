@@ -14,5 +14,8 @@ pub use assumed::{Assumptions, MemoryModel};
 pub(crate) use embedding::{Key, OBJECT, embedded_bytes};
 pub use family::Family;
 pub use limits::Limits;
-pub(crate) use profile::{Conversion, Fields, KeyCharge, Profile, Skiplist, StringHeaders, Tables};
+pub(crate) use profile::{
+    Conversion, Fields, KeyCharge, Profile, RoundsStrings, Skiplist, StringHeaders, SumOfElements, Tables,
+    Trees,
+};
 pub use version::ServerVersion;

@@ -60,13 +60,13 @@ pub(super) fn note(flavour: Flavour, [major, minor, _]: [Option<u32>; 3]) -> Opt
         }
         (Flavour::KeyDb, ..) => Some("KeyDB is taken as the Redis that it comes from; not measured"),
         (Flavour::Valkey, ..8, _) => Some("Valkey 7.2 is taken as Redis 7.2; not measured"),
-        (Flavour::Valkey, 8, 0..=1) | (Flavour::Valkey, 9, 1) => None,
+        (Flavour::Valkey, 8 | 9, 0..=1) => None,
         (Flavour::Valkey, ..) => Some("taken as the nearest version of Valkey; not measured"),
-        (_, ..6, _) | (_, 6, 0..=1) => Some("versions before 6.2 are taken as 6.2; not measured"),
+        (_, ..5, _) => Some("versions before 5.0 are taken as 5.0; not measured"),
         (_, 8, 0..=1) => Some("8.0 is taken as 7.4, whose accounting it has; not measured"),
-        (_, 8, 4..) | (_, 9.., _) => {
-            Some("extrapolated: since 8.4 hashes are held in another way that is not measured yet")
-        }
+        (_, 8, 2 | 6 | 10) => None,
+        (_, 8, ..=8) => Some("extrapolated from 8.6; not measured"),
+        (_, 8.., _) => Some("extrapolated from 8.10; not measured"),
         _ => None,
     }
 }

@@ -63,12 +63,13 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             if has_container { self.input.read_length("a list node's container")? } else { PACKED };
         match container {
             PLAIN => {
-                let len = self.show_string(Role::Item, "a list item")?;
+                let header = self.input.read_string_header("a list item")?;
+                let len = self.show_payload(Role::Item, header, "a list item")?;
                 if len == 0 {
                     // Servers refuse an empty node (`rdbLoadObject` of Redis 7 and later).
                     self.contain(Error::corrupt("quicklist", "a plain node is empty", at))?;
                 }
-                self.visitor.list_node(false, len);
+                self.visitor.list_node(false, len, header.lzf_bytes());
                 sums.tally.add_element(len);
                 sums.elements += 1;
                 sums.plain_nodes += 1;
@@ -76,7 +77,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             }
             PACKED => {
                 let node = self.packed_string(packed, Shape::ITEM)?;
-                self.visitor.list_node(true, node.blob_bytes);
+                self.visitor.list_node(true, node.blob_bytes, node.lzf_bytes);
                 match node.tally {
                     Some(tally) => sums.tally = sums.tally.merge(tally),
                     None => sums.has_unseen = true,

@@ -64,6 +64,8 @@ pub(super) struct BlobFacts {
     pub(super) elements: u64,
     /// The sums over the elements, if the blob was walked.
     pub(super) tally: Option<Tally>,
+    /// Length in the file, if the blob is compressed.
+    pub(super) lzf_bytes: Option<u64>,
 }
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
@@ -81,13 +83,14 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let start = self.input.position();
         let end = start.saturating_add(header.payload_len);
         let facts = self.blob_facts(packed, shape, header);
-        let facts = match facts {
+        let mut facts = match facts {
             Ok(facts) => facts,
             Err(error) => {
                 self.contain(if header.form == StringForm::Lzf { error.inside(start) } else { error })?;
                 BlobFacts::default()
             }
         };
+        facts.lzf_bytes = header.lzf_bytes();
         self.input.skip(end.saturating_sub(self.input.position()), packed.name())?;
         Ok(facts)
     }
@@ -115,7 +118,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                     return Err(Error::corrupt(packed.name(), detail, self.input.position()));
                 }
                 self.warnings = self.warnings.union(seer.warnings);
-                facts = BlobFacts { blob_bytes, elements: 0, tally: Some(seer.tally) };
+                facts = BlobFacts { blob_bytes, elements: 0, tally: Some(seer.tally), lzf_bytes: None };
                 entries
             }
         };

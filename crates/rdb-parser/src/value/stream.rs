@@ -208,8 +208,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     fn stream_group(&mut self, layer: Layer, shape: &mut StreamShape) -> Result<()> {
-        let name_bytes = self.skip_string_for_len("a consumer group's name")?;
-        self.visitor.stream_group(name_bytes);
+        self.show_name("a consumer group's name", V::stream_group)?;
         // The last delivered ID; since 7.0 also the number of entries read.
         for _ in 0..if layer >= Layer::Redis7_0 { 3 } else { 2 } {
             self.input.read_length("a consumer group's position")?;
@@ -227,8 +226,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             "the consumers of a group",
         )?;
         for _ in 0..consumers {
-            let name_bytes = self.skip_string_for_len("a consumer's name")?;
-            self.visitor.stream_consumer(name_bytes);
+            self.show_name("a consumer's name", V::stream_consumer)?;
             self.input.skip(if layer >= Layer::Redis7_2 { 16 } else { 8 }, "a consumer's times")?;
             self.consumers_pending()?;
         }

@@ -75,6 +75,16 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[inline(always)]
     pub(super) fn show_string(&mut self, role: Role, what: &'static str) -> Result<u64> {
         let header = self.input.read_string_header(what)?;
+        self.show_payload(role, header, what)
+    }
+
+    /// Shows the string whose header was read. Returns its length, decompressed.
+    pub(super) fn show_payload(
+        &mut self,
+        role: Role,
+        header: StringHeader,
+        what: &'static str,
+    ) -> Result<u64> {
         let is_expanded = header.form == StringForm::Lzf && self.visitor.needs_expanded();
         let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len(header) };
         let string = if let Some(len) = shown_len {
@@ -138,6 +148,24 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 Ok(header.decoded_len)
             }
         }
+    }
+
+    /// Shows the string at the cursor by `show` and skips it.
+    pub(super) fn show_name(
+        &mut self,
+        what: &'static str,
+        show: impl FnOnce(&mut V, RdbString<'_>),
+    ) -> Result<()> {
+        let header = self.input.read_string_header(what)?;
+        if let Some(len) = shown_len(header) {
+            let payload = self.input.require(len, what)?;
+            show(self.visitor, view_string(header, payload));
+            self.input.consume(len);
+        } else {
+            self.input.skip(header.payload_len, what)?;
+            show(self.visitor, RdbString::Skipped { decoded_len: header.decoded_len });
+        }
+        Ok(())
     }
 
     /// Keeps the first damage, and returns an error after which the end of the value is unknown.
