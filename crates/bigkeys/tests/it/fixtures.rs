@@ -103,8 +103,11 @@ fixtures! {
     redis_7_4_1_modules_lru: "redis-7.4.1-modules-lru",
     redis_8_2_3: "redis-8.2.3",
     redis_8_2_3_lfu_nocompress: "redis-8.2.3-lfu-nocompress",
+    redis_8_6_2_libc: "redis-8.6.2-libc",
+    redis_8_10_2_libc: "redis-8.10.2-libc",
     valkey_8_0_1: "valkey-8.0.1",
     valkey_8_1_8: "valkey-8.1.8",
+    valkey_9_0_0_libc: "valkey-9.0.0-libc",
     valkey_9_1_2: "valkey-9.1.2",
     valkey_9_1_2_libc_lfu: "valkey-9.1.2-libc-lfu",
 }

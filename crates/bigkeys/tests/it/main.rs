@@ -5,6 +5,8 @@
 
 mod cluster;
 mod common;
+#[path = "common/configuration.rs"]
+mod configuration;
 mod export;
 mod fixtures;
 #[cfg(target_os = "linux")]

@@ -1,26 +1,55 @@
-//! The memory model against a server of today's: a seeded dataset with tables of up to 200 000
-//! elements, compared after the server has loaded its dump.
+//! The memory model against servers: a seeded dataset with tables of up to 200,000 elements,
+//! compared after the server has loaded its dump.
 //!
-//! Needs a `redis-server`, see `scripts/test`.
+//! Needs a `redis-server`, see `scripts/test`. `scripts/measure-memory` compares more servers.
 
+use std::path::{Path, PathBuf};
+
+use crate::configuration::Configuration;
 use crate::memory_support::{Accuracy, by_encoding, compare};
 use rdb_analysis::Allocator;
 
 const SEED: u64 = 20_261_124;
 
-/// Bounds in percent.
-const MAX_MEDIAN: f64 = 0.4;
+/// Bounds in percent. Hashes of a dozen fields differ by a bucket from one hash seed to the next.
+const MAX_MEDIAN: f64 = 0.8;
 const MAX_P99: f64 = 4.5;
+const MAX_P99_OF_BUCKETS: f64 = 10.0;
 const MAX_SUM: f64 = 0.1;
 
 #[test]
 #[ignore = "needs a redis-server: scripts/test runs it"]
-fn the_model_says_what_the_server_says() {
-    let live = crate::live_memory::measure(SEED);
-    let (facts, compared) = compare(&live.dump, live.allocator, &live.truths);
+fn the_model_says_what_servers_say() {
+    check_servers(Configuration::Defaults);
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test runs it"]
+fn the_model_says_what_servers_with_raised_limits_say() {
+    check_servers(Configuration::RaisedLimits);
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test runs it"]
+fn the_model_says_what_servers_that_compress_lists_say() {
+    check_servers(Configuration::CompressedLists);
+}
+
+/// Checks the server that all tests have, and those of other versions in `BIGKEYS_MEMORY_SERVERS`, one
+/// in a line.
+fn check_servers(configuration: Configuration) {
+    let more = std::env::var("BIGKEYS_MEMORY_SERVERS").unwrap_or_default();
+    for program in std::iter::once(crate::server::program()).chain(more.lines().map(PathBuf::from)) {
+        check(&program, configuration);
+    }
+}
+
+fn check(program: &Path, configuration: Configuration) {
+    let live = crate::live_memory::measure(program, configuration, SEED);
+    let (facts, compared) = compare(&live.dump, live.assumptions(), &live.truths);
     assert_eq!(compared.len(), live.truths.len());
     let model = facts.memory_model.expect("the model is on");
-    // Any server may be on the PATH; what is made by chance depends on it.
+    // What is made by chance depends on the server.
     let is_bucketed = model.name.starts_with("Valkey 8.1") || model.name.starts_with("Valkey 9");
     let has_random_sets = is_bucketed || model.name.starts_with("Valkey 8.0");
     let mut failures = Vec::new();
@@ -37,14 +66,21 @@ fn the_model_says_what_the_server_says() {
             "hash hashtable" => is_bucketed,
             _ => false,
         };
-        let fits = if is_random {
-            accuracy.median_percent <= MAX_MEDIAN && accuracy.p99_percent <= MAX_P99
+        let fits = if encoding.starts_with("hash template") {
+            // The server adds a share of the template.
+            keys.iter().all(|key| key.memory_bytes < key.memory_usage) && accuracy.max_percent < 25.0
+        } else if is_random {
+            let max_p99 = if encoding == "zset skiplist" { MAX_P99 } else { MAX_P99_OF_BUCKETS };
+            accuracy.median_percent <= MAX_MEDIAN && accuracy.p99_percent <= max_p99
         } else if live.allocator == Allocator::Glibc {
             accuracy.median_percent == 0.0 && accuracy.sum_percent.abs() <= MAX_SUM
         } else if encoding.ends_with("hashtable") {
             // A rehash that may or may not have finished, of which the dataset has many on purpose:
-            // an array of 8 bytes a slot.
-            let is_array = |bytes: u64| bytes.is_multiple_of(8) && (bytes / 8).is_power_of_two();
+            // an array of 8 bytes a slot. The sum of the elements is rounded, so a byte may be missing.
+            let is_array = |bytes: u64| {
+                let slots = (bytes + 1) / 8;
+                slots.is_power_of_two() && bytes.abs_diff(8 * slots) <= 1
+            };
             off.iter().all(|key| is_array(key.memory_usage.abs_diff(key.memory_bytes)))
                 && off.len() <= keys.len() / 10
                 && accuracy.sum_percent.abs() <= MAX_SUM
@@ -61,5 +97,11 @@ fn the_model_says_what_the_server_says() {
         failures.push(format!("all keys: {all:?}"));
     }
     assert!(groups.len() >= 11, "the dataset reaches the encodings: {:?}", groups.keys());
-    assert!(failures.is_empty(), "{} {}:\n{}", live.version, live.allocator, failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} {} {configuration:?}:\n{}",
+        live.version,
+        live.allocator,
+        failures.join("\n")
+    );
 }

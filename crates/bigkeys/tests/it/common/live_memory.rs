@@ -4,19 +4,29 @@
 //! a server's memory differ from that of a fresh one: collections that shrank, hashes with one long
 //! value, streams with deleted entries, groups and pending entries, keys with expiry.
 
+use std::path::Path;
+use std::time::Duration;
+
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use rdb_analysis::Allocator;
+use rdb_analysis::{Allocator, Assumptions};
 use redis::{Connection, Pipeline, cmd};
 
+use super::configuration::{Configuration, ProgramVersion};
 use super::memory_support::Truth;
 use super::server::Server;
 
 /// Keys besides the large tables.
 const KEYS: u32 = 1200;
 
+/// Hashes that share their field names, where the server has such.
+const TEMPLATED: u32 = 200;
+
 /// Elements of the large tables: around a doubling, and far from one.
 const LARGE: [usize; 4] = [10_000, 65_536, 65_537, 200_000];
+
+/// Slots of a cluster.
+const SLOTS: u32 = 16_384;
 
 /// Commands sent at once.
 const BATCH: usize = 500;
@@ -25,25 +35,47 @@ const BATCH: usize = 500;
 pub(crate) struct Live {
     pub(crate) dump: Vec<u8>,
     pub(crate) allocator: Allocator,
-    /// As INFO tells it.
+    /// Name and version, as INFO tells them.
     pub(crate) version: String,
     pub(crate) truths: Vec<Truth>,
+    configuration: Configuration,
 }
 
-/// Fills a server, lets it save, start again and load, and asks it for every key.
-pub(crate) fn measure(seed: u64) -> Live {
-    let server = Server::start();
-    fill(&mut server.connect(), &mut SmallRng::seed_from_u64(seed));
-    cmd("SAVE").exec(&mut server.connect()).expect("saved");
+impl Live {
+    /// What a user states of the server.
+    pub(crate) fn assumptions(&self) -> Assumptions {
+        let mut assumptions = self.configuration.assumptions();
+        assumptions.allocator = self.allocator;
+        assumptions
+    }
+}
+
+/// Fills a server of `program`, lets it save, start again and load, and asks it for every key.
+pub(crate) fn measure(program: &Path, configuration: Configuration, seed: u64) -> Live {
+    let version = ProgramVersion::of(program);
+    let server = Server::start_with(program, &configuration.options(version));
+    let mut connection = server.connect();
+    if configuration == Configuration::Cluster {
+        let slots: Vec<u32> = (0..SLOTS).collect();
+        cmd("CLUSTER").arg("ADDSLOTS").arg(slots).exec(&mut connection).expect("accepted");
+        wait_for_cluster(&mut connection);
+    }
+    fill(&mut connection, &mut SmallRng::seed_from_u64(seed), version);
+    cmd("SAVE").exec(&mut connection).expect("saved");
     let server = server.restart();
     let mut connection = server.connect();
+    if configuration == Configuration::Cluster {
+        wait_for_cluster(&mut connection);
+    }
     let info: String = cmd("INFO").query(&mut connection).expect("an answer");
     let fact = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("INFO tells {name}")).trim().to_owned()
     };
     let allocator = if fact("mem_allocator:") == "libc" {
-        Allocator::Glibc
+        // Distributions build jemalloc with this quantum.
+        let preloads = std::env::var("LD_PRELOAD").is_ok_and(|library| library.contains("jemalloc"));
+        if preloads { Allocator::JemallocQ16 } else { Allocator::Glibc }
     } else {
         let stats: String = cmd("MEMORY").arg("MALLOC-STATS").query(&mut connection).expect("an answer");
         let quantum = stats.lines().find_map(|line| line.strip_prefix("Quantum size:"));
@@ -54,7 +86,24 @@ pub(crate) fn measure(seed: u64) -> Live {
         }
     };
     let dump = std::fs::read(server.dump()).expect("the dump");
-    Live { dump, allocator, version: fact("redis_version:"), truths: ask(&mut connection) }
+    let version = info.lines().find_map(|line| line.strip_prefix("valkey_version:"));
+    let version = match version {
+        Some(version) => format!("Valkey {}", version.trim()),
+        None => format!("Redis {}", fact("redis_version:")),
+    };
+    Live { dump, allocator, version, truths: ask(&mut connection), configuration }
+}
+
+/// Waits until a node that was started accepts commands: two seconds.
+fn wait_for_cluster(connection: &mut Connection) {
+    for _ in 0..100 {
+        let info: String = cmd("CLUSTER").arg("INFO").query(connection).expect("an answer");
+        if info.contains("cluster_state:ok") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the node serves no slots");
 }
 
 fn ask(connection: &mut Connection) -> Vec<Truth> {
@@ -77,7 +126,7 @@ fn ask(connection: &mut Connection) -> Vec<Truth> {
     truths
 }
 
-fn fill(connection: &mut Connection, rng: &mut SmallRng) {
+fn fill(connection: &mut Connection, rng: &mut SmallRng, version: ProgramVersion) {
     let mut batch = Batch { connection, pipeline: Pipeline::new(), commands: 0 };
     for i in 0..KEYS {
         let key = key(rng, i);
@@ -87,6 +136,14 @@ fn fill(connection: &mut Connection, rng: &mut SmallRng) {
             2 => list(&mut batch, rng, &key, len),
             3 => set(&mut batch, rng, &key, len),
             4 => zset(&mut batch, rng, &key, len),
+            5 if version.has_field_expiry() && rng.random_range(0..3) == 0 => {
+                hash_with_expiry(&mut batch, rng, &key, len);
+            }
+            5 if version.has_templates_and_arrays() && rng.random_range(0..8) == 0 => {
+                for index in 0..len.min(300) {
+                    batch.send("ARSET", &key, [index.to_string().into_bytes(), element(rng)]);
+                }
+            }
             5 => hash(&mut batch, rng, &key, len),
             6 => hash_with_a_long_value(&mut batch, rng, &key, len),
             _ => stream(&mut batch, rng, &key, len),
@@ -103,6 +160,21 @@ fn fill(connection: &mut Connection, rng: &mut SmallRng) {
         list(&mut batch, rng, &name("list"), len / 10);
     }
     batch.flush();
+    if version.has_templates_and_arrays() {
+        // Templates are on for these keys only: a server takes quadratic time for those of many fields.
+        let set_min_entries = |connection: &mut Connection, entries: u32| {
+            cmd("CONFIG").arg("SET").arg("hash-min-template-entries").arg(entries).exec(connection)
+        };
+        set_min_entries(batch.connection, 3).expect("accepted");
+        for i in 0..TEMPLATED {
+            let fields = rng.random_range(3..40);
+            let pairs = (0..fields).flat_map(|field| [format!("field{field}").into_bytes(), element(rng)]);
+            let pairs: Vec<Vec<u8>> = pairs.collect();
+            batch.send("HSET", format!("templated:{i}").as_bytes(), pairs);
+        }
+        batch.flush();
+        set_min_entries(batch.connection, 0).expect("accepted");
+    }
 }
 
 /// Commands on their way.
@@ -235,6 +307,20 @@ fn hash(batch: &mut Batch<'_>, rng: &mut SmallRng, key: &[u8], len: usize) {
     let pairs: Vec<Vec<u8>> = fields.iter().flat_map(|field| [field.clone(), element(rng)]).collect();
     batch.send_all("HSET", key, &pairs);
     shrink(batch, rng, "HDEL", key, &fields);
+}
+
+/// Some fields expire: at times near each other, or far.
+fn hash_with_expiry(batch: &mut Batch<'_>, rng: &mut SmallRng, key: &[u8], len: usize) {
+    let fields = members(rng, len);
+    let pairs: Vec<Vec<u8>> = fields.iter().flat_map(|field| [field.clone(), element(rng)]).collect();
+    batch.send_all("HSET", key, &pairs);
+    let one_in = [1, 2, 20][rng.random_range(0..3)];
+    let bits = rng.random_range(1..38);
+    for field in fields.into_iter().filter(|_| rng.random_range(0..one_in) == 0).collect::<Vec<_>>() {
+        let at_ms = 4_000_000_000_000 + (rng.random::<u64>() >> (64 - bits));
+        let [fields, one] = ["FIELDS", "1"].map(|word| word.as_bytes().to_vec());
+        batch.send("HPEXPIREAT", key, [at_ms.to_string().into_bytes(), fields, one, field]);
+    }
 }
 
 /// Converts half-way through loading.

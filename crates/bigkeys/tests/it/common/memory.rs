@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rdb_analysis::{Allocator, ScanOptions, Source, SourceFacts, for_each_key};
+use rdb_analysis::{Allocator, Assumptions, ScanOptions, Source, SourceFacts, for_each_key};
 use serde::Deserialize;
 
 /// What a server answered for a key after it had loaded the file.
@@ -104,14 +104,18 @@ impl Accuracy {
 }
 
 /// Every key of `truths` with its prediction.
-pub(crate) fn compare(file: &[u8], allocator: Allocator, truths: &[Truth]) -> (SourceFacts, Vec<Compared>) {
+pub(crate) fn compare(
+    file: &[u8],
+    assumptions: Assumptions,
+    truths: &[Truth],
+) -> (SourceFacts, Vec<Compared>) {
     let mut by_key: HashMap<(u64, Vec<u8>), &Truth> = HashMap::new();
     for truth in truths {
         let key = STANDARD.decode(&truth.key).expect("base64");
         assert!(by_key.insert((truth.db, key), truth).is_none(), "a key stands twice in the truth");
     }
     let mut options = ScanOptions::default();
-    options.assumptions.allocator = allocator;
+    options.assumptions = assumptions;
     let source = Source::from_bytes("dump", file);
     let mut compared = Vec::new();
     let mut scratch = Vec::new();
@@ -200,6 +204,8 @@ impl Fixture {
         let truth = std::fs::read_to_string(&self.truth).expect("the fixture's truth");
         let truths: Vec<Truth> =
             truth.lines().map(|line| serde_json::from_str(line).expect("a truth")).collect();
-        compare(&file, self.allocator, &truths)
+        let mut assumptions = Assumptions::default();
+        assumptions.allocator = self.allocator;
+        compare(&file, assumptions, &truths)
     }
 }

@@ -11,16 +11,30 @@ use tempfile::TempDir;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program of `BIGKEYS_REDIS_SERVER`, or the `redis-server` on the PATH.
+#[allow(dead_code, reason = "not every program that has this module uses all of it")]
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("BIGKEYS_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from)
+}
+
 pub(crate) struct Server {
     process: Child,
+    program: PathBuf,
+    options: Vec<String>,
     dir: TempDir,
     port: u16,
 }
 
 impl Server {
     /// Starts an empty server.
+    #[allow(dead_code, reason = "not every program that has this module uses all of it")]
     pub(crate) fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"))
+        Self::start_with(&program(), &["--enable-debug-command", "local"].map(str::to_owned))
+    }
+
+    /// Starts an empty server of `program` with `options` in its command line.
+    pub(crate) fn start_with(program: &Path, options: &[String]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), program, options)
     }
 
     /// Stops the server and starts one that loads what SAVE wrote.
@@ -29,39 +43,26 @@ impl Server {
         self.stop();
         let empty = tempfile::tempdir().expect("a directory");
         let dir = std::mem::replace(&mut self.dir, empty);
-        Self::start_in(dir)
+        Self::start_in(dir, &self.program, &self.options)
     }
 
     /// Starts a server that loads the dump in `dir` if there is one.
-    fn start_in(dir: TempDir) -> Self {
-        let program = std::env::var_os("BIGKEYS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+    fn start_in(dir: TempDir, program: &Path, options: &[String]) -> Self {
         // Between our letting the port go and the server's taking it somebody else might: then it
         // says so.
         let port = TcpListener::bind(("127.0.0.1", 0))
             .and_then(|socket| socket.local_addr())
             .expect("a port")
             .port();
-        let process = Command::new(&program)
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--save",
-                "",
-                "--daemonize",
-                "no",
-                "--enable-debug-command",
-                "local",
-            ])
+        let process = Command::new(program)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--daemonize", "no"])
+            .args(options)
             .arg("--dir")
             .arg(dir.path())
             .stdout(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}; run the tests by scripts/test", Path::new(&program).display())
-            });
-        let server = Self { process, dir, port };
+            .unwrap_or_else(|error| panic!("{}: {error}; run the tests by scripts/test", program.display()));
+        let server = Self { process, program: program.to_owned(), options: options.to_owned(), dir, port };
         let start = Instant::now();
         loop {
             // While it loads, it answers that it does.
