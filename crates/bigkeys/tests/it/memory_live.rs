@@ -16,6 +16,7 @@ const MAX_MEDIAN: f64 = 0.8;
 const MAX_P99: f64 = 4.5;
 const MAX_P99_OF_BUCKETS: f64 = 10.0;
 const MAX_SUM: f64 = 0.1;
+const MAX_GLIBC_SUM: f64 = 0.5;
 
 #[test]
 #[ignore = "needs a redis-server: scripts/test runs it"]
@@ -73,7 +74,14 @@ fn check(program: &Path, configuration: Configuration) {
             let max_p99 = if encoding == "zset skiplist" { MAX_P99 } else { MAX_P99_OF_BUCKETS };
             accuracy.median_percent <= MAX_MEDIAN && accuracy.p99_percent <= max_p99
         } else if live.allocator == Allocator::Glibc {
-            accuracy.median_percent == 0.0 && accuracy.sum_percent.abs() <= MAX_SUM
+            // A chunk may keep a remainder of 16 bytes; nothing else may differ. Streams and lists have
+            // many chunks. The sum of the elements is rounded, so a byte may be missing.
+            let are_remainders = off.iter().all(|key| {
+                key.memory_usage > key.memory_bytes && (key.memory_usage - key.memory_bytes + 1) % 16 <= 2
+            });
+            let has_many_chunks = matches!(encoding.as_str(), "stream stream" | "list quicklist");
+            let are_few = off.len() <= 3 || accuracy.sum_percent.abs() <= MAX_GLIBC_SUM;
+            are_remainders && are_few && (has_many_chunks || off.len() <= keys.len() / 10 + 3)
         } else if encoding.ends_with("hashtable") {
             // A rehash that may or may not have finished, of which the dataset has many on purpose:
             // an array of 8 bytes a slot. The sum of the elements is rounded, so a byte may be missing.
