@@ -106,6 +106,6 @@ pub use input::{Input, SliceInput};
 pub use outline::{Layout, Outline};
 pub use parser::{Options, Parser, resume};
 pub use string::RdbString;
-pub use visitor::{Role, Visitor};
+pub use visitor::{Detail, Role, Visitor};
 pub use warning::{Warning, Warnings};
 pub use window::Window;

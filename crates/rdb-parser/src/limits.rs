@@ -23,6 +23,14 @@ pub const MAX_EXPANDED_BLOB_BYTES: u64 = 1 << 20;
 /// Most hash templates of a file.
 pub const MAX_HASH_TEMPLATES: usize = 1 << 19;
 
+/// Most bytes that the field names of a file's hash templates take in memory. The hashes of a template
+/// whose names are not held have no `value_bytes`.
+pub const MAX_HELD_TEMPLATE_BYTES: usize = 16 << 20;
+
+/// Longest field name of a hash template that is held, in bytes. The visitor sees only the length of a
+/// longer one, so that a short hash does not cost the time of a long name.
+pub const MAX_HELD_FIELD_NAME_BYTES: usize = 1 << 10;
+
 /// Largest compressed blob of Dragonfly, in bytes as stored. It is held while its records are read.
 pub const MAX_DRAGONFLY_BLOB_BYTES: u64 = 16 << 20;
 

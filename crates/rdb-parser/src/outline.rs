@@ -14,8 +14,9 @@ pub use crate::encoding::Packed;
 ///
 /// The bytes of an element are those of its decoded strings: the item, the member (without its
 /// score), the field and its value (without its expiry), the fields and values of a stream's entry.
-/// A hash that uses a template counts its values only. The parser sees elements that are stored one
-/// by one, and those in packed encodings if the visitor [needs them](crate::Visitor::needs_packed).
+/// A hash that uses a template counts the fields of the template. The parser sees elements that are
+/// stored one by one, and those in packed encodings if the visitor
+/// [needs them](crate::Visitor::needs_packed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outline {

@@ -116,14 +116,14 @@ impl<'a> RdbString<'a> {
         Ok(scratch.get(..written).unwrap_or_default())
     }
 
-    /// Whether the decoded text is the canonical decimal form of a 64-bit integer, which servers
-    /// store as a number (`string2ll` in `util.c`). A compressed string is longer than any integer.
+    /// The integer whose canonical decimal form is the decoded text. Servers store such a string as a
+    /// number (`string2ll` in `util.c`). A compressed string is longer than any integer.
     #[inline(always)]
-    pub fn is_canonical_integer(&self) -> bool {
+    pub fn canonical_integer(&self) -> Option<i64> {
         match *self {
-            Self::Raw(bytes) => parse_canonical_integer(bytes).is_some(),
-            Self::Int(_) => true,
-            Self::Lzf { .. } | Self::Skipped { .. } | Self::Truncated { .. } => false,
+            Self::Raw(bytes) => parse_canonical_integer(bytes),
+            Self::Int(value) => Some(value),
+            Self::Lzf { .. } | Self::Skipped { .. } | Self::Truncated { .. } => None,
         }
     }
 }
@@ -228,7 +228,7 @@ mod tests {
     fn only_canonical_decimals_are_integers() {
         for yes in ["0", "7", "-1", "9223372036854775807", "-9223372036854775808"] {
             assert_eq!(parse_canonical_integer(yes.as_bytes()), yes.parse().ok(), "{yes}");
-            assert!(RdbString::Raw(yes.as_bytes()).is_canonical_integer());
+            assert!(RdbString::Raw(yes.as_bytes()).canonical_integer().is_some());
         }
         for no in [
             "",

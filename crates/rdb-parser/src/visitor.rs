@@ -47,6 +47,17 @@ impl Score<'_> {
     }
 }
 
+/// What a visitor needs of counted elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The lengths of their strings.
+    Lengths,
+    /// The strings that are integers, too, and scores.
+    Integers,
+    /// All strings, too.
+    Strings,
+}
+
 /// Sees the strings inside values while the parser skips them.
 ///
 /// The parser is compiled for each visitor, so a method that a visitor does not implement costs
@@ -64,11 +75,11 @@ pub trait Visitor {
         let _ = (role, string);
     }
 
-    /// Whether the visitor needs the [strings](Self::string) of counted elements, or only their
-    /// [lengths](Self::lengths), which is faster. Asked after the value [has begun](Self::begin)
-    /// and, while the answer is yes, after each element.
-    fn needs_strings(&self) -> bool {
-        true
+    /// What the visitor needs of counted elements. Less is faster. Asked after the value
+    /// [has begun](Self::begin) and, while the answer is the same, after each element. The answer for
+    /// a value may only become less.
+    fn detail(&self) -> Detail {
+        Detail::Strings
     }
 
     /// Whether to decompress compressed strings, so that damage to a string is damage to its value.
@@ -77,13 +88,20 @@ pub trait Visitor {
         false
     }
 
-    /// The decoded lengths of the strings of a counted element, and their roles. Shown instead of
-    /// the strings and the score if [`needs_strings`](Self::needs_strings) is false.
-    fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
-        let _ = (roles, lengths);
+    /// A counted element is complete: the roles of its strings, their decoded lengths, and those that
+    /// are canonical integers. Without `integers` if the [detail](Self::detail) is
+    /// [`Lengths`](Detail::Lengths).
+    fn element<const STRINGS: usize>(
+        &mut self,
+        roles: &'static [Role; STRINGS],
+        lengths: &[u64; STRINGS],
+        integers: Option<&[Option<i64>; STRINGS]>,
+    ) {
+        let _ = (roles, lengths, integers);
     }
 
-    /// The score of the last member, if it is stored as a double: as text or in eight bytes.
+    /// The score of the last member, if it is stored as a double: as text or in eight bytes. Not shown
+    /// if the [detail](Self::detail) is [`Lengths`](Detail::Lengths).
     fn score(&mut self, score: Score<'_>) {
         let _ = score;
     }
@@ -151,7 +169,7 @@ pub trait Visitor {
 }
 
 impl Visitor for () {
-    fn needs_strings(&self) -> bool {
-        false
+    fn detail(&self) -> Detail {
+        Detail::Lengths
     }
 }

@@ -153,12 +153,12 @@ fn hashes_with_templates() {
         assert_eq!(
             found,
             [
-                (Some(2), seen(6)),
-                (Some(3), seen(6)),
-                (Some(3), seen(25)),
-                (Some(2), Some(2)),
-                (Some(3), Some(6)),
-                (Some(1), Some(1)),
+                (Some(2), seen(18)),
+                (Some(3), seen(12)),
+                (Some(3), seen(31)),
+                (Some(2), Some(14)),
+                (Some(3), Some(12)),
+                (Some(1), Some(2)),
             ]
         );
         assert!(content.keys.iter().all(|key| key.warnings.contains(Warning::ProvisionalHashTemplate)));

@@ -2,8 +2,8 @@
 
 use rdb_parser::outline::Packed;
 use rdb_parser::{
-    Checksum, Dialect, Error, Event, Flavour, KeyMeta, Layout, ModuleId, Outline, Parser, RdbString, Role,
-    SliceInput, ValueType, Visitor, Window,
+    Checksum, Detail, Dialect, Error, Event, Flavour, KeyMeta, Layout, ModuleId, Outline, Parser, RdbString,
+    Role, SliceInput, ValueType, Visitor, Window,
 };
 
 /// Collects all that a visitor is shown.
@@ -489,25 +489,41 @@ fn damage_inside_a_value_costs_only_that_key() {
     }
 }
 
-/// Needs the strings of the first `wanted` counted elements, and then lengths.
+/// Needs the strings of the first elements, the integers of those that follow, and then lengths.
 #[derive(Default)]
 struct Weary {
-    wanted: usize,
+    strings: usize,
+    integers: usize,
     fields: usize,
-    lengths: Vec<[u64; 2]>,
+    elements: Vec<Pair>,
 }
+
+/// The lengths of field and value, and which are integers.
+type Pair = ([u64; 2], Option<[Option<i64>; 2]>);
 
 impl Visitor for Weary {
     fn string(&mut self, role: Role, _: RdbString<'_>) {
         self.fields += usize::from(role == Role::Field);
     }
 
-    fn needs_strings(&self) -> bool {
-        self.fields < self.wanted
+    fn detail(&self) -> Detail {
+        if self.elements.len() < self.strings {
+            Detail::Strings
+        } else if self.elements.len() < self.strings + self.integers {
+            Detail::Integers
+        } else {
+            Detail::Lengths
+        }
     }
 
-    fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
-        self.lengths.push([lengths[0], lengths[1]]);
+    fn element<const STRINGS: usize>(
+        &mut self,
+        roles: &'static [Role; STRINGS],
+        lengths: &[u64; STRINGS],
+        integers: Option<&[Option<i64>; STRINGS]>,
+    ) {
+        assert_eq!(roles[..], [Role::Field, Role::Value]);
+        self.elements.push(([lengths[0], lengths[1]], integers.map(|integers| [integers[0], integers[1]])));
     }
 }
 
@@ -520,19 +536,30 @@ fn a_visitor_may_need_the_strings_of_the_first_elements_only() {
             other => panic!("{other:?}"),
         }
     }
-    let file = b"REDIS0003\x04\x01h\x05\x01a\x01b\x02aa\x01b\x03aaa\xc0\x0c\x04aaaa\x00\x05aaaaa\x01b\xff";
-    for wanted in 0..7 {
-        let rest: Vec<[u64; 2]> = [[1, 1], [2, 1], [3, 2], [4, 0], [5, 1]].into_iter().skip(wanted).collect();
+    let file = b"REDIS0003\x04\x01h\x05\x01a\x01b\x02-1\x01b\x03aaa\xc0\x0c\x04aaaa\x00\x05aaaaa\x017\xff";
+    let whole = [
+        ([1, 1], [None, None]),
+        ([2, 1], [Some(-1), None]),
+        ([3, 2], [None, Some(12)]),
+        ([4, 0], [None, None]),
+        ([5, 1], [None, Some(7)]),
+    ];
+    for (strings, integers) in (0..7).flat_map(|strings| (0..7).map(move |integers| (strings, integers))) {
+        let expected: Vec<Pair> = whole
+            .iter()
+            .enumerate()
+            .map(|(index, &(lengths, values))| (lengths, (index < strings + integers).then_some(values)))
+            .collect();
         for window in [false, true] {
-            let mut visitor = Weary { wanted, ..Weary::default() };
+            let mut visitor = Weary { strings, integers, ..Weary::default() };
             let value_bytes = if window {
                 read(Window::new(Trickle(file), None), &mut visitor)
             } else {
                 read(SliceInput::new(file), &mut visitor)
             };
-            assert_eq!(value_bytes, Some(20), "{wanted}");
-            assert_eq!(visitor.fields, wanted.min(5));
-            assert_eq!(visitor.lengths, rest, "{wanted}");
+            assert_eq!(value_bytes, Some(20), "{strings} {integers}");
+            assert_eq!(visitor.fields, strings.min(5));
+            assert_eq!(visitor.elements, expected, "{strings} {integers}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rdb_parser::visitor::StreamId;
-use rdb_parser::{RdbString, Role, ValueType};
+use rdb_parser::{RdbString, Role};
 
 /// First bytes of an element's name that are kept.
 const MAX_NAME_BYTES: usize = 256;
@@ -111,24 +111,15 @@ pub(crate) struct ElementWatch {
     field: ElementName,
     /// Whether `field` has the name of the current field.
     has_field: bool,
-    /// Whether a template has the fields of the hash, so that only its values count.
-    has_template: bool,
     scratch: Vec<u8>,
 }
 
 impl ElementWatch {
     /// A value begins.
-    pub(crate) fn begin(&mut self, value_type: ValueType) {
+    pub(crate) fn begin(&mut self) {
         self.seen = LargestOfPart::default();
         self.field.whole_bytes = 0;
         self.has_field = false;
-        self.has_template = matches!(
-            value_type,
-            ValueType::HashTemplate
-                | ValueType::HashTemplateRef
-                | ValueType::HashTemplateArray
-                | ValueType::HashTemplateArrayRef
-        );
     }
 
     /// A string of an element.
@@ -147,7 +138,7 @@ impl ElementWatch {
                     }
                 });
             }
-            Role::Field if !self.has_template => {
+            Role::Field => {
                 self.has_field = self.field.set(string, &mut self.scratch);
             }
             Role::Value => {
@@ -213,19 +204,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn watch(value_type: ValueType) -> ElementWatch {
-        let mut watch = ElementWatch::default();
-        watch.begin(value_type);
-        watch
-    }
-
     fn name(bytes: &[u8], whole_bytes: u64) -> ElementName {
         ElementName { bytes: bytes.to_vec(), whole_bytes }
     }
 
     #[test]
     fn a_field_counts_with_its_value_and_its_expiry_does_not() {
-        let mut hash = watch(ValueType::Hash);
+        let mut hash = ElementWatch::default();
         for (field, value) in [(&b"a"[..], &b"1234567"[..]), (b"longer", b"12345"), (b"b", b"")] {
             hash.string(Role::Field, RdbString::Raw(field));
             hash.string(Role::Value, RdbString::Raw(value));
@@ -237,21 +222,11 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_and_one_that_is_not_shown_has_an_index() {
-        let mut set = watch(ValueType::Set);
+        let mut set = ElementWatch::default();
         set.string(Role::Member, RdbString::Raw(&[b'm'; 300]));
         assert_eq!(set.largest(Some(300)), Some(&LargestElement::Member(name(&[b'm'; 256], 300))));
         set.string(Role::Member, RdbString::Skipped { decoded_len: 70_000 });
         assert_eq!(set.largest(Some(70_000)), Some(&LargestElement::Index(1)));
-    }
-
-    #[test]
-    fn the_values_of_a_template_have_an_index() {
-        let mut hash = watch(ValueType::HashTemplate);
-        hash.string(Role::Field, RdbString::Raw(b"a long field"));
-        hash.string(Role::Field, RdbString::Raw(b"b"));
-        hash.string(Role::Value, RdbString::Raw(b"1"));
-        hash.string(Role::Value, RdbString::Raw(b"22"));
-        assert_eq!(hash.largest(Some(2)), Some(&LargestElement::Index(1)));
     }
 
     proptest! {
@@ -261,8 +236,8 @@ mod tests {
             cuts in proptest::collection::vec(any::<bool>(), 40),
         ) {
             let strings: Vec<Vec<u8>> = lengths.iter().map(|&len| vec![b'x'; len]).collect();
-            let mut whole = watch(ValueType::List);
-            let (mut parts, mut part) = (watch(ValueType::List), watch(ValueType::List));
+            let mut whole = ElementWatch::default();
+            let (mut parts, mut part) = (ElementWatch::default(), ElementWatch::default());
             for (string, is_cut) in strings.iter().zip(cuts) {
                 whole.string(Role::Item, RdbString::Raw(string));
                 part.string(Role::Item, RdbString::Raw(string));

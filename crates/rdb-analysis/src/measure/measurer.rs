@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use rdb_parser::visitor::{Score, StreamId};
-use rdb_parser::{Entry, RdbString, Role, ValueType, Visitor};
+use rdb_parser::{Detail, Entry, RdbString, Role, ValueType, Visitor};
 
 use super::data_type::DataType;
 use super::encoding::{Encoding, ValueFacts};
@@ -187,6 +187,14 @@ impl<M: Estimator> Measurer<M> {
         }
     }
 
+    #[inline(always)]
+    fn watch_integer(&mut self, is_integer: bool) {
+        if !is_integer {
+            self.all_integers = false;
+            self.watch_integers = false;
+        }
+    }
+
     /// The key whose value was just skipped. `time_ms` is that by which keys count as expired.
     #[inline(always)]
     pub(crate) fn view<'v>(&'v mut self, entry: &Entry<'v>, time_ms: i64) -> KeyView<'v> {
@@ -244,17 +252,15 @@ impl<M: Estimator> Visitor for Measurer<M> {
         };
         self.all_integers = self.watch_integers;
         if let Some(elements) = &mut self.elements {
-            elements.begin(value_type);
+            elements.begin();
         }
     }
 
     #[inline]
     fn string(&mut self, role: Role, string: RdbString<'_>) {
         self.memory.string(role, string);
-        if matches!(role, Role::Whole | Role::Member) && self.watch_integers && !string.is_canonical_integer()
-        {
-            self.all_integers = false;
-            self.watch_integers = false;
+        if role == Role::Whole {
+            self.watch_integer(string.canonical_integer().is_some());
         }
         if let Some(elements) = &mut self.elements {
             elements.string(role, string);
@@ -262,13 +268,28 @@ impl<M: Estimator> Visitor for Measurer<M> {
     }
 
     #[inline]
-    fn needs_strings(&self) -> bool {
-        self.watch_integers || self.elements.is_some() || self.memory.needs_strings()
+    fn detail(&self) -> Detail {
+        let own = if self.elements.is_some() {
+            Detail::Strings
+        } else if self.watch_integers {
+            Detail::Integers
+        } else {
+            Detail::Lengths
+        };
+        own.max(self.memory.detail())
     }
 
     #[inline(always)]
-    fn lengths<const STRINGS: usize>(&mut self, roles: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
-        self.memory.lengths(roles, lengths);
+    fn element<const STRINGS: usize>(
+        &mut self,
+        roles: &'static [Role; STRINGS],
+        lengths: &[u64; STRINGS],
+        integers: Option<&[Option<i64>; STRINGS]>,
+    ) {
+        self.memory.element(roles, lengths, integers);
+        if let Some([first, ..]) = integers.map(<[_; STRINGS]>::as_slice) {
+            self.watch_integer(first.is_some());
+        }
     }
 
     #[inline]

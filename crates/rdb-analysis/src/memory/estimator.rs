@@ -2,7 +2,7 @@
 
 use rdb_parser::outline::Packed;
 use rdb_parser::visitor::{Score, StreamId};
-use rdb_parser::{Layout, RdbString, Role, ValueType, Visitor};
+use rdb_parser::{Detail, Layout, RdbString, Role, ValueType, Visitor};
 
 use super::buckets::BucketTables;
 use super::compressed_nodes::{self, CompressedNodes};
@@ -11,10 +11,11 @@ use super::expiry_index::ExpiryIndex;
 use super::float::{averaged, double, rounded};
 use super::key_costs::KeyCosts;
 use super::name_tree::NameTree;
-use super::packed::PackedLength;
+use super::packed::{PackedLength, PackedString};
 use super::rax::Rax;
 use super::sizes::Sizes;
 use super::skiplist::{self, Nodes, PARTS};
+use super::string_costs::StringCosts;
 use super::value::{Value, Watched};
 use crate::measure::Estimator;
 use crate::measure::{DataType, Encoding, ValueFacts};
@@ -71,6 +72,7 @@ pub(crate) struct MemoryEstimator {
     is_extrapolated_encoding: bool,
     sizes: Sizes,
     keys: KeyCosts,
+    strings: StringCosts,
     /// Additional bytes of each key in a node of a cluster.
     cluster_links: u64,
     nodes: Nodes,
@@ -115,6 +117,7 @@ impl Estimator for MemoryEstimator {
             is_extrapolated_encoding,
             sizes: Sizes::new(server.profile, server.allocator),
             keys: KeyCosts::new(server.profile, server.allocator),
+            strings: StringCosts::new(server.profile, server.allocator),
             cluster_links: if server.limits.cluster_enabled { server.profile.cluster_links } else { 0 },
             nodes: Nodes::new(server.profile.skiplist, server.allocator),
             dicts: DictSimulator::default(),
@@ -144,11 +147,7 @@ impl Estimator for MemoryEstimator {
             return None;
         }
         // Servers older than the models have encodings that the modelled server does not have.
-        let encoding = if self.is_extrapolated_encoding {
-            Encoding::after_loading(&self.server, facts)
-        } else {
-            encoding
-        };
+        let encoding = if self.is_extrapolated_encoding { self.own_encoding(facts) } else { encoding };
         match facts.data_type {
             DataType::String => Some(self.string_bytes(encoding, &facts)),
             _ => self.collection_bytes(encoding, facts),
@@ -196,6 +195,14 @@ impl Estimator for MemoryEstimator {
 }
 
 impl MemoryEstimator {
+    /// The encoding in the modelled server.
+    #[cold]
+    #[inline(never)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value, reason = "see `ValueFacts`")]
+    fn own_encoding(&self, facts: ValueFacts) -> Encoding {
+        Encoding::after_loading(&self.server, facts)
+    }
+
     /// Whether the elements of the value do not add up.
     fn needs_order(&self) -> bool {
         self.value.in_detail || (self.value.watched == Watched::Nodes && !self.compressed.is_empty())
@@ -205,25 +212,38 @@ impl MemoryEstimator {
     /// those outside. If the object holds the key, both are inside.
     #[inline(always)]
     fn object_bytes(&self, key: Key) -> (u64, u64) {
-        let profile = self.server.profile;
-        let key_bytes = self.keys.bytes(profile, self.server.allocator, key) + self.cluster_links;
-        if profile.object == 0 { (key_bytes, 0) } else { (profile.object, key_bytes) }
+        let (object, key_bytes) = (self.server.profile.object, self.key_bytes(key));
+        if object == 0 { (key_bytes, 0) } else { (object, key_bytes) }
+    }
+
+    /// The bytes of a key, with its object if that holds the key.
+    #[inline(always)]
+    fn key_bytes(&self, key: Key) -> u64 {
+        self.keys.bytes(self.server.profile, self.server.allocator, key) + self.cluster_links
     }
 
     #[inline(always)]
     fn string_bytes(&self, encoding: Encoding, facts: &ValueFacts) -> u64 {
-        let key = facts.key();
+        let (key, len) = (facts.key(), facts.outline.value_bytes.unwrap_or(0));
+        if encoding == Encoding::Int {
+            return self.server.profile.object + self.key_bytes(key);
+        }
+        match self.strings.bytes(len) {
+            Some(value) => value + self.key_bytes(key),
+            None => self.other_string_bytes(encoding, key, len),
+        }
+    }
+
+    /// The bytes of a long string, or of one in a server that decides by the key what it embeds.
+    #[inline(never)]
+    fn other_string_bytes(&self, encoding: Encoding, key: Key, len: u64) -> u64 {
         let (inside, outside) = self.object_bytes(key);
-        let len = facts.outline.value_bytes.unwrap_or(0);
-        let value = match encoding {
-            Encoding::Int => inside,
-            Encoding::Embstr => {
-                embedded_bytes(self.server.profile, |request| self.sizes.usable(request), key, len)
-                    .unwrap_or_else(|| inside + self.sizes.string(len))
-            }
-            _ => inside + self.sizes.string(len),
+        let embedded = if encoding == Encoding::Embstr {
+            embedded_bytes(self.server.profile, |request| self.sizes.usable(request), key, len)
+        } else {
+            None
         };
-        value.saturating_add(outside)
+        embedded.unwrap_or_else(|| inside + self.sizes.string(len)).saturating_add(outside)
     }
 
     #[inline(never)]
@@ -321,40 +341,30 @@ impl Visitor for MemoryEstimator {
     }
 
     #[inline]
-    fn string(&mut self, role: Role, string: RdbString<'_>) {
-        if self.value.watched != Watched::Nothing {
-            self.see(role, &string);
-        }
-    }
-
-    #[inline]
-    fn needs_strings(&self) -> bool {
-        self.value.in_detail
+    fn detail(&self) -> Detail {
+        if self.value.in_detail { Detail::Integers } else { Detail::Lengths }
     }
 
     #[inline(always)]
-    fn lengths<const STRINGS: usize>(&mut self, _: &'static [Role; STRINGS], lengths: &[u64; STRINGS]) {
-        let value = &mut self.value;
-        // A third length is an expiry.
-        let (first, last) = (lengths[0], lengths.get(1).copied().unwrap_or(0));
-        match value.watched {
-            Watched::SetMembers | Watched::ZsetMembers | Watched::Values => {
-                value.sum += self.sizes.string(first);
+    fn element<const STRINGS: usize>(
+        &mut self,
+        roles: &'static [Role; STRINGS],
+        lengths: &[u64; STRINGS],
+        integers: Option<&[Option<i64>; STRINGS]>,
+    ) {
+        // A string behind these is an expiry.
+        let at = |index| {
+            let integer = integers.and_then(|integers| *integers.get(index)?);
+            PackedString { len: lengths.get(index).copied().unwrap_or(0), integer }
+        };
+        let (first, second) = (at(0), at(1));
+        self.add_element(first.len, second.len);
+        if integers.is_some() && self.value.in_detail {
+            match roles[0] {
+                Role::Item => self.see_item(first),
+                Role::Member => self.see_member(first),
+                _ => self.see_pair(first, second),
             }
-            Watched::ZsetMembersInNodes => {
-                let node = self.nodes.embedding_parts(self.sizes.embedded(first));
-                value.parts = value.parts.saturating_add(node);
-            }
-            Watched::Pairs => value.sum += self.sizes.string(first) + self.sizes.string(last),
-            Watched::PairsWithMetadata => {
-                value.sum += self.sizes.field(first, value.expires) + self.sizes.string(last);
-            }
-            Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, first, last),
-            Watched::PairsInRequestedEntries => {
-                value.sum += pair_in_requested_entry(&self.sizes, first, last, value.expires);
-            }
-            Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.held_bytes) = (first, last),
-            Watched::Items | Watched::Nodes | Watched::Nothing => {}
         }
     }
 
@@ -452,94 +462,69 @@ impl Visitor for MemoryEstimator {
     }
 }
 
-/// Elements shown as strings: those of values that may become packed.
+/// Elements in detail: those of values that may become packed.
 impl MemoryEstimator {
-    /// Adds a string of an element.
-    #[inline(never)]
-    fn see(&mut self, role: Role, string: &RdbString<'_>) {
-        let len = string.decoded_len();
+    fn see_item(&mut self, item: PackedString) {
+        let before = self.value;
         let value = &mut self.value;
-        match role {
-            Role::Member => match value.watched {
-                Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(len),
-                Watched::ZsetMembersInNodes => {
-                    let node = self.nodes.embedding_parts(self.sizes.embedded(len));
-                    value.parts = value.parts.saturating_add(node);
-                }
-                _ => return,
-            },
-            Role::Field => match value.watched {
-                Watched::Pairs => value.sum += self.sizes.string(len),
-                Watched::PairsWithMetadata => value.sum += self.sizes.field(len, value.expires),
-                Watched::PairsInEntries
-                | Watched::PairsInRequestedEntries
-                | Watched::PairsInEntriesThenExpiry => value.field_bytes = len,
-                _ => return,
-            },
-            Role::Value => match value.watched {
-                Watched::Pairs | Watched::PairsWithMetadata | Watched::Values => {
-                    value.sum += self.sizes.string(len);
-                }
-                Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, value.field_bytes, len),
-                Watched::PairsInRequestedEntries => {
-                    value.sum += pair_in_requested_entry(&self.sizes, value.field_bytes, len, value.expires);
-                }
-                Watched::PairsInEntriesThenExpiry => value.held_bytes = len,
-                _ => return,
-            },
-            Role::Item if value.watched == Watched::Items => {}
-            _ => return,
-        }
-        if value.in_detail {
-            self.look_at(role, string);
+        value.packed.push(item);
+        value.index += 1;
+        if before.index > 0 && !self.server.limits.list_node_fits(value.packed.bytes(), value.index) {
+            self.value = before;
+            self.finish_list_node();
+            self.value.packed.push(item);
+            self.value.index = 1;
         }
     }
 
-    #[inline(never)]
-    fn look_at(&mut self, role: Role, string: &RdbString<'_>) {
-        let len = string.decoded_len();
-        let limits = &self.server.limits;
+    fn see_member(&mut self, member: PackedString) {
         let value = &mut self.value;
-        match role {
-            Role::Member if value.watched == Watched::SetMembers => {
-                value.packed.push(string);
-                if let Some(bytes) = integer_bytes(string) {
-                    value.integer_bytes = value.integer_bytes.max(bytes);
-                } else {
-                    value.converts_at.get_or_insert(value.index);
-                    // The value is not an intset from here on. If it is large, or the server older
-                    // than 7.2, it is not packed either.
-                    value.in_detail &= value.may_be_packed;
-                }
-                value.index += 1;
+        value.packed.push(member);
+        if value.watched == Watched::SetMembers {
+            if let Some(integer) = member.integer {
+                value.integer_bytes = value.integer_bytes.max(integer_bytes(integer));
+            } else {
+                value.converts_at.get_or_insert(value.index);
+                // The value is not an intset from here on. If it is large, or the server older
+                // than 7.2, it is not packed either.
+                value.in_detail &= value.may_be_packed;
             }
-            Role::Member => {
-                value.packed.push(string);
+            value.index += 1;
+        }
+    }
+
+    fn see_pair(&mut self, field: PackedString, string: PackedString) {
+        let value = &mut self.value;
+        value.packed.push(field);
+        value.packed.push(string);
+        if field.len.max(string.len) > self.server.limits.hash_max_listpack_value {
+            value.converts_at = Some(value.index);
+            value.in_detail = false;
+        }
+        value.index += 1;
+    }
+
+    /// Adds an element by the lengths of its strings: a member, or a field and its value.
+    #[inline(always)]
+    fn add_element(&mut self, first: u64, last: u64) {
+        let value = &mut self.value;
+        match value.watched {
+            Watched::SetMembers | Watched::ZsetMembers => value.sum += self.sizes.string(first),
+            Watched::ZsetMembersInNodes => {
+                let node = self.nodes.embedding_parts(self.sizes.embedded(first));
+                value.parts = value.parts.saturating_add(node);
             }
-            Role::Field => {
-                value.packed.push(string);
-                value.long = len > limits.hash_max_listpack_value;
+            Watched::Values => value.sum += self.sizes.string(last),
+            Watched::Pairs => value.sum += self.sizes.string(first) + self.sizes.string(last),
+            Watched::PairsWithMetadata => {
+                value.sum += self.sizes.field(first, value.expires) + self.sizes.string(last);
             }
-            Role::Value => {
-                value.packed.push(string);
-                if value.long || len > limits.hash_max_listpack_value {
-                    value.converts_at = Some(value.index);
-                    value.in_detail = false;
-                }
-                value.index += 1;
+            Watched::PairsInEntries => value.sum += pair_in_entry(&self.sizes, first, last),
+            Watched::PairsInRequestedEntries => {
+                value.sum += pair_in_requested_entry(&self.sizes, first, last, value.expires);
             }
-            Role::Item => {
-                let before = *value;
-                value.packed.push(string);
-                value.index += 1;
-                if before.index > 0 && !limits.list_node_fits(value.packed.bytes(), value.index) {
-                    self.value = before;
-                    self.finish_list_node();
-                    self.value.packed.push(string);
-                    self.value.index = 1;
-                }
-            }
-            _ => {}
+            Watched::PairsInEntriesThenExpiry => (value.field_bytes, value.held_bytes) = (first, last),
+            Watched::Items | Watched::Nodes | Watched::Nothing => {}
         }
     }
 
@@ -836,16 +821,11 @@ fn parts(each: u64, count: u64) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// Bytes of the integer `string` in an intset. `None` if the string is not an integer.
-fn integer_bytes(string: &RdbString<'_>) -> Option<u64> {
-    let value = match *string {
-        RdbString::Raw(bytes) => rdb_parser::string::parse_canonical_integer(bytes)?,
-        RdbString::Int(value) => value,
-        _ => return None,
-    };
-    Some(match value {
+/// Bytes of an integer in an intset.
+fn integer_bytes(integer: i64) -> u64 {
+    match integer {
         -32_768..=32_767 => 2,
         -2_147_483_648..=2_147_483_647 => 4,
         _ => 8,
-    })
+    }
 }

@@ -21,6 +21,7 @@ mod packed;
 mod rax;
 mod sizes;
 mod skiplist;
+mod string_costs;
 mod value;
 
 pub use account::SourceMemory;

@@ -1,6 +1,5 @@
 //! Packed values that a server builds while loading, from elements that are stored one by one.
 
-use rdb_parser::RdbString;
 use rdb_parser::format::listpack_backlen_bytes;
 use rdb_parser::string::parse_canonical_integer;
 use rdb_parser::visitor::Score;
@@ -22,6 +21,13 @@ const MAX_DOUBLE_TEXT_BYTES: usize = 40;
 /// (`double2ll` in `util.c`). Servers with ziplists write the text of every score.
 const MAX_INTEGER_SCORE: f64 = 4_611_686_018_427_387_904.0;
 
+/// What decides the bytes of a string in a packed value: its length, or the integer that it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackedString {
+    pub(crate) len: u64,
+    pub(crate) integer: Option<i64>,
+}
+
 /// The length of a packed value, entry by entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedLength {
@@ -40,22 +46,18 @@ impl PackedLength {
         self.bytes
     }
 
-    /// Adds a string, which is stored as an integer if it is one. Returns the added bytes.
-    pub(crate) fn push(&mut self, string: &RdbString<'_>) -> u64 {
-        let integer = match *string {
-            RdbString::Raw(bytes) => parse_canonical_integer(bytes),
-            RdbString::Int(value) => Some(value),
-            _ => None,
-        };
-        match integer {
+    /// Adds a string.
+    #[inline]
+    pub(crate) fn push(&mut self, string: PackedString) {
+        match string.integer {
             Some(value) => self.push_integer(value),
-            None => self.push_text(string.decoded_len()),
+            None => self.push_text(string.len),
         }
     }
 
     /// Adds a score. Since 7.2 (`shortest`), its text is the shortest that reads back as the same
     /// number. Before, it has 17 digits.
-    pub(crate) fn push_score(&mut self, score: Score<'_>, shortest: bool) -> u64 {
+    pub(crate) fn push_score(&mut self, score: Score<'_>, shortest: bool) {
         let Some(value) = score.value() else { return self.push_text(3) };
         if !self.ziplist && value.abs() <= MAX_INTEGER_SCORE && value.fract().abs() <= 0.0 {
             #[allow(clippy::cast_possible_truncation, reason = "a whole number within the range")]
@@ -67,7 +69,10 @@ impl PackedLength {
         } else {
             text.write_17_digits(value);
         }
-        self.push(&RdbString::Raw(text.bytes()))
+        match parse_canonical_integer(text.bytes()) {
+            Some(value) => self.push_integer(value),
+            None => self.push_text(text.len as u64),
+        }
     }
 
     /// Adds an entry of `entry` bytes.
@@ -77,22 +82,22 @@ impl PackedLength {
     }
 
     /// Adds an integer.
-    pub(crate) fn push_integer(&mut self, value: i64) -> u64 {
+    pub(crate) fn push_integer(&mut self, value: i64) {
         let encoded = if self.ziplist { ziplist_integer(value) } else { listpack_integer(value) };
-        self.push_encoded(encoded)
+        self.push_encoded(encoded);
     }
 
-    fn push_text(&mut self, len: u64) -> u64 {
+    fn push_text(&mut self, len: u64) {
         let header = match len {
             0..64 => 1,
             64..4096 => 2,
             4096..16_384 if self.ziplist => 2,
             _ => 5,
         };
-        self.push_encoded(len.saturating_add(header))
+        self.push_encoded(len.saturating_add(header));
     }
 
-    fn push_encoded(&mut self, encoded: u64) -> u64 {
+    fn push_encoded(&mut self, encoded: u64) {
         let link = if self.ziplist {
             if self.previous > MAX_SHORT_PREVIOUS { 5 } else { 1 }
         } else {
@@ -101,7 +106,6 @@ impl PackedLength {
         let entry = encoded.saturating_add(link);
         self.previous = entry;
         self.bytes = self.bytes.saturating_add(entry);
-        entry
     }
 }
 
@@ -294,10 +298,14 @@ impl Digits {
 mod tests {
     use super::*;
 
+    fn packed(string: &str) -> PackedString {
+        PackedString { len: string.len() as u64, integer: parse_canonical_integer(string.as_bytes()) }
+    }
+
     fn listpack(strings: &[&str]) -> u64 {
         let mut length = PackedLength::new(false);
         for string in strings {
-            length.push(&RdbString::Raw(string.as_bytes()));
+            length.push(packed(string));
         }
         length.bytes()
     }
@@ -329,10 +337,11 @@ mod tests {
     #[test]
     fn entries_of_a_ziplist_state_the_length_before_them() {
         let mut length = PackedLength::new(true);
-        assert_eq!(length.push(&RdbString::Int(12)), 2);
-        assert_eq!(length.push(&RdbString::Int(13)), 3);
-        assert_eq!(length.push(&RdbString::Raw(&[b'x'; 300])), 303);
-        assert_eq!(length.push(&RdbString::Int(1)), 6);
+        for (string, bytes) in [("12", 2), ("13", 3), (&*"x".repeat(300), 303), ("1", 6)] {
+            let before = length.bytes();
+            length.push(packed(string));
+            assert_eq!(length.bytes() - before, bytes, "{string:?}");
+        }
         assert_eq!(length.bytes(), 11 + 2 + 3 + 303 + 6);
     }
 
@@ -361,7 +370,10 @@ mod tests {
     #[test]
     fn whole_scores_are_integers() {
         let score = |value: f64, ziplist, shortest| {
-            PackedLength::new(ziplist).push_score(Score::Binary(value), shortest)
+            let mut length = PackedLength::new(ziplist);
+            let before = length.bytes();
+            length.push_score(Score::Binary(value), shortest);
+            length.bytes() - before
         };
         for shortest in [false, true] {
             assert_eq!(score(3.0, false, shortest), 2);

@@ -29,8 +29,6 @@ pub(super) struct Value {
     pub(super) expires: bool,
     /// Elements examined so far.
     pub(super) index: u64,
-    /// Whether the field is too long for a listpack.
-    pub(super) long: bool,
     /// The first element that is too long for a listpack, or not an integer: the value converts
     /// there.
     pub(super) converts_at: Option<u64>,
@@ -77,7 +75,6 @@ impl Value {
             held_bytes: 0,
             expires: false,
             index: 0,
-            long: false,
             converts_at: None,
             packed: PackedLength::new(ziplist),
             integer_bytes: 2,

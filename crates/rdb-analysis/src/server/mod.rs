@@ -15,7 +15,7 @@ pub(crate) use embedding::{Key, OBJECT, embedded_bytes};
 pub use family::Family;
 pub use limits::Limits;
 pub(crate) use profile::{
-    Conversion, Fields, KeyCharge, Profile, RoundsStrings, Skiplist, StringHeaders, SumOfElements, Tables,
-    Trees,
+    Conversion, Embedding, Fields, KeyCharge, Profile, RoundsStrings, Skiplist, StringHeaders, SumOfElements,
+    Tables, Trees,
 };
 pub use version::ServerVersion;

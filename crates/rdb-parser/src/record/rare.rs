@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{RareRecord, SLOTS};
 use crate::input::Input;
 use crate::read::ReadExt as _;
-use crate::value::{FieldOrder, Templates, skip_module_stream};
+use crate::value::{Template, Templates, skip_module_stream};
 use crate::warning::Warning;
 
 /// Most classes of metadata of a key (`KEY_META_MAX_CLASSES` of Redis 8.6).
@@ -73,14 +73,9 @@ impl<I: Input> RecordReader<I> {
 fn read_template<I: Input>(input: &mut I, templates: &mut Templates, start: u64) -> Result<()> {
     let id = input.read_length("a template id")?;
     let fields = input.read_count(1, "template fields")?;
-    let mut order = FieldOrder::default();
-    for _ in 0..fields {
-        order.see_next(input)?;
-        input.skip_string("a template field")?;
-        input.checkpoint();
-    }
-    order.finish().map_err(|kind| Error::new(kind, start))?;
-    templates.add(id, fields).map_err(|kind| Error::new(kind, start))
+    let template = Template::read(input, fields)?;
+    let added = template.check_order().and_then(|()| templates.add(id, &template));
+    added.map_err(|kind| Error::new(kind, start))
 }
 
 fn skip_slot_import<I: Input>(input: &mut I, start: u64) -> Result<()> {

@@ -1,62 +1,48 @@
 //! Collections stored string by string: the hot loop of files with large collections.
 
+use std::array;
+
 use super::open::{ElementParts, OpenValue};
 use super::sums::{ElementLayout, ElementSums, PartSums};
 use super::walker::{
-    FIELD_EXPIRY_OUT_OF_RANGE, FIELD_WITH_EXPIRY, MAX_FIELD_EXPIRY_MS, MEMBER_WITH_EXPIRY, PAIR, Walker,
-    decoded_len, score_warnings, shown_len, view_string,
+    FIELD_EXPIRY_OUT_OF_RANGE, MAX_FIELD_EXPIRY_MS, Walker, decoded_len, score_warnings, shown_len,
+    view_next, view_string,
 };
 use crate::error::{Error, Result};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::outline::{Layout, Outline};
 use crate::read::{ReadExt as _, StringForm, decode_length, decode_string_header};
-use crate::string::RdbString;
-use crate::visitor::{Role, Score, Visitor};
+use crate::string::{RdbString, parse_canonical_integer};
+use crate::visitor::{Detail, Role, Score, Visitor};
 use crate::warning::Warning;
 
 /// Bytes walked before the input adds them to the checksum.
 const CHECKPOINT_BYTES: usize = 256 << 10;
 
-/// What stands beside the strings of a counted element. Always a constant, so that each layout gets
-/// a loop of its own.
-#[derive(Clone, Copy)]
-pub(crate) struct ElementForm {
+/// The strings of a counted element and what stands beside them. Each layout has a type of its own, so
+/// that each has a loop of its own.
+trait Form<const STRINGS: usize> {
+    /// The roles of the strings.
+    const ROLES: &'static [Role; STRINGS];
+    /// Number of strings that are payload, from the first.
+    const PAYLOAD: usize;
     /// Whether an expiry, stored as a length, stands before the strings.
-    leading_expiry: bool,
+    const LEADING_EXPIRY: bool;
     /// What stands after the strings.
-    tail: Tail,
-}
+    const TAIL: Tail;
 
-/// Compiles code for the layout of a value: for its form, the roles of its strings, and the number
-/// of the first of them that are payload.
-macro_rules! for_layout {
-    ($layout:expr, |$form:ident, $roles:ident, $payload:ident| $code:expr) => {
-        for_layout!(@ $layout, $form, $roles, $payload, $code, {
-            Items: PLAIN, &[Role::Item], 1;
-            Members: PLAIN, &[Role::Member], 1;
-            MembersWithScore: WITH_BINARY_SCORE, &[Role::Member], 1;
-            MembersWithTextScore: WITH_TEXT_SCORE, &[Role::Member], 1;
-            Pairs: PLAIN, PAIR, 2;
-            PairsThenExpiry: EXPIRY_LAST, PAIR, 2;
-            ExpiryThenPairs: EXPIRY_FIRST, PAIR, 2;
-            PairsWithExpiry: PLAIN, FIELD_WITH_EXPIRY, 2;
-            MembersWithExpiry: PLAIN, MEMBER_WITH_EXPIRY, 1;
-        })
-    };
-    (@ $layout:expr, $form:ident, $roles:ident, $payload:ident, $code:expr,
-        { $($name:ident: $its_form:ident, $its_roles:expr, $its_payload:expr;)* }) => {
-        match $layout {
-            $(ElementLayout::$name => {
-                let ($form, $roles, $payload) = (ElementForm::$its_form, $its_roles, $its_payload);
-                $code
-            })*
-        }
-    };
+    /// Fewest bytes of an element.
+    const MIN_ELEMENT_BYTES: u64 = STRINGS as u64
+        + Self::LEADING_EXPIRY as u64
+        + match Self::TAIL {
+            Tail::Nothing => 0,
+            Tail::BinaryDouble | Tail::Expiry => 8,
+            Tail::TextDouble => 1,
+        };
 }
 
 /// What stands after the strings of an element.
-#[derive(Clone, Copy)]
 enum Tail {
     Nothing,
     /// A binary double.
@@ -67,6 +53,70 @@ enum Tail {
     TextDouble,
 }
 
+/// Makes the forms of the layouts, and the macro `for_layout`, which compiles code for each of them.
+macro_rules! forms {
+    ($dollar:tt; $($name:ident: $leading_expiry:literal, [$($role:ident),+] $payload:literal, $tail:ident;)*) => {
+        $(
+            struct $name;
+
+            impl Form<{ [$(Role::$role),+].len() }> for $name {
+                const ROLES: &'static [Role; { [$(Role::$role),+].len() }] = &[$(Role::$role),+];
+                const PAYLOAD: usize = $payload;
+                const LEADING_EXPIRY: bool = $leading_expiry;
+                const TAIL: Tail = Tail::$tail;
+            }
+        )*
+
+        macro_rules! for_layout {
+            ($dollar layout:expr, |$dollar form:ident| $dollar code:expr) => {
+                match $dollar layout {
+                    $(ElementLayout::$name => {
+                        type $dollar form = $name;
+                        $dollar code
+                    })*
+                }
+            };
+        }
+    };
+}
+
+// For each layout: whether an expiry stands before the strings, their roles, how many are payload,
+// and what stands behind them.
+forms! { $;
+    Items: false, [Item] 1, Nothing;
+    Members: false, [Member] 1, Nothing;
+    MembersWithScore: false, [Member] 1, BinaryDouble;
+    MembersWithTextScore: false, [Member] 1, TextDouble;
+    Pairs: false, [Field, Value] 2, Nothing;
+    PairsThenExpiry: false, [Field, Value] 2, Expiry;
+    ExpiryThenPairs: true, [Field, Value] 2, Nothing;
+    PairsWithExpiry: false, [Field, Value, Expiry] 2, Nothing;
+    MembersWithExpiry: false, [Member, Expiry] 1, Nothing;
+}
+
+/// How much of an element is shown, as a type: each has loops of its own.
+trait Shown {
+    const DETAIL: Detail;
+    const IS_STRINGS: bool = matches!(Self::DETAIL, Detail::Strings);
+    const IS_LENGTHS: bool = matches!(Self::DETAIL, Detail::Lengths);
+}
+
+struct Lengths;
+struct Integers;
+struct Strings;
+
+impl Shown for Lengths {
+    const DETAIL: Detail = Detail::Lengths;
+}
+
+impl Shown for Integers {
+    const DETAIL: Detail = Detail::Integers;
+}
+
+impl Shown for Strings {
+    const DETAIL: Detail = Detail::Strings;
+}
+
 /// Length byte of a text double that means NaN. It and the bytes above it mean a value without
 /// text.
 pub(crate) const NAN_DOUBLE: u8 = 253;
@@ -74,36 +124,18 @@ pub(crate) const NAN_DOUBLE: u8 = 253;
 impl ElementLayout {
     /// Of what an element consists.
     pub(super) fn parts(self) -> ElementParts {
-        for_layout!(self, |form, roles, _payload| ElementParts {
+        for_layout!(self, |F| ElementParts {
             are_nodes: false,
-            leading_length: form.leading_expiry,
-            strings: roles.len(),
-            text_double: matches!(form.tail, Tail::TextDouble),
-            tail_bytes: if matches!(form.tail, Tail::BinaryDouble | Tail::Expiry) { 8 } else { 0 },
+            leading_length: F::LEADING_EXPIRY,
+            strings: F::ROLES.len(),
+            text_double: matches!(F::TAIL, Tail::TextDouble),
+            tail_bytes: if matches!(F::TAIL, Tail::BinaryDouble | Tail::Expiry) { 8 } else { 0 },
         })
     }
 
     /// Fewest bytes of an element.
     fn min_element_bytes(self) -> u64 {
-        for_layout!(self, |form, roles, _payload| form.min_element_bytes(roles.len()))
-    }
-}
-
-impl ElementForm {
-    const PLAIN: Self = Self { leading_expiry: false, tail: Tail::Nothing };
-    const WITH_BINARY_SCORE: Self = Self { leading_expiry: false, tail: Tail::BinaryDouble };
-    const WITH_TEXT_SCORE: Self = Self { leading_expiry: false, tail: Tail::TextDouble };
-    const EXPIRY_FIRST: Self = Self { leading_expiry: true, tail: Tail::Nothing };
-    const EXPIRY_LAST: Self = Self { leading_expiry: false, tail: Tail::Expiry };
-
-    /// Fewest bytes of an element with this number of strings.
-    const fn min_element_bytes(self, strings: usize) -> u64 {
-        let tail = match self.tail {
-            Tail::Nothing => 0,
-            Tail::BinaryDouble | Tail::Expiry => 8,
-            Tail::TextDouble => 1,
-        };
-        strings as u64 + self.leading_expiry as u64 + tail
+        for_layout!(self, |F| F::MIN_ELEMENT_BYTES)
     }
 }
 
@@ -142,8 +174,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(self.elements_outline(count, sums))
     }
 
-    /// Skips elements, and shows their strings as long as the visitor needs them, and otherwise
-    /// their lengths. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and returns
+    /// Skips elements, and shows of them what the visitor needs. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and returns
     /// the number of elements that are left.
     #[inline]
     pub(super) fn skip_elements(
@@ -153,28 +184,28 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         sums: &mut ElementSums,
     ) -> Result<u64> {
         let mut left = count;
-        if self.visitor.needs_strings() {
-            left = self.skip_some::<true>(layout, left, sums)?;
+        if self.visitor.detail() == Detail::Strings {
+            left = self.skip_some::<Strings>(layout, left, sums)?;
         }
-        if !self.visitor.needs_strings() {
-            left = self.skip_some::<false>(layout, left, sums)?;
+        if self.visitor.detail() == Detail::Integers {
+            left = self.skip_some::<Integers>(layout, left, sums)?;
+        }
+        if self.visitor.detail() == Detail::Lengths {
+            left = self.skip_some::<Lengths>(layout, left, sums)?;
         }
         Ok(left)
     }
 
-    /// As [`skip_elements`](Self::skip_elements). Ends also where the visitor needs no more
-    /// strings, if they are `SHOWN`.
+    /// As [`skip_elements`](Self::skip_elements). Ends also where the visitor needs less than `S`.
     #[inline]
-    fn skip_some<const SHOWN: bool>(
+    fn skip_some<S: Shown>(
         &mut self,
         layout: ElementLayout,
         count: u64,
         sums: &mut ElementSums,
     ) -> Result<u64> {
         // The loop has the sums by value, so that they are in registers.
-        let skipped = for_layout!(layout, |form, roles, payload| {
-            self.skip_some_of::<_, SHOWN>(count, form, roles, payload, *sums)
-        });
+        let skipped = for_layout!(layout, |F| self.skip_some_of::<F, _, S>(count, *sums));
         let left;
         (*sums, left) = skipped?;
         Ok(left)
@@ -182,12 +213,9 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// As [`skip_some`](Self::skip_some), for one layout.
     #[inline]
-    fn skip_some_of<const STRINGS: usize, const SHOWN: bool>(
+    fn skip_some_of<F: Form<STRINGS>, const STRINGS: usize, S: Shown>(
         &mut self,
         count: u64,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
-        payload: usize,
         mut sums: ElementSums,
     ) -> Result<(ElementSums, u64)> {
         let from = self.input.position();
@@ -200,22 +228,20 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             let mut whole = true;
             while left > 0 && at < step_bytes && wanted {
                 let rest = bytes.get(at..).unwrap_or_default();
-                let len =
-                    element_within::<STRINGS, SHOWN, V>(rest, form, roles, payload, self.visitor, &mut sums);
-                let Some(len) = len else {
+                let Some(len) = element_within::<F, STRINGS, S>(rest, self.visitor, &mut sums) else {
                     whole = false;
                     break;
                 };
                 at += len;
                 left -= 1;
-                wanted = !SHOWN || self.visitor.needs_strings();
+                wanted = S::IS_LENGTHS || self.visitor.detail() == S::DETAIL;
             }
             self.input.consume(at);
             self.input.checkpoint();
             if !whole {
-                self.element_shown::<STRINGS, SHOWN>(form, roles, payload, &mut sums)?;
+                self.element_shown::<F, STRINGS, S>(&mut sums)?;
                 left -= 1;
-                wanted = !SHOWN || self.visitor.needs_strings();
+                wanted = S::IS_LENGTHS || self.visitor.detail() == S::DETAIL;
             }
             if self.pace.is_over(self.input.position(), from, count - left, left) {
                 break;
@@ -233,50 +259,50 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// Skips one element, of which the input may hold a part only, and shows its strings.
     pub(crate) fn element(&mut self, layout: ElementLayout, sums: &mut ElementSums) -> Result<()> {
-        for_layout!(layout, |form, roles, payload| {
-            self.element_shown::<_, true>(form, roles, payload, sums)
-        })
+        for_layout!(layout, |F| self.element_shown::<F, _, Strings>(sums))
     }
 
     /// Skips one element, of which the input may hold a part only, and names the damage of an
     /// invalid one.
     #[cold]
-    fn element_shown<const STRINGS: usize, const SHOWN: bool>(
+    fn element_shown<F: Form<STRINGS>, const STRINGS: usize, S: Shown>(
         &mut self,
-        form: ElementForm,
-        roles: &'static [Role; STRINGS],
-        payload: usize,
         sums: &mut ElementSums,
     ) -> Result<()> {
-        if form.leading_expiry {
+        if F::LEADING_EXPIRY {
             let expiry = self.input.read_length("a field's expiry")?;
             sums.largest_expiry = sums.largest_expiry.max(expiry);
             self.visitor.field_expiry(some_expiry(expiry));
         }
         let mut element_bytes = 0u64;
         let mut lengths = [0; STRINGS];
-        for (index, (&role, shown)) in roles.iter().zip(&mut lengths).enumerate() {
-            let len = if SHOWN {
-                self.show_string(role, "an element")?
-            } else {
-                self.skip_string_for_len("an element")?
-            };
-            *shown = len;
-            if index < payload {
-                sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(len);
-                element_bytes = element_bytes.saturating_add(len);
+        let mut integers = [None; STRINGS];
+        let seen = lengths.iter_mut().zip(&mut integers);
+        for (index, (&role, (length, integer))) in F::ROLES.iter().zip(seen).enumerate() {
+            match S::DETAIL {
+                Detail::Lengths => *length = self.skip_string_for_len("an element")?,
+                Detail::Integers => view_next(self.input, "an element", |string| {
+                    (*length, *integer) = (string.decoded_len(), string.canonical_integer());
+                })?,
+                Detail::Strings => {
+                    let header = self.input.read_string_header("an element")?;
+                    *integer = self.peek_integer(header)?;
+                    *length = self.show_payload(role, header, "an element")?;
+                }
+            }
+            if index < F::PAYLOAD {
+                sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(*length);
+                element_bytes = element_bytes.saturating_add(*length);
             }
         }
-        if !SHOWN {
-            self.visitor.lengths(roles, &lengths);
-        }
+        self.visitor.element(F::ROLES, &lengths, (!S::IS_LENGTHS).then_some(&integers));
         sums.tally.add_element(element_bytes);
-        match form.tail {
+        match F::TAIL {
             Tail::Nothing => {}
             Tail::BinaryDouble => {
                 let score = self.input.read_array("a score")?;
                 sums.note_double(score);
-                if SHOWN {
+                if !S::IS_LENGTHS {
                     self.visitor.score(Score::Binary(f64::from_le_bytes(score)));
                 }
             }
@@ -291,13 +317,13 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 if len < NAN_DOUBLE {
                     let text = self.input.require(usize::from(len), "a score")?;
                     sums.warnings = sums.warnings.union(score_warnings(text));
-                    if SHOWN {
+                    if !S::IS_LENGTHS {
                         self.visitor.score(Score::Text(text));
                     }
                     self.input.consume(usize::from(len));
                 } else {
                     sums.warnings.insert_if(len == NAN_DOUBLE, Warning::NotANumber);
-                    if SHOWN {
+                    if !S::IS_LENGTHS {
                         self.visitor.score(Score::Binary(textless_double(len)));
                     }
                 }
@@ -311,47 +337,31 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 /// or shown, if it is not whole or not valid.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the loop around it is the hot one, and has one copy per value type")]
-fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
+fn element_within<F: Form<STRINGS>, const STRINGS: usize, S: Shown>(
     bytes: &[u8],
-    form: ElementForm,
-    roles: &'static [Role; STRINGS],
-    payload_strings: usize,
-    visitor: &mut V,
+    visitor: &mut impl Visitor,
     sums: &mut ElementSums,
 ) -> Option<usize> {
     let mut at = 0;
     let mut expiry = 0;
-    if form.leading_expiry {
+    if F::LEADING_EXPIRY {
         (expiry, at) = decode_length(bytes).ok()??;
     }
-    let mut strings = [RdbString::Raw(&[]); STRINGS];
-    let mut lengths = [0; STRINGS];
-    let mut element_bytes = 0u64;
-    let mut longest = 0;
-    for (index, (string, shown_length)) in strings.iter_mut().zip(&mut lengths).enumerate() {
-        let rest = bytes.get(at..)?;
-        let header = decode_string_header(rest).ok()??;
-        if SHOWN && header.form == StringForm::Lzf && visitor.needs_expanded() {
-            return None;
-        }
-        let payload_len = usize::try_from(header.payload_len).ok()?;
-        let payload = rest.get(header.header_len..)?.get(..payload_len)?;
-        let len = decoded_len(header, payload);
-        if SHOWN {
-            *string = match shown_len(header) {
-                Some(_) => view_string(header, payload),
-                None => RdbString::Skipped { decoded_len: len },
-            };
-        }
-        *shown_length = len;
-        if index < payload_strings {
-            longest = len.max(longest);
-            element_bytes = element_bytes.saturating_add(len);
-        }
-        at += header.header_len + payload_len;
+    // No element has more strings. They are not in a loop, so that they can be in registers.
+    let seen = [
+        string_within::<S>(true, bytes, &mut at, visitor)?,
+        string_within::<S>(STRINGS > 1, bytes, &mut at, visitor)?,
+        string_within::<S>(STRINGS > 2, bytes, &mut at, visitor)?,
+    ];
+    let lengths = array::from_fn(|index| seen.get(index).map_or(0, |string| string.len));
+    let integers = array::from_fn(|index| seen.get(index).and_then(|string| string.integer));
+    let (mut element_bytes, mut longest) = (0u64, 0);
+    for string in seen.iter().take(F::PAYLOAD) {
+        longest = string.len.max(longest);
+        element_bytes = element_bytes.saturating_add(string.len);
     }
     let mut score = None;
-    match form.tail {
+    match F::TAIL {
         Tail::Nothing => {}
         Tail::BinaryDouble => {
             let double = *bytes.get(at..)?.first_chunk()?;
@@ -380,26 +390,77 @@ fn element_within<const STRINGS: usize, const SHOWN: bool, V: Visitor>(
         },
     }
     // The element is whole, so it is shown now, and only once.
-    if form.leading_expiry {
+    if F::LEADING_EXPIRY {
         sums.largest_expiry = sums.largest_expiry.max(expiry);
         visitor.field_expiry(some_expiry(expiry));
     }
-    if SHOWN {
-        for (string, &role) in strings.iter().zip(roles) {
-            visitor.string(role, *string);
+    if S::IS_STRINGS {
+        for (&role, seen) in F::ROLES.iter().zip(&seen) {
+            visitor.string(role, seen.string);
         }
-        if let Some(score) = score {
-            visitor.score(score);
-        }
-    } else {
-        visitor.lengths(roles, &lengths);
     }
-    if matches!(form.tail, Tail::Expiry) {
+    visitor.element(F::ROLES, &lengths, (!S::IS_LENGTHS).then_some(&integers));
+    if let Some(score) = score
+        && !S::IS_LENGTHS
+    {
+        visitor.score(score);
+    }
+    if matches!(F::TAIL, Tail::Expiry) {
         visitor.field_expiry(some_expiry(expiry));
     }
     sums.tally.longest_string_bytes = sums.tally.longest_string_bytes.max(longest);
     sums.tally.add_element(element_bytes);
     Some(at)
+}
+
+/// A string of an element, as far as it is shown.
+struct SeenString<'a> {
+    /// Length, decoded.
+    len: u64,
+    integer: Option<i64>,
+    string: RdbString<'a>,
+}
+
+impl SeenString<'_> {
+    const NONE: Self = Self { len: 0, integer: None, string: RdbString::Raw(&[]) };
+}
+
+/// The string at `at`, which moves behind it, or none if none `is_there`. `None` if the string is not
+/// whole or not valid, or has to be decompressed.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a part of the hot loop")]
+fn string_within<'a, S: Shown>(
+    is_there: bool,
+    bytes: &'a [u8],
+    at: &mut usize,
+    visitor: &impl Visitor,
+) -> Option<SeenString<'a>> {
+    if !is_there {
+        return Some(SeenString::NONE);
+    }
+    let rest = bytes.get(*at..)?;
+    let (&first, behind) = rest.split_first()?;
+    // Most strings are raw and have less than 64 bytes. Then all that follows is simpler.
+    if first < 64 {
+        let payload = behind.get(..usize::from(first))?;
+        let integer = if S::IS_LENGTHS { None } else { parse_canonical_integer(payload) };
+        *at += 1 + payload.len();
+        return Some(SeenString { len: u64::from(first), integer, string: RdbString::Raw(payload) });
+    }
+    let header = decode_string_header(rest).ok()??;
+    if S::IS_STRINGS && header.form == StringForm::Lzf && visitor.needs_expanded() {
+        return None;
+    }
+    let payload_len = usize::try_from(header.payload_len).ok()?;
+    let payload = rest.get(header.header_len..)?.get(..payload_len)?;
+    let len = decoded_len(header, payload);
+    let string = match shown_len(header) {
+        Some(_) => view_string(header, payload),
+        None => RdbString::Skipped { decoded_len: len },
+    };
+    let integer = if S::IS_LENGTHS { None } else { string.canonical_integer() };
+    *at += header.header_len + payload_len;
+    Some(SeenString { len, integer, string })
 }
 
 impl ElementSums {

@@ -31,8 +31,7 @@ pub(crate) use open::{ElementParts, OpenValue, Pace};
 use packed::Shape;
 pub(crate) use sketch::FilterSums;
 pub(crate) use sums::{ElementLayout, ElementSums, ListSums, PartSums, StreamSums};
-pub(crate) use template::Templates;
-pub(crate) use templated_hash::FieldOrder;
+pub(crate) use template::{Template, Templates};
 pub(crate) use walker::Walker;
 use walker::{FIRST_EXPIRY, NO_FIELD_EXPIRY_MS};
 

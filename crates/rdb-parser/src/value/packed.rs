@@ -1,6 +1,7 @@
 //! Values in one packed string, counted from its header or walked.
 
 use super::sums::Tally;
+use super::template::NameIter;
 use super::walker::{FIELD_EXPIRY_OUT_OF_RANGE, NO_FIELD_EXPIRY_MS, Walker, score_warnings};
 use crate::encoding::{MAX_HEADER_BYTES, Packed};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,19 +25,21 @@ const MAX_PEEKED_BYTES: usize = MAX_HEADER_BYTES + 5;
 const COMPRESSED_PEEK_BYTES: usize = 2 * MAX_PEEKED_BYTES + 1;
 
 /// How the entries of a blob form elements.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
+#[derive(Clone)]
+pub(super) struct Shape<'a> {
     /// The roles of an element's entries, in order.
     roles: &'static [Role],
     /// Number of entries that are payload, from the first.
     payload_entries: usize,
     /// Entries before the first element.
     leading_entries: u64,
+    /// The fields of the elements, if a template has them.
+    names: Option<NameIter<'a>>,
 }
 
-impl Shape {
+impl<'a> Shape<'a> {
     const fn new(roles: &'static [Role], payload_entries: usize) -> Self {
-        Self { roles, payload_entries, leading_entries: 0 }
+        Self { roles, payload_entries, leading_entries: 0, names: None }
     }
 
     pub(super) const ITEM: Self = Self::new(&[Role::Item], 1);
@@ -44,11 +47,14 @@ impl Shape {
     pub(super) const MEMBER_WITH_SCORE: Self = Self::new(&[Role::Member, Role::Score], 1);
     pub(super) const PAIR: Self = Self::new(&[Role::Field, Role::Value], 2);
     pub(super) const PAIR_WITH_EXPIRY: Self = Self::new(&[Role::Field, Role::Value, Role::Expiry], 2);
-    /// Values after the id of a template.
-    pub(super) const TEMPLATE_VALUE: Self = Self { leading_entries: 1, ..Self::new(&[Role::Value], 1) };
+
+    /// Values after the id of a template, whose fields are `names`.
+    pub(super) fn template_values(names: Option<NameIter<'a>>) -> Self {
+        Self { leading_entries: 1, names, ..Self::new(&[Role::Value], 1) }
+    }
 
     /// The number of elements that the entries form, and whether entries are left over.
-    fn elements(self, entries: u64) -> (u64, bool) {
+    fn elements(&self, entries: u64) -> (u64, bool) {
         let entries = entries.saturating_sub(self.leading_entries);
         let each = self.roles.len() as u64;
         (entries / each, !entries.is_multiple_of(each))
@@ -70,7 +76,12 @@ pub(super) struct BlobFacts {
 
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Skips a value that is one blob.
-    pub(super) fn blob(&mut self, value_type: ValueType, packed: Packed, shape: Shape) -> Result<Outline> {
+    pub(super) fn blob(
+        &mut self,
+        value_type: ValueType,
+        packed: Packed,
+        shape: Shape<'_>,
+    ) -> Result<Outline> {
         self.visitor.begin(value_type, None);
         let facts = self.packed_string(packed, shape)?;
         let layout = Layout::Blob { packed, blob_bytes: facts.blob_bytes };
@@ -78,11 +89,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// Skips a string that holds a blob.
-    pub(super) fn packed_string(&mut self, packed: Packed, shape: Shape) -> Result<BlobFacts> {
+    pub(super) fn packed_string(&mut self, packed: Packed, shape: Shape<'_>) -> Result<BlobFacts> {
         let header = self.input.read_string_header(packed.name())?;
         let start = self.input.position();
         let end = start.saturating_add(header.payload_len);
-        let facts = self.blob_facts(packed, shape, header);
+        let facts = self.blob_facts(packed, &shape, header);
         let mut facts = match facts {
             Ok(facts) => facts,
             Err(error) => {
@@ -96,7 +107,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// The measures of the blob at the cursor. The cursor may end anywhere in the blob.
-    fn blob_facts(&mut self, packed: Packed, shape: Shape, header: StringHeader) -> Result<BlobFacts> {
+    fn blob_facts(&mut self, packed: Packed, shape: &Shape<'_>, header: StringHeader) -> Result<BlobFacts> {
         let mut facts = BlobFacts::default();
         let entries = match self.header_count(packed, header)? {
             (Some(entries), blob_bytes) if !self.visitor.needs_packed() => {
@@ -231,7 +242,8 @@ fn end_of_blob(packed: Packed, error: Error) -> Error {
 /// Sums the entries of a blob and shows them to the visitor.
 struct Seer<'v, V> {
     visitor: &'v mut V,
-    shape: Shape,
+    shape: &'v Shape<'v>,
+    names: Option<NameIter<'v>>,
     leading_left: u64,
     /// Index of the next entry within its element.
     index: usize,
@@ -245,10 +257,11 @@ struct Seer<'v, V> {
 }
 
 impl<'v, V: Visitor> Seer<'v, V> {
-    fn new(packed: Packed, shape: Shape, visitor: &'v mut V) -> Self {
+    fn new(packed: Packed, shape: &'v Shape<'v>, visitor: &'v mut V) -> Self {
         Self {
             visitor,
             shape,
+            names: shape.names.clone(),
             leading_left: shape.leading_entries,
             index: 0,
             element_bytes: 0,
@@ -267,6 +280,10 @@ impl<'v, V: Visitor> Seer<'v, V> {
             return;
         }
         let Some(&role) = self.shape.roles.get(self.index) else { return };
+        if let Some(name) = self.names.as_mut().and_then(Iterator::next) {
+            self.visitor.string(Role::Field, name);
+            self.element_bytes = self.element_bytes.saturating_add(name.decoded_len());
+        }
         self.visitor.string(role, entry);
         match role {
             Role::Score => self.check_score(entry),

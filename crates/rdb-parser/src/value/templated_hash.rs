@@ -4,13 +4,14 @@
 
 use super::packed::{Shape, walk_stored};
 use super::sums::Tally;
-use super::walker::{Walker, shown_len, view_string};
+use super::template::{Fields, Template};
+use super::walker::Walker;
 use crate::encoding::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
 use crate::input::Input;
 use crate::outline::{Layout, Outline};
-use crate::read::{MAX_STRING_HEADER_BYTES, ReadExt as _, decode_string_header};
+use crate::read::ReadExt as _;
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
 use crate::warning::Warning;
@@ -19,54 +20,6 @@ use crate::warning::Warning;
 const FIELDS_IN_LISTPACK: u64 = 0;
 const FIELDS_ONE_BY_ONE: u64 = 1;
 
-/// Checks that the field names of a template are sorted by length and then by bytes, without
-/// duplicates.
-#[derive(Default)]
-pub(crate) struct FieldOrder {
-    previous: Option<Vec<u8>>,
-    scratch: Vec<u8>,
-    is_broken: bool,
-}
-
-impl FieldOrder {
-    /// Compares the next name with the one before. A name that is too long to hold is not compared.
-    pub(crate) fn see(&mut self, name: RdbString<'_>) {
-        let Ok(name) = name.decode(&mut self.scratch) else { return };
-        match &mut self.previous {
-            Some(previous) => {
-                self.is_broken |= (previous.len(), previous.as_slice()) >= (name.len(), name);
-                previous.clear();
-                previous.extend_from_slice(name);
-            }
-            None => self.previous = Some(name.to_vec()),
-        }
-    }
-
-    /// Compares the name at the cursor, and leaves the cursor there.
-    pub(crate) fn see_next<I: Input>(&mut self, input: &mut I) -> Result<()> {
-        // The caller skips the name and reports an error.
-        let Ok(Some(header)) = decode_string_header(input.peek(MAX_STRING_HEADER_BYTES)?) else {
-            return Ok(());
-        };
-        let Some(len) = shown_len(header) else { return Ok(()) };
-        let end = header.header_len + len;
-        if let Some(name) = input.peek(end)?.get(header.header_len..end) {
-            self.see(view_string(header, name));
-        }
-        Ok(())
-    }
-
-    /// # Errors
-    ///
-    /// If the names are not sorted. Servers refuse such a template.
-    pub(crate) fn finish(&self) -> Result<(), ErrorKind> {
-        if self.is_broken {
-            return Err(ErrorKind::Corrupt("hash template", "its fields are not in order"));
-        }
-        Ok(())
-    }
-}
-
 impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Types 29 to 32: a template or the id of one, then a listpack or value by value.
     pub(super) fn templated_hash(&mut self, value_type: ValueType) -> Result<Outline> {
@@ -74,21 +27,23 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.visitor.begin(value_type, None);
         match value_type {
             ValueType::HashTemplate => {
-                let fields = self.template_fields()?;
-                self.templated_listpack(Some(fields))
+                let template = self.own_template()?;
+                self.templated_listpack(Some(template.fields()))
             }
             ValueType::HashTemplateRef => {
-                let fields = self.peek_first_integer()?.and_then(|id| self.templates.fields(id));
+                let templates = self.templates;
+                let fields = self.peek_first_integer()?.and_then(|id| templates.fields(id));
                 self.templated_listpack(fields)
             }
             ValueType::HashTemplateArray => {
-                let fields = self.template_fields()?;
-                self.template_values(fields)
+                let template = self.own_template()?;
+                self.template_values(template.fields())
             }
             _ => {
                 let at = self.input.position();
                 let id = self.input.read_length("a template id")?;
-                let fields = self.templates.fields(id).ok_or_else(|| {
+                let templates = self.templates;
+                let fields = templates.fields(id).ok_or_else(|| {
                     Error::new(ErrorKind::Unskippable("a hash of a template that the file does not have"), at)
                 })?;
                 self.template_values(fields)
@@ -97,14 +52,16 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// A listpack of an id and one value for each field.
-    fn templated_listpack(&mut self, fields: Option<u64>) -> Result<Outline> {
+    fn templated_listpack(&mut self, fields: Option<Fields<'_>>) -> Result<Outline> {
         let at = self.input.position();
-        let facts = self.packed_string(Packed::Listpack, Shape::TEMPLATE_VALUE)?;
+        let (count, names) = fields.map_or((None, None), |fields| (Some(fields.count), fields.names));
+        let has_names = names.is_some();
+        let facts = self.packed_string(Packed::Listpack, Shape::template_values(names))?;
         let layout = Layout::Blob { packed: Packed::Listpack, blob_bytes: facts.blob_bytes };
-        let outline = Outline::new(facts.elements, facts.tally, layout);
-        let detail = match fields {
+        let outline = Outline::new(facts.elements, facts.tally.filter(|_| has_names), layout);
+        let detail = match count {
             None => "the file does not have its template",
-            Some(fields) if facts.elements != fields => "it has not one value for each field",
+            Some(count) if facts.elements != count => "it has not one value for each field",
             Some(_) => return Ok(outline),
         };
         self.contain(Error::corrupt("templated hash", detail, at))?;
@@ -112,72 +69,61 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// One string for each field.
-    fn template_values(&mut self, fields: u64) -> Result<Outline> {
+    fn template_values(&mut self, Fields { count, mut names }: Fields<'_>) -> Result<Outline> {
         if let Some(left) = self.input.remaining()
-            && fields > left
+            && count > left
         {
             return Err(Error::truncated("template values", self.input.position().saturating_add(left)));
         }
         let mut tally = Tally::default();
-        for _ in 0..fields {
+        for _ in 0..count {
+            let name = names.as_mut().and_then(Iterator::next);
+            let name_bytes = name.map_or(0, |name| name.decoded_len());
+            if let Some(name) = name {
+                self.visitor.string(Role::Field, name);
+            }
             let len = self.show_string(Role::Value, "a template value")?;
-            tally.longest_string_bytes = tally.longest_string_bytes.max(len);
-            tally.add_element(len);
+            tally.longest_string_bytes = tally.longest_string_bytes.max(name_bytes).max(len);
+            tally.add_element(name_bytes.saturating_add(len));
+            self.visitor.element(&[Role::Field, Role::Value], &[name_bytes, len], None);
             self.input.checkpoint();
         }
         let layout = Layout::Elements { longest_string_bytes: tally.longest_string_bytes };
-        Ok(Outline::new(fields, Some(tally), layout))
+        Ok(Outline::new(count, names.is_some().then_some(tally), layout))
     }
 
-    /// Skips a listpack of field names, and returns their number.
-    fn fields_in_listpack(&mut self) -> Result<u64> {
+    /// Reads a listpack of field names. If it is damaged, it counts as without any.
+    fn fields_in_listpack(&mut self) -> Result<Template> {
         let header = self.input.read_string_header("template fields")?;
         let end = self.input.position().saturating_add(header.payload_len);
-        let mut order = FieldOrder::default();
-        let Self { input, scratch, visitor, .. } = self;
-        let walked = walk_stored(Packed::Listpack, header, *input, scratch, &mut |name| {
-            order.see(name);
-            visitor.string(Role::Field, name);
-        });
-        let fields = match walked {
-            Ok(fields) => {
-                if let Err(kind) = order.finish() {
-                    self.contain(Error::new(kind, end))?;
-                }
-                fields
-            }
-            Err(error) => {
-                self.contain(error)?;
-                0
-            }
-        };
+        let mut template = Template::new();
+        let Self { input, scratch, .. } = self;
+        let mut push = |name: RdbString<'_>| template.push(name);
+        if let Err(error) = walk_stored(Packed::Listpack, header, *input, scratch, &mut push) {
+            self.contain(error)?;
+            template = Template::new();
+        }
         self.input.skip(end.saturating_sub(self.input.position()), "template fields")?;
-        Ok(fields)
+        Ok(template)
     }
 
-    /// Skips the field names of a template that is stored with its hash, and returns their number.
-    fn template_fields(&mut self) -> Result<u64> {
+    /// Reads the template that is stored with its hash.
+    fn own_template(&mut self) -> Result<Template> {
         let at = self.input.position();
-        let fields = match self.input.read_length("a hash template")? {
+        let template = match self.input.read_length("a hash template")? {
             FIELDS_IN_LISTPACK => self.fields_in_listpack()?,
             FIELDS_ONE_BY_ONE => {
                 let fields = self.input.read_count(1, "template fields")?;
-                let mut order = FieldOrder::default();
-                for _ in 0..fields {
-                    order.see_next(self.input)?;
-                    self.show_string(Role::Field, "a template field")?;
-                    self.input.checkpoint();
-                }
-                if let Err(kind) = order.finish() {
-                    self.contain(Error::new(kind, at))?;
-                }
-                fields
+                Template::read(self.input, fields)?
             }
             _ => return Err(Error::corrupt("hash template", "unknown form", at)),
         };
-        if fields == 0 && self.damage.is_none() {
+        if let Err(kind) = template.check_order() {
+            self.contain(Error::new(kind, at))?;
+        }
+        if template.fields().count == 0 && self.damage.is_none() {
             self.contain(Error::corrupt("hash template", "it has no fields", at))?;
         }
-        Ok(fields)
+        Ok(template)
     }
 }

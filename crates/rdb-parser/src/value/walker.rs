@@ -25,10 +25,8 @@ pub(super) const NO_FIELD_EXPIRY_MS: u64 = MAX_FIELD_EXPIRY_MS + 1;
 pub(super) const FIRST_EXPIRY: &str = "the first expiry of a hash";
 pub(super) const FIELD_EXPIRY_OUT_OF_RANGE: &str = "a field's expiry is out of range";
 
-/// The strings of a hash's element, and of those of Dragonfly whose elements expire.
-pub(crate) const PAIR: &[Role; 2] = &[Role::Field, Role::Value];
-pub(crate) const FIELD_WITH_EXPIRY: &[Role; 3] = &[Role::Field, Role::Value, Role::Expiry];
-pub(crate) const MEMBER_WITH_EXPIRY: &[Role; 2] = &[Role::Member, Role::Expiry];
+/// Length of the longest text of a 64-bit integer.
+const MAX_INTEGER_BYTES: usize = 20;
 
 /// Walks one value at the cursor of `input`.
 pub(crate) struct Walker<'p, I, V> {
@@ -104,6 +102,17 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(string.decoded_len())
     }
 
+    /// The string whose header was read, if it is an integer. Reads nothing.
+    pub(super) fn peek_integer(&mut self, header: StringHeader) -> Result<Option<i64>> {
+        Ok(match shown_len(header) {
+            Some(len @ ..=MAX_INTEGER_BYTES) => {
+                let shown = self.input.peek(len)?;
+                shown.get(..len).and_then(|payload| view_string(header, payload).canonical_integer())
+            }
+            _ => None,
+        })
+    }
+
     /// Decompresses the string whose header was read, as a check. `None` if the cursor is after the
     /// string then, because the string is damaged or too long to be shown.
     #[cold]
@@ -156,16 +165,8 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         what: &'static str,
         show: impl FnOnce(&mut V, RdbString<'_>),
     ) -> Result<()> {
-        let header = self.input.read_string_header(what)?;
-        if let Some(len) = shown_len(header) {
-            let payload = self.input.require(len, what)?;
-            show(self.visitor, view_string(header, payload));
-            self.input.consume(len);
-        } else {
-            self.input.skip(header.payload_len, what)?;
-            show(self.visitor, RdbString::Skipped { decoded_len: header.decoded_len });
-        }
-        Ok(())
+        let Self { input, visitor, .. } = self;
+        view_next(*input, what, |name| show(visitor, name))
     }
 
     /// Keeps the first damage, and returns an error after which the end of the value is unknown.
@@ -177,6 +178,23 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.damage.get_or_insert(error.contained());
         Ok(())
     }
+}
+
+/// Hands the string at the cursor to `see` and skips it.
+pub(super) fn view_next<I: Input>(
+    input: &mut I,
+    what: &'static str,
+    see: impl FnOnce(RdbString<'_>),
+) -> Result<()> {
+    let header = input.read_string_header(what)?;
+    if let Some(len) = shown_len(header) {
+        see(view_string(header, input.require(len, what)?));
+        input.consume(len);
+    } else {
+        input.skip(header.payload_len, what)?;
+        see(RdbString::Skipped { decoded_len: header.decoded_len });
+    }
+    Ok(())
 }
 
 /// What is irregular about a score that is stored as text.
