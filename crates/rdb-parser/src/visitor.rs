@@ -1,5 +1,6 @@
 //! Visitors see the strings inside values while the parser skips the values.
 
+use crate::encoding::Packed;
 use crate::format::ValueType;
 use crate::string::RdbString;
 
@@ -165,6 +166,14 @@ pub trait Visitor {
     /// [entries](Self::stream_entry), but not the strings of the entries.
     fn needs_packed(&self) -> bool {
         false
+    }
+
+    /// Whether to walk the packed value, or the list's node, that follows. `elements` is their number,
+    /// if it is known without a walk. Asked once for each, before its first entry. A value whose number
+    /// is not known is walked in any case.
+    fn needs_walk(&mut self, packed: Packed, elements: Option<u64>) -> bool {
+        let _ = (packed, elements);
+        self.needs_packed()
     }
 }
 

@@ -19,6 +19,8 @@ mod memory;
 mod memory_live;
 #[path = "common/memory.rs"]
 mod memory_support;
+#[path = "common/old_files.rs"]
+mod old_files;
 mod output;
 #[cfg(target_os = "linux")]
 mod peak_memory;

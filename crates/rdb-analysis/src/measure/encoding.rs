@@ -192,7 +192,7 @@ fn list(server: &AssumedServer, outline: &Outline) -> Encoding {
     match outline.layout {
         Layout::Nodes { packed_nodes: 1, plain_nodes: 0, longest_node_bytes }
             if server.family.has_small_lists_and_sets()
-                && server.limits.list_node_fits(longest_node_bytes, elements) =>
+                && server.limits.list_becomes_listpack(longest_node_bytes, elements) =>
         {
             Encoding::Listpack
         }

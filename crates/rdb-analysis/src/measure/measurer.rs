@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use rdb_parser::outline::Packed;
 use rdb_parser::visitor::{Score, StreamId};
 use rdb_parser::{Detail, Entry, RdbString, Role, ValueType, Visitor};
 
@@ -9,7 +10,8 @@ use super::data_type::DataType;
 use super::encoding::{Encoding, ValueFacts};
 use super::key::{KeyView, Measure};
 use super::largest_element::{ElementWatch, LargestOfPart};
-use crate::server::AssumedServer;
+use super::old_value::OldValue;
+use crate::server::{AssumedServer, PackedString};
 
 /// What sees values beside the measures: the memory model of a server, or the walk of a check. `()`
 /// is neither.
@@ -97,6 +99,8 @@ pub(crate) struct Measurer<M> {
     /// encoding depends on it.
     all_integers: bool,
     watch_integers: bool,
+    /// What decides the encoding of a value of an old type.
+    old: Option<OldValue>,
     /// Finds the largest element. `None`: the scan does not name it.
     elements: Option<ElementWatch>,
     /// Estimators of servers that were assumed earlier, at most one per server. A file may name
@@ -115,6 +119,7 @@ impl<M: Estimator> Measurer<M> {
             deep: deep || names_largest,
             all_integers: false,
             watch_integers: false,
+            old: None,
             elements: names_largest.then(ElementWatch::default),
             earlier: Vec::new(),
         }
@@ -162,7 +167,7 @@ impl<M: Estimator> Measurer<M> {
     /// add up.
     pub(crate) fn begin_part(&mut self, value_type: ValueType) -> bool {
         self.begin(value_type, None);
-        !self.watch_integers && self.memory.begin_part()
+        !self.watch_integers && self.old.is_none() && self.memory.begin_part()
     }
 
     /// Takes what was seen since the part began or the last call. `None` if it does not add up.
@@ -176,7 +181,7 @@ impl<M: Estimator> Measurer<M> {
 
     /// Whether [`add_part`](Self::add_part) gives what seeing the elements would give.
     pub(crate) fn adds_up(&self, part: &SeenPart<M::Part>) -> bool {
-        !self.watch_integers && self.memory.adds_up(&part.memory)
+        !self.watch_integers && self.old.is_none() && self.memory.adds_up(&part.memory)
     }
 
     /// Adds elements that follow in the current value, instead of seeing them.
@@ -210,7 +215,7 @@ impl<M: Estimator> Measurer<M> {
     fn measure(&mut self, entry: &Entry<'_>) -> Measure {
         let outline = &entry.outline;
         let data_type = DataType::of(entry.value_type, &outline.layout);
-        let facts = ValueFacts {
+        let mut facts = ValueFacts {
             data_type,
             value_type: entry.value_type,
             outline: *outline,
@@ -218,6 +223,9 @@ impl<M: Estimator> Measurer<M> {
             key_bytes: entry.key.decoded_len(),
             has_expiry: entry.meta.expires_at_ms.is_some(),
         };
+        if let Some(old) = &self.old {
+            facts.outline.layout = old.layout(outline.layout);
+        }
         let encoding = Encoding::after_loading(&self.server, facts);
         let memory_bytes = self.memory.memory_bytes(encoding, facts);
         let memory_is_modelled = memory_bytes.is_some();
@@ -251,6 +259,7 @@ impl<M: Estimator> Visitor for Measurer<M> {
             _ => false,
         };
         self.all_integers = self.watch_integers;
+        self.old = OldValue::of(value_type, &self.server);
         if let Some(elements) = &mut self.elements {
             elements.begin();
         }
@@ -261,6 +270,8 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.memory.string(role, string);
         if role == Role::Whole {
             self.watch_integer(string.canonical_integer().is_some());
+        } else if let Some(old @ OldValue::Zipmap { .. }) = &mut self.old {
+            old.add(PackedString { len: string.decoded_len(), integer: None }, &self.server);
         }
         if let Some(elements) = &mut self.elements {
             elements.string(role, string);
@@ -271,7 +282,7 @@ impl<M: Estimator> Visitor for Measurer<M> {
     fn detail(&self) -> Detail {
         let own = if self.elements.is_some() {
             Detail::Strings
-        } else if self.watch_integers {
+        } else if self.watch_integers || self.old.is_some() {
             Detail::Integers
         } else {
             Detail::Lengths
@@ -289,6 +300,9 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.memory.element(roles, lengths, integers);
         if let Some([first, ..]) = integers.map(<[_; STRINGS]>::as_slice) {
             self.watch_integer(first.is_some());
+            if let Some(old) = &mut self.old {
+                old.add(PackedString { len: lengths[0], integer: *first }, &self.server);
+            }
         }
     }
 
@@ -335,6 +349,11 @@ impl<M: Estimator> Visitor for Measurer<M> {
 
     fn needs_packed(&self) -> bool {
         self.deep
+    }
+
+    fn needs_walk(&mut self, packed: Packed, elements: Option<u64>) -> bool {
+        let is_needed = self.memory.needs_walk(packed, elements);
+        self.deep || is_needed || self.old.is_some()
     }
 
     #[inline]

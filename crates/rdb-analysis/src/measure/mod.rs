@@ -5,6 +5,7 @@ mod encoding;
 mod key;
 mod largest_element;
 mod measurer;
+mod old_value;
 mod slot;
 
 pub use data_type::DataType;

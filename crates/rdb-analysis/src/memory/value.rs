@@ -1,6 +1,6 @@
 //! What the model has seen of the current value.
 
-use super::packed::PackedLength;
+use crate::server::{PackedLength, PackedString};
 
 /// Bytes of the entry for an expiry in a listpack with field expiry, and of the entry for no
 /// expiry.
@@ -33,8 +33,16 @@ pub(super) struct Value {
     /// there.
     pub(super) converts_at: Option<u64>,
     pub(super) packed: PackedLength,
-    /// Bytes of the widest integer.
-    pub(super) integer_bytes: u64,
+    /// The integers of a set, as long as it has nothing else.
+    pub(super) integers: Integers,
+    /// Bytes that a listpack keeps for the integers with which it began, besides its header.
+    pub(super) reserved_bytes: u64,
+    /// Elements above which a packed value becomes a table.
+    pub(super) max_packed: u64,
+    /// Whether the entries of the packed value are shown, because the server does not keep it as it is.
+    pub(super) is_walked: bool,
+    /// Bytes of the last node of a list, in memory, without its struct.
+    pub(super) last_node_bytes: u64,
     /// Whether the shown pending entries are those of a group.
     pub(super) in_group: bool,
 }
@@ -63,7 +71,7 @@ pub(super) enum Watched {
 }
 
 impl Value {
-    pub(super) fn new(watched: Watched, in_detail: bool, ziplist: bool) -> Self {
+    pub(super) fn new(watched: Watched, in_detail: bool, packed: PackedLength) -> Self {
         Self {
             watched,
             in_detail,
@@ -76,8 +84,12 @@ impl Value {
             expires: false,
             index: 0,
             converts_at: None,
-            packed: PackedLength::new(ziplist),
-            integer_bytes: 2,
+            packed,
+            integers: Integers::default(),
+            reserved_bytes: 0,
+            max_packed: u64::MAX,
+            is_walked: false,
+            last_node_bytes: 0,
             in_group: false,
         }
     }
@@ -94,5 +106,37 @@ impl Value {
 
     pub(super) fn push_expiry(&mut self, expires: bool) {
         self.packed.push_opaque(if expires { EXPIRY_ENTRY } else { NO_EXPIRY_ENTRY });
+    }
+}
+
+/// The least and the greatest of some integers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Integers {
+    least: i64,
+    greatest: i64,
+}
+
+impl Integers {
+    /// Adds an integer. 0 counts as one of them, which changes no width.
+    pub(super) fn add(&mut self, integer: i64) {
+        self.least = self.least.min(integer);
+        self.greatest = self.greatest.max(integer);
+    }
+
+    /// Bytes of each in an intset.
+    pub(super) fn bytes(self) -> u64 {
+        let fits = |least: i64, greatest: i64| least <= self.least && self.greatest <= greatest;
+        if fits(i16::MIN.into(), i16::MAX.into()) {
+            2
+        } else if fits(i32::MIN.into(), i32::MAX.into()) {
+            4
+        } else {
+            8
+        }
+    }
+
+    /// Bytes of the widest as an entry of a listpack.
+    pub(super) fn widest_entry_bytes(self) -> u64 {
+        PackedString::entry_bytes(self.least).max(PackedString::entry_bytes(self.greatest))
     }
 }

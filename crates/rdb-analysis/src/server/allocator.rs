@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+/// Bytes of the smallest chunk of glibc (`MINSIZE`).
+const MIN_GLIBC_CHUNK: u64 = 32;
+
 /// Requests from which glibc maps pages of their own. The threshold moves at run time; this is
 /// where it starts.
 const GLIBC_MMAP_BYTES: u64 = 128 << 10;
@@ -50,6 +53,16 @@ impl Allocator {
             Self::JemallocQ16 => jemalloc(request, 16),
             Self::Glibc if request >= GLIBC_MMAP_BYTES => round_up(request + 16, 4096) - 16,
             Self::Glibc => (round_up(request + 8, 16) - 8).max(24),
+        }
+    }
+
+    /// The usable size of an allocation of `from` bytes that was shrunk to `to`. glibc gives nothing back
+    /// that is less than its smallest chunk.
+    pub(crate) fn shrunk(self, from: u64, to: u64) -> u64 {
+        let (before, after) = (self.usable(from), self.usable(to));
+        match self {
+            Self::Glibc if (1..MIN_GLIBC_CHUNK).contains(&before.saturating_sub(after)) => before,
+            _ => after,
         }
     }
 }
@@ -108,6 +121,15 @@ mod tests {
             assert_eq!(Allocator::JemallocQ16.usable(request), usable, "{request}");
         }
         assert_eq!(Allocator::JemallocQ8.usable(3 << 20 | 1), 7 << 19);
+    }
+
+    #[test]
+    fn glibc_keeps_what_is_less_than_a_chunk() {
+        assert_eq!(Allocator::Glibc.shrunk(120, 105), 120);
+        assert_eq!(Allocator::Glibc.shrunk(120, 104), 120);
+        assert_eq!(Allocator::Glibc.shrunk(120, 88), 88);
+        assert_eq!(Allocator::Glibc.shrunk(100, 200), 200);
+        assert_eq!(Allocator::JemallocQ8.shrunk(120, 105), 112);
     }
 
     #[test]

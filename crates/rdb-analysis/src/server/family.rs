@@ -98,6 +98,12 @@ impl Family {
         self >= Self::Redis7_0
     }
 
+    /// Whether an item that is longer than a list's node may be is a node of its own that is not packed
+    /// (Redis 8.2, Valkey 8.0). Before, 1 GiB is the limit.
+    pub(crate) fn has_plain_nodes(self) -> bool {
+        self >= Self::Redis8_2
+    }
+
     /// Whether small lists and sets may be single listpacks (Redis 7.2, its successors and forks).
     pub(crate) fn has_small_lists_and_sets(self) -> bool {
         self >= Self::Redis7_2

@@ -78,6 +78,17 @@ impl Limits {
             Err(_) => bytes <= 2 << (10 + self.list_max_listpack_size.unsigned_abs().min(5)),
         }
     }
+
+    /// Whether a list that was loaded as one node of `bytes` and `items` becomes a listpack. If the
+    /// directive limits items, the bytes do not matter.
+    ///
+    /// Source: `listTypeTryConvertQuicklist` in `t_list.c` of Redis 7.2.
+    pub(crate) fn list_becomes_listpack(&self, bytes: u64, items: u64) -> bool {
+        match u64::try_from(self.list_max_listpack_size) {
+            Ok(max_items) => items <= max_items.max(1),
+            Err(_) => self.list_node_fits(bytes, items),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,5 +105,7 @@ mod tests {
         assert!(limits(10).list_node_fits(100, 10) && !limits(10).list_node_fits(100, 11));
         assert!(limits(0).list_node_fits(100, 1) && !limits(i64::MAX).list_node_fits(8193, 1));
         assert!(limits(i64::MIN).list_node_fits(65_536, 1));
+        assert!(limits(10).list_becomes_listpack(9000, 10) && !limits(10).list_becomes_listpack(9000, 11));
+        assert!(!limits(-2).list_becomes_listpack(9000, 1));
     }
 }

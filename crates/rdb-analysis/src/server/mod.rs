@@ -5,6 +5,8 @@ mod assumed;
 mod embedding;
 mod family;
 mod limits;
+mod list_node;
+mod packed;
 mod profile;
 mod version;
 
@@ -14,6 +16,8 @@ pub use assumed::{Assumptions, MemoryModel};
 pub(crate) use embedding::{Key, OBJECT, embedded_bytes};
 pub use family::Family;
 pub use limits::Limits;
+pub(crate) use list_node::ItemPlace;
+pub(crate) use packed::{PackedLength, PackedString};
 pub(crate) use profile::{
     Conversion, Embedding, Fields, KeyCharge, Profile, RoundsStrings, Skiplist, StringHeaders, SumOfElements,
     Tables, Trees,

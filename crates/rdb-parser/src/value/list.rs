@@ -76,7 +76,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 sums.longest_node_bytes = len.max(sums.longest_node_bytes);
             }
             PACKED => {
-                let node = self.packed_string(packed, Shape::ITEM)?;
+                let node = self.packed_string(packed, &Shape::ITEM)?;
                 self.visitor.list_node(true, node.blob_bytes, node.lzf_bytes);
                 match node.tally {
                     Some(tally) => sums.tally = sums.tally.merge(tally),

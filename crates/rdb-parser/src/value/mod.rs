@@ -66,22 +66,22 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             ValueType::Set => self.elements(value_type, ElementLayout::Members, 0),
             ValueType::ZsetBinary => self.elements(value_type, ElementLayout::MembersWithScore, 0),
             ValueType::HashExpiry => self.hash_with_first_expiry(),
-            ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, Shape::PAIR),
-            ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, Shape::PAIR),
-            ValueType::HashListpack => self.blob(value_type, Packed::Listpack, Shape::PAIR),
+            ValueType::HashZipmap => self.blob(value_type, Packed::Zipmap, &Shape::PAIR),
+            ValueType::HashZiplist => self.blob(value_type, Packed::Ziplist, &Shape::PAIR),
+            ValueType::HashListpack => self.blob(value_type, Packed::Listpack, &Shape::PAIR),
             ValueType::HashListpackExpiryPreRelease => {
-                self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
+                self.blob(value_type, Packed::Listpack, &Shape::PAIR_WITH_EXPIRY)
             }
             ValueType::HashListpackExpiry => {
                 // `rdbLoadObject` reads the first expiry and ignores it.
                 self.input.skip(8, FIRST_EXPIRY)?;
-                self.blob(value_type, Packed::Listpack, Shape::PAIR_WITH_EXPIRY)
+                self.blob(value_type, Packed::Listpack, &Shape::PAIR_WITH_EXPIRY)
             }
-            ValueType::ListZiplist => self.blob(value_type, Packed::Ziplist, Shape::ITEM),
-            ValueType::SetIntset => self.blob(value_type, Packed::Intset, Shape::MEMBER),
-            ValueType::SetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER),
-            ValueType::ZsetZiplist => self.blob(value_type, Packed::Ziplist, Shape::MEMBER_WITH_SCORE),
-            ValueType::ZsetListpack => self.blob(value_type, Packed::Listpack, Shape::MEMBER_WITH_SCORE),
+            ValueType::ListZiplist => self.blob(value_type, Packed::Ziplist, &Shape::ITEM),
+            ValueType::SetIntset => self.blob(value_type, Packed::Intset, &Shape::MEMBER),
+            ValueType::SetListpack => self.blob(value_type, Packed::Listpack, &Shape::MEMBER),
+            ValueType::ZsetZiplist => self.blob(value_type, Packed::Ziplist, &Shape::MEMBER_WITH_SCORE),
+            ValueType::ZsetListpack => self.blob(value_type, Packed::Listpack, &Shape::MEMBER_WITH_SCORE),
             ValueType::ListQuicklist | ValueType::ListQuicklist2 => self.quicklist(value_type),
             ValueType::Stream | ValueType::Stream2 | ValueType::Stream3 => self.stream(value_type),
             ValueType::Module => self.module(value_type),

@@ -80,7 +80,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         &mut self,
         value_type: ValueType,
         packed: Packed,
-        shape: Shape<'_>,
+        shape: &Shape<'_>,
     ) -> Result<Outline> {
         self.visitor.begin(value_type, None);
         let facts = self.packed_string(packed, shape)?;
@@ -89,11 +89,11 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 
     /// Skips a string that holds a blob.
-    pub(super) fn packed_string(&mut self, packed: Packed, shape: Shape<'_>) -> Result<BlobFacts> {
+    pub(super) fn packed_string(&mut self, packed: Packed, shape: &Shape<'_>) -> Result<BlobFacts> {
         let header = self.input.read_string_header(packed.name())?;
         let start = self.input.position();
         let end = start.saturating_add(header.payload_len);
-        let facts = self.blob_facts(packed, &shape, header);
+        let facts = self.blob_facts(packed, shape, header);
         let mut facts = match facts {
             Ok(facts) => facts,
             Err(error) => {
@@ -109,8 +109,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// The measures of the blob at the cursor. The cursor may end anywhere in the blob.
     fn blob_facts(&mut self, packed: Packed, shape: &Shape<'_>, header: StringHeader) -> Result<BlobFacts> {
         let mut facts = BlobFacts::default();
-        let entries = match self.header_count(packed, header)? {
-            (Some(entries), blob_bytes) if !self.visitor.needs_packed() => {
+        let (count, blob_bytes) = self.header_count(packed, header)?;
+        let is_needed = self.visitor.needs_walk(packed, count.map(|entries| shape.elements(entries).0));
+        let entries = match count {
+            Some(entries) if !is_needed => {
                 if header.form == StringForm::Raw && packed.is_terminated() {
                     self.input.skip(blob_bytes.saturating_sub(1), packed.name())?;
                     if self.input.read_u8(packed.name())? != u8::MAX {
@@ -121,7 +123,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 facts.blob_bytes = blob_bytes;
                 entries
             }
-            (_, blob_bytes) => {
+            _ => {
                 let mut seer = Seer::new(packed, shape, self.visitor);
                 let mut see = |entry: RdbString<'_>| seer.see(entry);
                 let entries = walk_stored(packed, header, self.input, self.scratch, &mut see)?;

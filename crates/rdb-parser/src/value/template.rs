@@ -55,7 +55,7 @@ impl Templates {
     /// The fields of a template.
     pub(super) fn fields(&self, id: u64) -> Option<Fields<'_>> {
         let placed = self.by_id.get(&id)?;
-        let names = self.names.iter(placed.first, placed.fields);
+        let names = self.names.range(placed.first, placed.fields);
         Some(Fields { count: placed.fields, names })
     }
 }
@@ -129,7 +129,7 @@ impl Template {
     }
 
     pub(super) fn fields(&self) -> Fields<'_> {
-        let names = self.names.as_ref().and_then(|names| names.iter(0, self.fields));
+        let names = self.names.as_ref().and_then(|names| names.range(0, self.fields));
         Fields { count: self.fields, names }
     }
 }
@@ -195,7 +195,8 @@ impl Names {
         self.bytes.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
-    fn iter(&self, first: u32, count: u64) -> Option<NameIter<'_>> {
+    /// `count` names from the one with index `first`. `None`: they are not held.
+    fn range(&self, first: u32, count: u64) -> Option<NameIter<'_>> {
         let first = usize::try_from(first).ok()?;
         let end = first.checked_add(usize::try_from(count).ok()?)?;
         Some(NameIter { names: self, places: self.places.get(first..end)?.iter() })

@@ -56,7 +56,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let at = self.input.position();
         let (count, names) = fields.map_or((None, None), |fields| (Some(fields.count), fields.names));
         let has_names = names.is_some();
-        let facts = self.packed_string(Packed::Listpack, Shape::template_values(names))?;
+        let facts = self.packed_string(Packed::Listpack, &Shape::template_values(names))?;
         let layout = Layout::Blob { packed: Packed::Listpack, blob_bytes: facts.blob_bytes };
         let outline = Outline::new(facts.elements, facts.tally.filter(|_| has_names), layout);
         let detail = match count {

@@ -127,6 +127,16 @@ impl ProgramVersion {
         Self { is_valkey: text.starts_with("Valkey"), numbers: (next(), next()) }
     }
 
+    /// The newest version of Redis' format that the server reads, up to 12.
+    pub(crate) fn redis_format(self) -> u32 {
+        match (self.is_valkey, self.numbers) {
+            (false, (..=6, _)) => 9,
+            (false, (7, ..=1)) => 10,
+            (true, _) | (false, (7, ..=3)) => 11,
+            (false, _) => 12,
+        }
+    }
+
     /// Whether fields of hashes may expire.
     pub(crate) fn has_field_expiry(self) -> bool {
         self.numbers >= if self.is_valkey { (9, 0) } else { (7, 4) }

@@ -39,6 +39,8 @@ pub(crate) struct Live {
     pub(crate) version: String,
     pub(crate) truths: Vec<Truth>,
     configuration: Configuration,
+    /// Whether another server wrote the dump, so that a user has to state this one.
+    pub(crate) is_foreign: bool,
 }
 
 impl Live {
@@ -46,7 +48,16 @@ impl Live {
     pub(crate) fn assumptions(&self) -> Assumptions {
         let mut assumptions = self.configuration.assumptions();
         assumptions.allocator = self.allocator;
+        if self.is_foreign {
+            assumptions.server = Some(self.version.to_lowercase().parse().expect("a version"));
+        }
         assumptions
+    }
+
+    /// Types and encodings that the dataset has at least.
+    #[allow(dead_code, reason = "not every program that has this module uses all of it")]
+    pub(crate) fn least_encodings(&self) -> usize {
+        if self.is_foreign { 5 } else { 11 }
     }
 }
 
@@ -63,10 +74,23 @@ pub(crate) fn measure(program: &Path, configuration: Configuration, seed: u64) -
     fill(&mut connection, &mut SmallRng::seed_from_u64(seed), version);
     cmd("SAVE").exec(&mut connection).expect("saved");
     let server = server.restart();
-    let mut connection = server.connect();
     if configuration == Configuration::Cluster {
-        wait_for_cluster(&mut connection);
+        wait_for_cluster(&mut server.connect());
     }
+    let dump = std::fs::read(server.dump()).expect("the dump");
+    let live = ask(&server);
+    Live { dump, configuration, ..live }
+}
+
+/// Lets a server of `program` load `dump`, which another server wrote, and asks it for every key.
+#[allow(dead_code, reason = "not every program that has this module uses all of it")]
+pub(crate) fn load(dump: &[u8], program: &Path) -> Live {
+    let live = ask(&Server::start_from(dump, program, &[]));
+    Live { dump: dump.to_vec(), is_foreign: true, ..live }
+}
+
+fn ask(server: &Server) -> Live {
+    let mut connection = server.connect();
     let info: String = cmd("INFO").query(&mut connection).expect("an answer");
     let fact = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name));
@@ -85,13 +109,20 @@ pub(crate) fn measure(program: &Path, configuration: Configuration, seed: u64) -
             other => panic!("a quantum of {other}"),
         }
     };
-    let dump = std::fs::read(server.dump()).expect("the dump");
     let version = info.lines().find_map(|line| line.strip_prefix("valkey_version:"));
     let version = match version {
         Some(version) => format!("Valkey {}", version.trim()),
         None => format!("Redis {}", fact("redis_version:")),
     };
-    Live { dump, allocator, version, truths: ask(&mut connection), configuration }
+    let truths = ask_for_keys(&mut connection);
+    Live {
+        dump: Vec::new(),
+        allocator,
+        version,
+        truths,
+        configuration: Configuration::Defaults,
+        is_foreign: false,
+    }
 }
 
 /// Waits until a node that was started accepts commands: two seconds.
@@ -106,7 +137,7 @@ fn wait_for_cluster(connection: &mut Connection) {
     panic!("the node serves no slots");
 }
 
-fn ask(connection: &mut Connection) -> Vec<Truth> {
+fn ask_for_keys(connection: &mut Connection) -> Vec<Truth> {
     let keys: Vec<Vec<u8>> = cmd("KEYS").arg("*").query(connection).expect("an answer");
     let mut truths = Vec::new();
     for keys in keys.chunks(BATCH) {

@@ -37,6 +37,14 @@ impl Server {
         Self::start_in(tempfile::tempdir().expect("a directory"), program, options)
     }
 
+    /// Starts a server of `program` that loads `dump`.
+    #[allow(dead_code, reason = "not every program that has this module uses all of it")]
+    pub(crate) fn start_from(dump: &[u8], program: &Path, options: &[String]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("dump.rdb"), dump).expect("written");
+        Self::start_in(dir, program, options)
+    }
+
     /// Stops the server and starts one that loads what SAVE wrote.
     #[allow(dead_code, reason = "not every program that has this module uses all of it")]
     pub(crate) fn restart(mut self) -> Self {

@@ -28,6 +28,14 @@ pub(crate) struct PackedString {
     pub(crate) integer: Option<i64>,
 }
 
+impl PackedString {
+    /// Bytes of an integer as an entry of a listpack.
+    pub(crate) fn entry_bytes(integer: i64) -> u64 {
+        // Its length takes one byte.
+        listpack_integer(integer) + 1
+    }
+}
+
 /// The length of a packed value, entry by entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedLength {
