@@ -3,11 +3,9 @@
 use std::array;
 
 use super::open::{ElementParts, OpenValue};
+use super::shown::{decoded_len, shown_len, view_next, view_string};
 use super::sums::{ElementLayout, ElementSums, PartSums};
-use super::walker::{
-    FIELD_EXPIRY_OUT_OF_RANGE, MAX_FIELD_EXPIRY_MS, Walker, decoded_len, score_warnings, shown_len,
-    view_next, view_string,
-};
+use super::walker::{FIELD_EXPIRY_OUT_OF_RANGE, MAX_FIELD_EXPIRY_MS, Walker, score_warnings};
 use crate::error::{Error, Result};
 use crate::format::ValueType;
 use crate::input::Input;

@@ -7,6 +7,7 @@ mod module;
 mod open;
 mod packed;
 mod parts;
+mod shown;
 mod sketch;
 mod stream;
 mod stream_node;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::slice;
 
-use super::walker::view_next;
+use super::shown::view_next;
 use crate::error::{ErrorKind, Result};
 use crate::input::Input;
 use crate::limits::{MAX_HASH_TEMPLATES, MAX_HELD_FIELD_NAME_BYTES, MAX_HELD_TEMPLATE_BYTES};

@@ -2,16 +2,17 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::Input;
-use crate::limits::{MAX_EXPANDED_BLOB_BYTES, MAX_SHOWN_STRING_BYTES};
+use crate::limits::MAX_EXPANDED_BLOB_BYTES;
 use crate::lzf;
 use crate::lzf_reader::LzfReader;
 use crate::outline::{Layout, Outline};
-use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
+use crate::read::{ReadExt as _, StringForm, StringHeader};
 use crate::string::RdbString;
 use crate::visitor::{Role, Visitor};
 use crate::warning::{Warning, Warnings};
 
 use super::open::{OpenValue, Pace};
+use super::shown::{decoded_len, shown_len, view_next, view_string};
 use super::sums::Tally;
 use super::template::Templates;
 
@@ -180,23 +181,6 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     }
 }
 
-/// Hands the string at the cursor to `see` and skips it.
-pub(super) fn view_next<I: Input>(
-    input: &mut I,
-    what: &'static str,
-    see: impl FnOnce(RdbString<'_>),
-) -> Result<()> {
-    let header = input.read_string_header(what)?;
-    if let Some(len) = shown_len(header) {
-        see(view_string(header, input.require(len, what)?));
-        input.consume(len);
-    } else {
-        input.skip(header.payload_len, what)?;
-        see(RdbString::Skipped { decoded_len: header.decoded_len });
-    }
-    Ok(())
-}
-
 /// What is irregular about a score that is stored as text.
 pub(super) fn score_warnings(text: &[u8]) -> Warnings {
     let mut warnings = Warnings::NONE;
@@ -206,32 +190,4 @@ pub(super) fn score_warnings(text: &[u8]) -> Warnings {
         Some(score) => warnings.insert_if(score.is_nan(), Warning::NotANumber),
     }
     warnings
-}
-
-/// Bytes of the payload if the string is short enough to be shown.
-#[inline]
-pub(super) fn shown_len(header: StringHeader) -> Option<usize> {
-    if header.payload_len > MAX_SHOWN_STRING_BYTES {
-        return None;
-    }
-    usize::try_from(header.payload_len).ok()
-}
-
-/// The string that `header` and the payload after it make.
-#[inline]
-pub(super) fn view_string(header: StringHeader, payload: &[u8]) -> RdbString<'_> {
-    match header.form {
-        StringForm::Raw => RdbString::Raw(payload),
-        StringForm::Int => RdbString::Int(decode_int(payload).unwrap_or_default()),
-        StringForm::Lzf => RdbString::Lzf { compressed: payload, decoded_len: header.decoded_len },
-    }
-}
-
-/// Decoded length of the string that `header` and the payload after it make.
-#[inline]
-pub(super) fn decoded_len(header: StringHeader, payload: &[u8]) -> u64 {
-    match header.form {
-        StringForm::Int => decimal_len(decode_int(payload).unwrap_or_default()),
-        StringForm::Raw | StringForm::Lzf => header.decoded_len,
-    }
 }
