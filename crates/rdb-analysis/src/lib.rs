@@ -66,8 +66,8 @@ pub use collect::{
     DistributionTable, Distributions, EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond,
     ExpirySeconds, Filtered, ForecastRow, Group, GroupKind, GroupTables, Groups, HistogramBucket, KeyRecord,
     MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, PrefixTable,
-    Prefixes, Quantiles, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup, SlotOwners, TopKeys,
-    Totals, TypeDistribution, TypeGroup,
+    Prefixes, Quantiles, RaisedLimit, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup,
+    SlotOwners, TopKeys, Totals, TypeDistribution, TypeGroup,
 };
 pub use measure::{
     DataType, ElementName, Encoding, EntryId, KeyView, LargestElement, Measure, SLOTS, slot_of_name,

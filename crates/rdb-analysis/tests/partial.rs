@@ -22,8 +22,24 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
     let mut wrong_sum = whole;
     *wrong_sum.last_mut().expect("not empty") ^= 1;
     files.push(("wrong sum".to_owned(), wrong_sum));
+    files.push(("raised limits".to_owned(), with_long_intsets()));
     files.push(("no file at all".to_owned(), b"nothing".to_vec()));
     files
+}
+
+/// Intsets with more elements than the default limit, in two databases.
+fn with_long_intsets() -> Vec<u8> {
+    let mut file = b"REDIS0006".to_vec();
+    for (db, key, elements) in [(0, b'a', 600u16), (3, b'b', 700), (3, b'c', 700), (4, b'd', 512)] {
+        file.extend([0xfe, db, 11, 1, key, 0x80]);
+        file.extend((u32::from(elements) * 2 + 8).to_be_bytes());
+        file.extend(2u32.to_le_bytes());
+        file.extend(u32::from(elements).to_le_bytes());
+        file.extend((0..elements).flat_map(u16::to_le_bytes));
+    }
+    file.push(0xff);
+    file.extend([0; 8]);
+    file
 }
 
 fn source(index: usize, (path, bytes): &(String, Vec<u8>)) -> Source<'_> {
@@ -74,9 +90,33 @@ fn another_version_and_damage_are_told_apart() {
     let read = |text: &str| Partial::from_json(text, &collector, &options);
     let partial = Partial::scan(source(0, &files[0]), &collector, &options, &(), &AtomicBool::new(false));
     let text = partial.expect("an RDB file").to_json().expect("written");
-    let newer = text.replacen("\"version\":4", "\"version\":5", 1);
-    assert!(matches!(read(&newer), Err(WireError::Version(5))));
+    let newer = text.replacen("\"version\":5", "\"version\":6", 1);
+    assert!(matches!(read(&newer), Err(WireError::Version(6))));
     assert!(matches!(read(&text[..text.len() - 2]), Err(WireError::Json(_))));
     let unknown = text.replacen("\"dialect\":0", "\"dialect\":9", 1);
     assert!(matches!(read(&unknown), Err(WireError::Unknown("dialect"))));
+}
+
+#[test]
+fn the_first_longest_packed_value_shows_the_limit_on_any_number_of_threads() {
+    let file = with_long_intsets();
+    let found = |options: &ScanOptions| {
+        let source = Source::from_bytes("f", &file);
+        let stop = AtomicBool::new(false);
+        let report = analyze(vec![source], ReportCollector::default(), options, &(), &stop).expect("threads");
+        let limits = report.output.sources[0].raised_limits.clone();
+        limits
+            .into_iter()
+            .map(|limit| (limit.directive, limit.at_least, limit.db, limit.key))
+            .collect::<Vec<_>>()
+    };
+    let longest = [("set-max-intset-entries", 700, 3, b"b".to_vec())];
+    for range_bytes in [1, 1000, 1 << 20] {
+        let options = ScanOptions::default().threads(4).range_bytes(range_bytes);
+        assert_eq!(found(&options), longest, "ranges of {range_bytes} bytes");
+    }
+    let mut given = ScanOptions::default();
+    given.assumptions.limits.packed_values_raise_limits = false;
+    assert_eq!(found(&given), []);
+    assert_eq!(found(&ScanOptions::default().memory(false)), []);
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use indicatif::BinaryBytes;
-use rdb_analysis::{Expected, ExpectedError, Group, Measure, MemoryModel, Report, SourceMemory};
+use rdb_analysis::{Expected, ExpectedError, Group, Measure, MemoryModel, RaisedLimit, Report, SourceMemory};
 use rdb_parser::escape::Escaped;
 
 use super::layout::{Table, cell, numbers};
@@ -33,13 +33,13 @@ pub(super) fn accounts(out: &mut dyn Write, report: &Report, style: TableStyle) 
     if style.per_file || report.sources.len() == 1 {
         for (source, memory) in memories {
             let path = Escaped::for_terminal(source.path.as_bytes()).to_string();
-            account(out, &Account::of(memory), &path, style)?;
+            account(out, &Account::of(memory, &source.raised_limits), &path, style)?;
         }
         return Ok(());
     }
     let mut accounts: Vec<(Account, u64)> = Vec::new();
-    for (_, memory) in memories {
-        let account = Account::of(memory);
+    for (source, memory) in memories {
+        let account = Account::of(memory, &source.raised_limits);
         match accounts.iter_mut().find(|(known, _)| known.model == account.model) {
             Some((known, files)) => {
                 known.add(account);
@@ -62,10 +62,12 @@ struct Account {
     used: Option<u64>,
     /// One for each type and encoding.
     errors: Vec<ExpectedError>,
+    /// One for each directive: the highest.
+    raised_limits: Vec<RaisedLimit>,
 }
 
 impl Account {
-    fn of(memory: &SourceMemory) -> Self {
+    fn of(memory: &SourceMemory, raised_limits: &[RaisedLimit]) -> Self {
         Self {
             model: memory.model,
             not_modelled: memory.keys_not_modelled,
@@ -75,6 +77,7 @@ impl Account {
             not_in_keys: memory.not_in_keys_bytes().map(i128::from),
             used: memory.used_memory_bytes,
             errors: memory.expected_error.clone(),
+            raised_limits: raised_limits.to_vec(),
         }
     }
 
@@ -88,6 +91,13 @@ impl Account {
         for error in other.errors {
             if !self.errors.contains(&error) {
                 self.errors.push(error);
+            }
+        }
+        for limit in other.raised_limits {
+            match self.raised_limits.iter_mut().find(|known| known.directive == limit.directive) {
+                Some(known) if known.at_least >= limit.at_least => {}
+                Some(known) => *known = limit,
+                None => self.raised_limits.push(limit),
             }
         }
     }
@@ -118,6 +128,12 @@ fn account(out: &mut dyn Write, account: &Account, of: &str, style: TableStyle) 
     if account.not_modelled > 0 {
         let keys = count(account.not_modelled, "key");
         line(&format!("note: not modelled, but counted with bytes in the file: {keys} of module types"))?;
+    }
+    for RaisedLimit { directive, at_least, db, key, .. } in &account.raised_limits {
+        let key = Escaped::for_terminal(key);
+        line(&format!(
+            "assumed {directive} of at least {at_least}, as packed key {key} in database {db} shows"
+        ))?;
     }
     error_lines(&account.errors).iter().try_for_each(|error| line(error))
 }

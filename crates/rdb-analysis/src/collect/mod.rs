@@ -14,6 +14,7 @@ mod groups;
 mod heavy;
 mod names;
 mod prefixes;
+mod raised_limits;
 mod rank;
 mod sums;
 mod top_keys;
@@ -34,6 +35,8 @@ pub use names::{
 };
 pub(crate) use prefixes::PrefixSums;
 pub use prefixes::{PrefixGroup, PrefixTable, Prefixes};
+pub(crate) use raised_limits::LongestPacked;
+pub use raised_limits::RaisedLimit;
 pub use rank::Rank;
 pub(crate) use sums::Sums;
 pub use top_keys::{KeyRecord, TopKeys};

@@ -4,8 +4,8 @@ use rdb_parser::ErrorKind;
 
 use super::contents::{Report, SourceReport};
 use crate::collect::{
-    Collector, EndOfSource, GroupTables, Observe, PlaceUse, PrefixSums, RangeStart, Rank, Sums, TopKeys,
-    TopLists,
+    Collector, EndOfSource, GroupTables, LongestPacked, Observe, PlaceUse, PrefixSums, RangeStart, Rank,
+    Sums, TopKeys, TopLists,
 };
 use crate::measure::KeyView;
 use crate::parallel::Place;
@@ -90,6 +90,8 @@ pub struct ReportParts {
     pub(super) sums: Sums,
     pub(super) top: TopLists,
     pub(super) prefixes: Option<PrefixSums<()>>,
+    /// Of the source that is being read.
+    pub(super) longest_packed: LongestPacked,
     /// With their places among the sources of the scan, in no order.
     pub(super) sources: Vec<(usize, SourceReport)>,
 }
@@ -106,6 +108,7 @@ impl Observe for ReportParts {
     fn observe(&mut self, key: &KeyView<'_>) {
         self.top.observe(key);
         self.sums.observe(key);
+        self.longest_packed.observe(key);
         if let Some(prefixes) = &mut self.prefixes {
             prefixes.observe(key);
         }
@@ -119,6 +122,7 @@ impl Observe for ReportParts {
     fn correct_place(&mut self, place: Place) {
         self.top.correct_place(place);
         self.sums.correct_place(place);
+        self.longest_packed.correct_place(place);
     }
 }
 
@@ -131,13 +135,15 @@ impl Collector for ReportCollector {
             sums: Sums::default(),
             top: self.top_keys().child(start),
             prefixes: self.new_prefixes(),
+            longest_packed: LongestPacked::default(),
             sources: Vec::new(),
         }
     }
 
     fn merge(&self, all: &mut ReportParts, child: ReportParts) {
-        let ReportParts { sums, top, prefixes, sources } = child;
+        let ReportParts { sums, top, prefixes, longest_packed, sources } = child;
         all.sums.merge(sums);
+        all.longest_packed.merge(longest_packed);
         match (&mut all.prefixes, prefixes) {
             (Some(all), Some(prefixes)) => all.merge(&prefixes),
             // A part that was made without prefixes leaves the others without meaning.
@@ -151,11 +157,14 @@ impl Collector for ReportCollector {
     fn end_source(&self, all: &mut ReportParts, source: &EndOfSource<'_>) {
         self.top_keys().end_source(&mut all.top, source);
         let (path, shard) = (source.path.to_owned(), source.shard.map(str::to_owned));
-        all.sources.push((source.index, SourceReport::new(path, shard, source.facts.clone(), &all.sums)));
+        // Those of other sources are theirs.
+        let longest_packed = std::mem::take(&mut all.longest_packed);
+        let facts = source.facts.clone();
+        all.sources.push((source.index, SourceReport::new(path, shard, facts, &all.sums, longest_packed)));
     }
 
     fn finish(&self, all: ReportParts) -> Report {
-        let ReportParts { sums, mut top, prefixes, mut sources } = all;
+        let ReportParts { sums, mut top, prefixes, longest_packed: _, mut sources } = all;
         sources.sort_unstable_by_key(|&(index, _)| index);
         let (indices, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         // A report numbers only the sources that are in it.

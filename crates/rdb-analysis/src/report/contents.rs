@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::collect::{
-    DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, Rank, Sums, TypeGroup,
+    DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, LongestPacked, PrefixTable, RaisedLimit, Rank,
+    Sums, TypeGroup,
 };
 use crate::measure::{DataType, LargestElement, Measure};
 use crate::memory::{KeysInMemory, SourceMemory};
@@ -47,13 +48,30 @@ pub struct SourceReport {
     pub facts: SourceFacts,
     /// The account of the server's memory. `None`: memory was not modelled.
     pub memory: Option<SourceMemory>,
+    /// Limits that packed values show to be higher than assumed. Empty if memory was not modelled, or if
+    /// the limits were given.
+    pub raised_limits: Vec<RaisedLimit>,
+    /// From which these limits follow.
+    pub(super) longest_packed: LongestPacked,
 }
 
 impl SourceReport {
     /// The report of a source whose keys are in `sums`.
-    pub(super) fn new(path: String, shard: Option<String>, facts: SourceFacts, sums: &Sums) -> Self {
+    pub(super) fn new(
+        path: String,
+        shard: Option<String>,
+        facts: SourceFacts,
+        sums: &Sums,
+        longest_packed: LongestPacked,
+    ) -> Self {
         let memory = facts.memory_model.and_then(|_| memory(&facts, sums));
-        Self { path, shard, facts, memory }
+        let limits = &facts.server.limits;
+        let raised_limits = if memory.is_some() && limits.packed_values_raise_limits {
+            longest_packed.above(limits)
+        } else {
+            Vec::new()
+        };
+        Self { path, shard, facts, memory, raised_limits, longest_packed }
     }
 }
 

@@ -16,7 +16,9 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
 use super::contents::{KeyRow, Report, SourceReport};
-use crate::collect::{DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, TypeGroup};
+use crate::collect::{
+    DbGroup, EncodingGroup, ExpiryGroup, Group, KeyRecord, PrefixTable, RaisedLimit, TypeGroup,
+};
 use crate::measure::{DataType, LargestElement};
 use crate::memory::SourceMemoryJson;
 use crate::scan::{TrailingKind, WarningGroup};
@@ -321,7 +323,19 @@ struct SourceJson<'a> {
     coverage: CoverageJson<'a>,
     memory: Option<SourceMemoryJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    raised_limits: Vec<RaisedLimitJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<WarningJson<'a>>,
+}
+
+/// A limit that a packed value shows.
+#[derive(Serialize)]
+struct RaisedLimitJson<'a> {
+    directive: &'static str,
+    at_least: u64,
+    db: u64,
+    #[serde(flatten)]
+    key: NameJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -381,7 +395,17 @@ fn source(source: &SourceReport, keys_as: KeysAs) -> SourceJson<'_> {
             damaged_keys: facts.coverage.damaged_keys,
         },
         memory: source.memory.as_ref().map(SourceMemoryJson::from),
+        raised_limits: source.raised_limits.iter().map(|limit| raised_limit(limit, keys_as)).collect(),
         warnings: facts.warnings.iter().map(|(kind, group)| warning(kind, group, keys_as)).collect(),
+    }
+}
+
+fn raised_limit(limit: &RaisedLimit, keys_as: KeysAs) -> RaisedLimitJson<'_> {
+    RaisedLimitJson {
+        directive: limit.directive,
+        at_least: limit.at_least,
+        db: limit.db,
+        key: NameJson::new("key", &limit.key, keys_as),
     }
 }
 

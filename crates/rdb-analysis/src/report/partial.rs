@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
 use crate::analyze::{Work, collect_source};
-use crate::collect::{Collector as _, PrefixSums, RangeStart, Sums, TopLists};
+use crate::collect::{Collector as _, LongestPacked, PrefixSums, RangeStart, Sums, TopLists};
 use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
@@ -38,8 +38,12 @@ impl Partial {
         let (path, shard) = (source.path.clone(), source.shard.clone());
         let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
         let (facts, parts) = collect_source(source, 0, collector, work)?;
-        let ReportParts { sums, top, prefixes, sources: _ } = parts;
-        Ok(Self { source: SourceReport::new(path, shard, facts, &sums), sums, top, prefixes })
+        let ReportParts { sums, top, prefixes, longest_packed, mut sources } = parts;
+        let source = match sources.pop() {
+            Some((_, source)) => source,
+            None => SourceReport::new(path, shard, facts, &sums, longest_packed),
+        };
+        Ok(Self { source, sums, top, prefixes })
     }
 
     /// Forgets the lighter prefixes until there are at most `max`, so that less has to be carried. The
@@ -66,7 +70,10 @@ impl Partial {
         let mut all = collector.child(RangeStart { source: 0, is_place_known: true });
         for (index, Self { source, sums, mut top, prefixes }) in partials.into_iter().enumerate() {
             top.change_sources(|_| index);
-            collector.merge(&mut all, ReportParts { sums, top, prefixes, sources: vec![(index, source)] });
+            // The source has its own already.
+            let longest_packed = LongestPacked::default();
+            let sources = vec![(index, source)];
+            collector.merge(&mut all, ReportParts { sums, top, prefixes, longest_packed, sources });
         }
         collector.finish(all)
     }

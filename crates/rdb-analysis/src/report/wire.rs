@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::collector::ReportCollector;
 use super::contents::SourceReport;
 use super::partial::Partial;
-use crate::collect::{CellId, Collector as _, DbGroup, Group, PrefixSums, RangeStart, Sums, TopKey};
+use crate::collect::{
+    CellId, Collector as _, DbGroup, Group, LongestPacked, PrefixSums, RangeStart, Sums, TopKey,
+};
 use crate::measure::{DataType, ElementName, Encoding, EntryId, LargestElement, Measure};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
@@ -19,7 +21,7 @@ use crate::scan::{
 use crate::server::AssumedServer;
 
 /// Version of the fields and their meaning. Raised with every change.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,7 @@ struct PartialWire {
     expiry: Vec<Group>,
     top: Vec<TopWire>,
     prefixes: Option<PrefixesWire>,
+    longest_packed: LongestPacked,
 }
 
 /// Sums by the beginnings of names.
@@ -325,6 +328,7 @@ impl From<&Partial> for PartialWire {
             expiry: sums.expiry().to_vec(),
             top: top.iter().map(TopWire::new).collect(),
             prefixes: prefixes.as_ref().map(PrefixesWire::from),
+            longest_packed: source.longest_packed.clone(),
         }
     }
 }
@@ -351,7 +355,7 @@ impl PartialWire {
             let largest_element = key.largest_element.take().map(ElementWire::into_element);
             top.insert(key.into_measure()?, largest_element, name, key_bytes);
         }
-        let source = SourceReport::new(self.path, self.shard, facts, &sums);
+        let source = SourceReport::new(self.path, self.shard, facts, &sums, self.longest_packed);
         if let Some(shard) = &source.shard {
             top.set_shard(0, shard);
         }
