@@ -23,8 +23,10 @@ pub const MAX_EXPANDED_BLOB_BYTES: u64 = 1 << 20;
 /// Most hash templates of a file.
 pub const MAX_HASH_TEMPLATES: usize = 1 << 19;
 
-/// Most bytes that the field names of a file's hash templates take in memory. The hashes of a template
-/// whose names are not held have no `value_bytes`.
+/// Most bytes of field names that are held of a file's hash templates, and as many again of the template
+/// that is being read. Allocations may be twice as large.
+///
+/// Templates are held in file order. The hashes of one that is not held have no `value_bytes`.
 pub const MAX_HELD_TEMPLATE_BYTES: usize = 16 << 20;
 
 /// Longest field name of a hash template that is held, in bytes. The visitor sees only the length of a

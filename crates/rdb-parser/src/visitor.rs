@@ -92,6 +92,8 @@ pub trait Visitor {
     /// A counted element is complete: the roles of its strings, their decoded lengths, and those that
     /// are canonical integers. Without `integers` if the [detail](Self::detail) is
     /// [`Lengths`](Detail::Lengths).
+    ///
+    /// A hash that uses a template has its strings shown for any detail, and `integers` never.
     fn element<const STRINGS: usize>(
         &mut self,
         roles: &'static [Role; STRINGS],
@@ -168,7 +170,8 @@ pub trait Visitor {
         false
     }
 
-    /// Whether to walk the packed value, or the list's node, that follows. `elements` is their number,
+    /// Whether to walk the packed value, or the list's node, that follows, and to show its entries. For
+    /// nodes of streams, [`needs_packed`](Self::needs_packed) decides. `elements` is their number,
     /// if it is known without a walk. Asked once for each, before its first entry. A value whose number
     /// is not known is walked in any case.
     fn needs_walk(&mut self, packed: Packed, elements: Option<u64>) -> bool {

@@ -356,4 +356,10 @@ fn case_40_hash_templates() {
     assert_eq!(warnings_of("REDIS0015", own(&["0", "x", "y"])), [Warning::ProvisionalHashTemplate]);
     damage("REDIS0015", own(&["0", "x"]));
     error_of("REDIS0015", key(29, "k", [2, 0, 0]));
+    // Without the number of fields, the end of values that follow one by one is not known.
+    let broken = [&[0][..], &string([7, 0, 0, 0, 1, 0, 0]), &string("x")].concat();
+    error_of("REDIS0015", key(31, "k", broken));
+    // A compressed name that is damaged.
+    let name = [&[0xc3, 2, 10][..], &[0xe0, 0]].concat();
+    damage("REDIS0015", key(29, "k", [&[1, 1][..], &name, &string(listpack(&["0", "x"]))].concat()));
 }

@@ -3,7 +3,6 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::RandomState;
-use rdb_parser::string::parse_canonical_integer;
 use rdb_parser::{RdbString, Role, ValueType, Visitor};
 
 use crate::measure::{Encoding, Estimator, ValueFacts};
@@ -78,12 +77,7 @@ impl Walk {
     /// The hash of a string, the same however the string is stored. `None`: it cannot be decoded.
     fn hash(&mut self, string: RdbString<'_>) -> Option<u64> {
         // An integer is stored as one or as its text. Its text is not written out to be hashed.
-        let integer = match string {
-            RdbString::Int(value) => Some(value),
-            RdbString::Raw(text) => parse_canonical_integer(text),
-            _ => None,
-        };
-        Some(match integer {
+        Some(match string.canonical_integer() {
             Some(value) => self.hasher.hash_one(value),
             None => self.hasher.hash_one(string.decode(&mut self.scratch).ok()?),
         })

@@ -160,14 +160,16 @@ impl<M: Estimator> Measurer<M> {
     pub(crate) fn forget(&mut self) {
         self.memory.forget();
         self.take_largest();
-        self.all_integers = false;
+        (self.all_integers, self.watch_integers, self.old) = (false, false, None);
     }
 
     /// The visitor sees elements in the middle of a value of this type. Returns false if they do not
     /// add up.
     pub(crate) fn begin_part(&mut self, value_type: ValueType) -> bool {
         self.begin(value_type, None);
-        !self.watch_integers && self.old.is_none() && self.memory.begin_part()
+        // Known of whole values only.
+        self.old = None;
+        !self.watch_integers && self.memory.begin_part()
     }
 
     /// Takes what was seen since the part began or the last call. `None` if it does not add up.
@@ -181,7 +183,7 @@ impl<M: Estimator> Measurer<M> {
 
     /// Whether [`add_part`](Self::add_part) gives what seeing the elements would give.
     pub(crate) fn adds_up(&self, part: &SeenPart<M::Part>) -> bool {
-        !self.watch_integers && self.old.is_none() && self.memory.adds_up(&part.memory)
+        !self.watch_integers && !self.is_list_undecided() && self.memory.adds_up(&part.memory)
     }
 
     /// Adds elements that follow in the current value, instead of seeing them.
@@ -190,6 +192,12 @@ impl<M: Estimator> Measurer<M> {
         if let Some(elements) = &mut self.elements {
             elements.add_part(&part.largest);
         }
+    }
+
+    /// Whether the items that follow may decide the encoding of the list.
+    #[inline(always)]
+    fn is_list_undecided(&self) -> bool {
+        matches!(self.old, Some(OldValue::List { is_only: true, .. }))
     }
 
     #[inline(always)]
@@ -282,7 +290,7 @@ impl<M: Estimator> Visitor for Measurer<M> {
     fn detail(&self) -> Detail {
         let own = if self.elements.is_some() {
             Detail::Strings
-        } else if self.watch_integers || self.old.is_some() {
+        } else if self.watch_integers || self.is_list_undecided() {
             Detail::Integers
         } else {
             Detail::Lengths
@@ -359,5 +367,36 @@ impl<M: Estimator> Visitor for Measurer<M> {
     #[inline]
     fn needs_expanded(&self) -> bool {
         self.memory.needs_expanded()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Assumptions;
+    use rdb_parser::{Dialect, Flavour, Header};
+
+    #[test]
+    fn a_value_that_was_not_shown_has_nothing_of_the_value_before() {
+        let header = Header { dialect: Dialect::Redis, version: 11 };
+        let server = AssumedServer::new(&Assumptions::default(), header, Flavour::Redis, Some("7.2.4"));
+        let mut measurer = Measurer::<()>::new(server, false, false);
+        measurer.begin(ValueType::List, Some(1));
+        assert_eq!(measurer.detail(), Detail::Integers);
+        measurer.forget();
+        assert!(measurer.old.is_none());
+        assert_eq!(measurer.detail(), Detail::Lengths);
+    }
+
+    #[test]
+    fn a_list_of_more_than_one_node_is_read_by_its_lengths() {
+        let header = Header { dialect: Dialect::Redis, version: 11 };
+        let server = AssumedServer::new(&Assumptions::default(), header, Flavour::Redis, Some("7.2.4"));
+        let mut measurer = Measurer::<()>::new(server, false, false);
+        measurer.begin(ValueType::List, Some(3));
+        measurer.element(&[Role::Item], &[8000], Some(&[None]));
+        assert_eq!(measurer.detail(), Detail::Integers);
+        measurer.element(&[Role::Item], &[8000], Some(&[None]));
+        assert_eq!(measurer.detail(), Detail::Lengths);
     }
 }

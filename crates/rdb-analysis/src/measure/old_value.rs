@@ -30,9 +30,9 @@ impl OldValue {
     }
 
     /// Adds a string of the value.
-    #[cold]
     pub(crate) fn add(&mut self, string: PackedString, server: &AssumedServer) {
         match self {
+            Self::List { is_only: false, .. } => {}
             Self::List { node, items, is_only } => {
                 let place = ItemPlace::of(string, *node, *items, (server.family, &server.limits));
                 *is_only &= place == ItemPlace::Last;

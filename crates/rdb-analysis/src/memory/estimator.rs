@@ -64,6 +64,7 @@ pub(crate) struct ElementsPart {
     sum: u64,
     parts: u64,
     nodes: u64,
+    last_node_bytes: u64,
     /// Fields that expire.
     expiries: u64,
     /// IDs of a stream's nodes. The tree over them does not add up.
@@ -136,6 +137,7 @@ impl Estimator for MemoryEstimator {
             sum: std::mem::take(&mut value.sum),
             parts: std::mem::take(&mut value.parts),
             nodes: std::mem::take(&mut value.nodes),
+            last_node_bytes: value.last_node_bytes,
             expiries: self.expiries.take_count(),
             ids,
         })
@@ -150,6 +152,9 @@ impl Estimator for MemoryEstimator {
         value.sum = value.sum.saturating_add(part.sum);
         value.parts = value.parts.saturating_add(part.parts);
         value.nodes += part.nodes;
+        if part.nodes > 0 {
+            value.last_node_bytes = part.last_node_bytes;
+        }
         self.expiries.add_count(part.expiries);
         for id in &part.ids {
             self.ids.push(id, &self.sizes);
@@ -259,7 +264,10 @@ impl Visitor for MemoryEstimator {
                 self.value.in_detail = false;
                 return;
             }
-            ValueType::List | ValueType::ListZiplist => (Watched::Items, true),
+            ValueType::List | ValueType::ListZiplist => {
+                self.compressed.clear();
+                (Watched::Items, true)
+            }
             ValueType::ListQuicklist | ValueType::ListQuicklist2 => {
                 self.compressed.clear();
                 (Watched::Nodes, false)
@@ -332,7 +340,7 @@ impl Visitor for MemoryEstimator {
         lengths: &[u64; STRINGS],
         integers: Option<&[Option<i64>; STRINGS]>,
     ) {
-        // A string behind these is an expiry.
+        // A third string is an expiry, which is not needed.
         let at = |index| {
             let integer = integers.and_then(|integers| *integers.get(index)?);
             PackedString { len: lengths.get(index).copied().unwrap_or(0), integer }
@@ -411,5 +419,36 @@ impl Visitor for MemoryEstimator {
 
     fn needs_pending(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Assumptions;
+    use rdb_parser::{Dialect, Flavour, Header};
+
+    #[test]
+    fn a_list_does_not_save_what_the_compressed_nodes_of_the_list_before_saved() {
+        let mut assumptions = Assumptions::default();
+        assumptions.limits.list_compress_depth = 1;
+        let header = Header { dialect: Dialect::Redis, version: 9 };
+        let server = AssumedServer::new(&assumptions, header, Flavour::Redis, Some("7.2.4"));
+        let ziplist_bytes = |estimator: &mut MemoryEstimator| {
+            estimator.begin(ValueType::ListZiplist, None);
+            assert!(estimator.needs_walk(Packed::Ziplist, Some(3)));
+            for _ in 0..3 {
+                estimator.string(Role::Item, RdbString::Raw(&[b'x'; 5000]));
+            }
+            estimator.finish_list_node();
+            estimator.value.sum
+        };
+        let mut estimator = MemoryEstimator::new(&server);
+        let alone = ziplist_bytes(&mut estimator);
+        estimator.begin(ValueType::ListQuicklist2, None);
+        for _ in 0..4 {
+            estimator.list_node(true, 5000, Some(100));
+        }
+        assert_eq!(ziplist_bytes(&mut estimator), alone);
     }
 }

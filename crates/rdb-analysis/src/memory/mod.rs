@@ -2,7 +2,7 @@
 //! server has loaded the file.
 //!
 //! [`MemoryEstimator`] sees values while the parser skips them, and computes the answer from
-//! lengths, counts and IDs alone. `server/profile.rs` has the constants of each server family, and
+//! lengths, counts, integers, scores and IDs alone. `server/profile.rs` has the constants of each server family, and
 //! `server/allocator.rs` the size classes of allocators. Each other module is one data structure of
 //! the servers. `docs/memory-model.md` explains the model and its accuracy.
 

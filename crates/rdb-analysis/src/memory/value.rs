@@ -41,7 +41,8 @@ pub(super) struct Value {
     pub(super) max_packed: u64,
     /// Whether the entries of the packed value are shown, because the server does not keep it as it is.
     pub(super) is_walked: bool,
-    /// Bytes of the last node of a list, in memory, without its struct.
+    /// Bytes of the last node of a list, in memory, without its struct. They are those of the list if it
+    /// becomes a listpack.
     pub(super) last_node_bytes: u64,
     /// Whether the shown pending entries are those of a group.
     pub(super) in_group: bool,

@@ -1,4 +1,5 @@
-//! Packed values that a server builds while loading, from elements that are stored one by one.
+//! Packed values that a server builds while loading: from elements that are stored one by one, or from
+//! the entries of another encoding.
 
 use rdb_parser::format::listpack_backlen_bytes;
 use rdb_parser::string::parse_canonical_integer;

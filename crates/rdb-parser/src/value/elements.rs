@@ -172,8 +172,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(self.elements_outline(count, sums))
     }
 
-    /// Skips elements, and shows of them what the visitor needs. Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and returns
-    /// the number of elements that are left.
+    /// Skips elements and shows what the visitor needs of them.
+    ///
+    /// Stops where the [pace](super::open::Pace) ends. Adds to `sums`, and returns the number of elements
+    /// that are left.
     #[inline]
     pub(super) fn skip_elements(
         &mut self,

@@ -131,7 +131,10 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                     return Err(Error::corrupt(packed.name(), detail, self.input.position()));
                 }
                 self.warnings = self.warnings.union(seer.warnings);
-                facts = BlobFacts { blob_bytes, elements: 0, tally: Some(seer.tally), lzf_bytes: None };
+                // A walk for one value only would make its sums an exception among those of other values.
+                let is_usual = count.is_none() || seer.visitor.needs_packed();
+                let tally = is_usual.then_some(seer.tally);
+                facts = BlobFacts { blob_bytes, elements: 0, tally, lzf_bytes: None };
                 entries
             }
         };
@@ -323,12 +326,7 @@ impl<'v, V: Visitor> Seer<'v, V> {
     /// (`t_hash.c`) takes the first one, and [`NO_FIELD_EXPIRY_MS`] means that there is none, so a
     /// field with exactly that loads.
     fn check_expiry(&mut self, entry: RdbString<'_>) {
-        let value = match entry {
-            RdbString::Int(value) => Some(value),
-            RdbString::Raw(text) => crate::string::parse_canonical_integer(text),
-            _ => None,
-        };
-        let ms = value.and_then(|value| u64::try_from(value).ok());
+        let ms = entry.canonical_integer().and_then(|value| u64::try_from(value).ok());
         if ms.is_none_or(|ms| ms > NO_FIELD_EXPIRY_MS) {
             self.damage.get_or_insert(FIELD_EXPIRY_OUT_OF_RANGE);
         }

@@ -69,6 +69,8 @@ pub(crate) struct Template {
     previous: Option<Vec<u8>>,
     scratch: Vec<u8>,
     is_out_of_order: bool,
+    /// Damage to a compressed name.
+    damage: Option<ErrorKind>,
 }
 
 impl Template {
@@ -79,6 +81,7 @@ impl Template {
             previous: None,
             scratch: Vec::new(),
             is_out_of_order: false,
+            damage: None,
         }
     }
 
@@ -99,7 +102,14 @@ impl Template {
     /// Adds a name. One that is too long to hold is not compared with its neighbours.
     pub(super) fn push(&mut self, name: RdbString<'_>) {
         self.fields = self.fields.saturating_add(1);
-        let decoded = name.decode(&mut self.scratch).ok();
+        let decoded = match name.decode(&mut self.scratch) {
+            Ok(name) => Some(name),
+            Err(ErrorKind::Limit(_)) => None,
+            Err(kind) => {
+                self.damage.get_or_insert(kind);
+                None
+            }
+        };
         if let Some(names) = &mut self.names
             && !names.push(decoded, name.decoded_len())
         {
@@ -126,6 +136,11 @@ impl Template {
             return Err(ErrorKind::Corrupt("hash template", "its fields are not in order"));
         }
         Ok(())
+    }
+
+    /// Takes the damage to a compressed name, if there is some.
+    pub(super) fn take_damage(&mut self) -> Option<ErrorKind> {
+        self.damage.take()
     }
 
     pub(super) fn fields(&self) -> Fields<'_> {

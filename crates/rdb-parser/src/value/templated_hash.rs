@@ -27,7 +27,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         self.visitor.begin(value_type, None);
         match value_type {
             ValueType::HashTemplate => {
-                let template = self.own_template()?;
+                let template = self.own_template(true)?;
                 self.templated_listpack(Some(template.fields()))
             }
             ValueType::HashTemplateRef => {
@@ -36,7 +36,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
                 self.templated_listpack(fields)
             }
             ValueType::HashTemplateArray => {
-                let template = self.own_template()?;
+                let template = self.own_template(false)?;
                 self.template_values(template.fields())
             }
             _ => {
@@ -92,14 +92,18 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(Outline::new(count, names.is_some().then_some(tally), layout))
     }
 
-    /// Reads a listpack of field names. If it is damaged, it counts as without any.
-    fn fields_in_listpack(&mut self) -> Result<Template> {
+    /// Reads a listpack of field names. A damaged one counts as without any, if the end of the value
+    /// `is_known` nevertheless.
+    fn fields_in_listpack(&mut self, is_known: bool) -> Result<Template> {
         let header = self.input.read_string_header("template fields")?;
         let end = self.input.position().saturating_add(header.payload_len);
         let mut template = Template::new();
         let Self { input, scratch, .. } = self;
         let mut push = |name: RdbString<'_>| template.push(name);
         if let Err(error) = walk_stored(Packed::Listpack, header, *input, scratch, &mut push) {
+            if !is_known {
+                return Err(error);
+            }
             self.contain(error)?;
             template = Template::new();
         }
@@ -107,17 +111,21 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         Ok(template)
     }
 
-    /// Reads the template that is stored with its hash.
-    fn own_template(&mut self) -> Result<Template> {
+    /// Reads the template that is stored with its hash. `is_end_known`: whether the end of the value does
+    /// not depend on the number of fields.
+    fn own_template(&mut self, is_end_known: bool) -> Result<Template> {
         let at = self.input.position();
-        let template = match self.input.read_length("a hash template")? {
-            FIELDS_IN_LISTPACK => self.fields_in_listpack()?,
+        let mut template = match self.input.read_length("a hash template")? {
+            FIELDS_IN_LISTPACK => self.fields_in_listpack(is_end_known)?,
             FIELDS_ONE_BY_ONE => {
                 let fields = self.input.read_count(1, "template fields")?;
                 Template::read(self.input, fields)?
             }
             _ => return Err(Error::corrupt("hash template", "unknown form", at)),
         };
+        if let Some(kind) = template.take_damage() {
+            self.contain(Error::new(kind, at))?;
+        }
         if let Err(kind) = template.check_order() {
             self.contain(Error::new(kind, at))?;
         }
