@@ -99,7 +99,10 @@ impl Redactor {
         for (prefix, _) in report.prefixes.iter_mut().flat_map(|table| &mut table.groups) {
             *prefix = self.name(prefix);
         }
-        report.sources.iter_mut().for_each(|source| self.facts(&mut source.facts));
+        for source in &mut report.sources {
+            self.facts(&mut source.facts);
+            source.raised_limits.iter_mut().for_each(|limit| limit.key = self.name(&limit.key));
+        }
     }
 
     /// Redacts the names in the facts of a source.

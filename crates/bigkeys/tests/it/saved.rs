@@ -94,6 +94,11 @@ fn secrets(directory: &Path) -> String {
     let path = directory.join("secrets.rdb");
     // A hash with a field that must not be seen either.
     file.extend(b"\x04\x01h\x01\x05frida\x01v");
+    // A set that shows its server's limit, so the report names it.
+    file.extend(b"\x0b\x05greta\x80");
+    file.extend((8 + 2 * 600u32).to_be_bytes());
+    file.extend([2u32.to_le_bytes(), 600u32.to_le_bytes()].concat());
+    file.extend((0..600u16).flat_map(u16::to_le_bytes));
     // A key whose value is cut off.
     file.extend(b"\x10\x05erika\x05short\xff");
     std::fs::write(&path, file).expect("written");
@@ -129,7 +134,7 @@ fn no_result_names_a_key_that_is_redacted() {
             let redacted = run(&["--redact", "--redact-keep", "user:"]);
             let shown = [redacted.stdout, redacted.stderr].concat();
             let shown = String::from_utf8(shown).expect("text");
-            for secret in ["alice", "bob", "carol", "dave", "erika", "frida", "mail", "cart"] {
+            for secret in ["alice", "bob", "carol", "dave", "erika", "frida", "greta", "mail", "cart"] {
                 assert!(!shown.contains(secret), "{command:?} {format} has {secret}: {shown}");
             }
             assert!(!shown.is_empty(), "{command:?} {format}");
