@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use rdb_analysis::Assumptions;
+use rdb_analysis::{Assumptions, Limits};
 
 /// A configuration that a server is measured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,28 +42,13 @@ impl Configuration {
         }
     }
 
-    /// Options for the server's command line. The older names of directives are understood by newer
-    /// servers, too.
+    /// Options for the server's command line.
     pub(crate) fn options(self, version: ProgramVersion) -> Vec<String> {
-        let limits = |hash: [&str; 2], set: [&str; 3], zset: [&str; 2], list: &str| {
-            let mut directives = vec![
-                ("hash-max-ziplist-entries", hash[0].to_owned()),
-                ("hash-max-ziplist-value", hash[1].to_owned()),
-                ("set-max-intset-entries", set[0].to_owned()),
-                ("zset-max-ziplist-entries", zset[0].to_owned()),
-                ("zset-max-ziplist-value", zset[1].to_owned()),
-                ("list-max-ziplist-size", list.to_owned()),
-            ];
-            if version.numbers >= (7, 2) {
-                directives.push(("set-max-listpack-entries", set[1].to_owned()));
-                directives.push(("set-max-listpack-value", set[2].to_owned()));
-            }
-            directives
-        };
-        let directives = match self {
+        let limits = LIMITS.iter().filter(|limit| !limit.is_of_listpack_sets || version.numbers >= (7, 2));
+        let directives: Vec<(&str, String)> = match self {
             Self::Defaults => Vec::new(),
-            Self::LoweredLimits => limits(["64", "32"], ["100", "32", "20"], ["32", "16"], "16"),
-            Self::RaisedLimits => limits(["1500", "300"], ["2000", "700", "250"], ["900", "300"], "-4"),
+            Self::LoweredLimits => limits.map(|limit| (limit.directive, limit.lowered.to_string())).collect(),
+            Self::RaisedLimits => limits.map(|limit| (limit.directive, limit.raised.to_string())).collect(),
             Self::Lru => vec![("maxmemory-policy", "allkeys-lru".to_owned())],
             Self::Lfu => vec![("maxmemory-policy", "allkeys-lfu".to_owned())],
             Self::CompressedLists => vec![("list-compress-depth", "1".to_owned())],
@@ -82,25 +67,9 @@ impl Configuration {
         match self {
             Self::LoweredLimits => {
                 limits.packed_values_raise_limits = false;
-                limits.hash_max_listpack_entries = 64;
-                limits.hash_max_listpack_value = 32;
-                limits.set_max_intset_entries = 100;
-                limits.set_max_listpack_entries = 32;
-                limits.set_max_listpack_value = 20;
-                limits.zset_max_listpack_entries = 32;
-                limits.zset_max_listpack_value = 16;
-                limits.list_max_listpack_size = 16;
+                LIMITS.iter().for_each(|limit| (limit.set)(limits, limit.lowered));
             }
-            Self::RaisedLimits => {
-                limits.hash_max_listpack_entries = 1500;
-                limits.hash_max_listpack_value = 300;
-                limits.set_max_intset_entries = 2000;
-                limits.set_max_listpack_entries = 700;
-                limits.set_max_listpack_value = 250;
-                limits.zset_max_listpack_entries = 900;
-                limits.zset_max_listpack_value = 300;
-                limits.list_max_listpack_size = -4;
-            }
+            Self::RaisedLimits => LIMITS.iter().for_each(|limit| (limit.set)(limits, limit.raised)),
             Self::CompressedLists => limits.list_compress_depth = 1,
             Self::Cluster => limits.cluster_enabled = true,
             Self::Defaults | Self::Lru | Self::Lfu => {}
@@ -108,6 +77,41 @@ impl Configuration {
         assumptions
     }
 }
+
+/// A limit of packed values.
+struct Limit {
+    /// In its older name, which newer servers understand, too.
+    directive: &'static str,
+    /// Whether only servers since 7.2 have it.
+    is_of_listpack_sets: bool,
+    lowered: i64,
+    raised: i64,
+    set: fn(&mut Limits, i64),
+}
+
+impl Limit {
+    const fn new(directive: &'static str, values: [i64; 2], set: fn(&mut Limits, i64)) -> Self {
+        Self { directive, is_of_listpack_sets: false, lowered: values[0], raised: values[1], set }
+    }
+
+    const fn of_listpack_sets(self) -> Self {
+        Self { is_of_listpack_sets: true, ..self }
+    }
+}
+
+/// The limits of packed values, lowered and raised.
+const LIMITS: [Limit; 8] = [
+    Limit::new("hash-max-ziplist-entries", [64, 1500], |l, n| l.hash_max_listpack_entries = n.unsigned_abs()),
+    Limit::new("hash-max-ziplist-value", [32, 300], |l, n| l.hash_max_listpack_value = n.unsigned_abs()),
+    Limit::new("set-max-intset-entries", [100, 2000], |l, n| l.set_max_intset_entries = n.unsigned_abs()),
+    Limit::new("set-max-listpack-entries", [32, 700], |l, n| l.set_max_listpack_entries = n.unsigned_abs())
+        .of_listpack_sets(),
+    Limit::new("set-max-listpack-value", [20, 250], |l, n| l.set_max_listpack_value = n.unsigned_abs())
+        .of_listpack_sets(),
+    Limit::new("zset-max-ziplist-entries", [32, 900], |l, n| l.zset_max_listpack_entries = n.unsigned_abs()),
+    Limit::new("zset-max-ziplist-value", [16, 300], |l, n| l.zset_max_listpack_value = n.unsigned_abs()),
+    Limit::new("list-max-ziplist-size", [16, -4], |l, n| l.list_max_listpack_size = n),
+];
 
 /// What a server's program says of itself.
 #[derive(Clone, Copy, Debug)]
