@@ -90,8 +90,8 @@ fn another_version_and_damage_are_told_apart() {
     let read = |text: &str| Partial::from_json(text, &collector, &options);
     let partial = Partial::scan(source(0, &files[0]), &collector, &options, &(), &AtomicBool::new(false));
     let text = partial.expect("an RDB file").to_json().expect("written");
-    let newer = text.replacen("\"version\":5", "\"version\":6", 1);
-    assert!(matches!(read(&newer), Err(WireError::Version(6))));
+    let newer = text.replacen("\"version\":", "\"version\":9", 1);
+    assert!(matches!(read(&newer), Err(WireError::Version(version)) if version.to_string().starts_with('9')));
     assert!(matches!(read(&text[..text.len() - 2]), Err(WireError::Json(_))));
     let unknown = text.replacen("\"dialect\":0", "\"dialect\":9", 1);
     assert!(matches!(read(&unknown), Err(WireError::Unknown("dialect"))));

@@ -69,6 +69,7 @@
 
 mod blob;
 mod crc64;
+mod double_text;
 mod dragonfly;
 pub mod dump;
 mod element_shape;
@@ -99,6 +100,7 @@ pub mod visitor;
 mod warning;
 mod window;
 
+pub use double_text::{DoubleText, double_to_integer};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Checksum, Entry, Event, Flavour, Header, KeyMeta};
 pub use format::{Dialect, ModuleId, ValueType};

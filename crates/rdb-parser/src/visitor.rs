@@ -118,6 +118,12 @@ pub trait Visitor {
         let _ = expiry;
     }
 
+    /// A cell of an array, after its string was shown: its index, and the length of its string if it is
+    /// stored as one. Numbers are shown as their text.
+    fn array_cell(&mut self, index: u64, string_bytes: Option<u64>) {
+        let _ = (index, string_bytes);
+    }
+
     /// A node of a list: whether it is packed or one large item, its bytes, decompressed, and its
     /// bytes in the file if they are compressed.
     fn list_node(&mut self, packed: bool, bytes: u64, lzf_bytes: Option<u64>) {

@@ -31,8 +31,6 @@ pub enum Warning {
     EmptyCollection,
     /// Provisional: the part of a stream that Redis 8.6 and later add.
     ProvisionalStream,
-    /// Provisional: a number in an array that is stored as a number.
-    ProvisionalArrayCell,
     /// Provisional: a hash that uses a template, or the template.
     ProvisionalHashTemplate,
     /// Provisional: a rate limiter of Redis.
@@ -53,7 +51,7 @@ pub enum Warning {
 
 impl Warning {
     /// All warnings, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 19] = [
         Self::UnknownVersion,
         Self::InferredDragonfly,
         Self::DanglingPrefix,
@@ -65,7 +63,6 @@ impl Warning {
         Self::NegativeFieldExpiry,
         Self::EmptyCollection,
         Self::ProvisionalStream,
-        Self::ProvisionalArrayCell,
         Self::ProvisionalHashTemplate,
         Self::ProvisionalGcra,
         Self::ProvisionalKeyMetadata,
@@ -90,7 +87,6 @@ impl Warning {
             Self::NegativeFieldExpiry => "negative_field_expiry",
             Self::EmptyCollection => "empty_collection",
             Self::ProvisionalStream => "provisional_stream",
-            Self::ProvisionalArrayCell => "provisional_array_cell",
             Self::ProvisionalHashTemplate => "provisional_hash_template",
             Self::ProvisionalGcra => "provisional_gcra",
             Self::ProvisionalKeyMetadata => "provisional_key_metadata",
@@ -123,7 +119,6 @@ impl fmt::Display for Warning {
             Self::NegativeFieldExpiry => "a field's expiry is negative",
             Self::EmptyCollection => "a collection without elements, which servers do not load",
             Self::ProvisionalStream => "read provisionally: a stream of Redis 8.6 or later",
-            Self::ProvisionalArrayCell => "read provisionally: a number in an array",
             Self::ProvisionalHashTemplate => "read provisionally: a hash template",
             Self::ProvisionalGcra => "read provisionally: a rate limiter",
             Self::ProvisionalKeyMetadata => "read provisionally: key metadata",

@@ -12,9 +12,8 @@ const MAX_NAME_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LargestElement {
-    /// Place of the element in the value, in file order, from 0. Names the items of lists, the cells of
-    /// arrays, the values of hashes that use a template, and elements whose names have more than
-    /// 64 KiB.
+    /// Index of an array's cell. Of other elements the place in the value, in file order, from 0. Names
+    /// the items of lists, and elements whose names are not known or have more than 64 KiB.
     Index(u64),
     /// A member of a set or sorted set.
     Member(ElementName),
@@ -94,12 +93,22 @@ impl LargestOfPart {
         self.largest.as_ref().is_none_or(|&(largest, _)| bytes > largest)
     }
 
-    /// Adds an element of `bytes` bytes. `name` names the element, given its index.
-    fn add(&mut self, bytes: u64, name: impl FnOnce(u64) -> LargestElement) {
-        if self.is_larger(bytes) {
+    /// Adds an element of `bytes` bytes. `name` names the element, given its index. Returns whether the
+    /// element is the largest so far.
+    fn add(&mut self, bytes: u64, name: impl FnOnce(u64) -> LargestElement) -> bool {
+        let is_largest = self.is_larger(bytes);
+        if is_largest {
             self.largest = Some((bytes, name(self.elements)));
         }
         self.elements += 1;
+        is_largest
+    }
+
+    /// Sets the index of the largest element.
+    fn set_index(&mut self, index: u64) {
+        if let Some((_, element)) = &mut self.largest {
+            *element = LargestElement::Index(index);
+        }
     }
 }
 
@@ -111,6 +120,8 @@ pub(crate) struct ElementWatch {
     field: ElementName,
     /// Whether `field` has the name of the current field.
     has_field: bool,
+    /// Whether the last item is the largest element so far.
+    item_is_largest: bool,
     scratch: Vec<u8>,
 }
 
@@ -126,7 +137,7 @@ impl ElementWatch {
     pub(crate) fn string(&mut self, role: Role, string: RdbString<'_>) {
         let bytes = string.decoded_len();
         match role {
-            Role::Item => self.seen.add(bytes, LargestElement::Index),
+            Role::Item => self.item_is_largest = self.seen.add(bytes, LargestElement::Index),
             Role::Member => {
                 let Self { seen, scratch, .. } = self;
                 seen.add(bytes, |index| {
@@ -154,6 +165,13 @@ impl ElementWatch {
                 *has_field = false;
             }
             _ => {}
+        }
+    }
+
+    /// The index of the array's cell whose string was the last.
+    pub(crate) fn array_cell(&mut self, index: u64) {
+        if self.item_is_largest {
+            self.seen.set_index(index);
         }
     }
 
@@ -227,6 +245,16 @@ mod tests {
         assert_eq!(set.largest(Some(300)), Some(&LargestElement::Member(name(&[b'm'; 256], 300))));
         set.string(Role::Member, RdbString::Skipped { decoded_len: 70_000 });
         assert_eq!(set.largest(Some(70_000)), Some(&LargestElement::Index(1)));
+    }
+
+    #[test]
+    fn a_cell_has_the_index_of_its_array() {
+        let mut array = ElementWatch::default();
+        for (index, cell) in [(2, &b"ab"[..]), (1, b"a"), (70, b"abc"), (71, b"abc")] {
+            array.string(Role::Item, RdbString::Raw(cell));
+            array.array_cell(index);
+        }
+        assert_eq!(array.largest(Some(3)), Some(&LargestElement::Index(70)));
     }
 
     proptest! {

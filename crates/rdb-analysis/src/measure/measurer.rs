@@ -324,6 +324,13 @@ impl<M: Estimator> Visitor for Measurer<M> {
         self.memory.field_expiry(expiry);
     }
 
+    fn array_cell(&mut self, index: u64, string_bytes: Option<u64>) {
+        self.memory.array_cell(index, string_bytes);
+        if let Some(elements) = &mut self.elements {
+            elements.array_cell(index);
+        }
+    }
+
     fn list_node(&mut self, packed: bool, bytes: u64, lzf_bytes: Option<u64>) {
         self.memory.list_node(packed, bytes, lzf_bytes);
     }
@@ -376,11 +383,16 @@ mod tests {
     use crate::server::Assumptions;
     use rdb_parser::{Dialect, Flavour, Header};
 
-    #[test]
-    fn a_value_that_was_not_shown_has_nothing_of_the_value_before() {
+    /// Of Redis 7.2.
+    fn measurer() -> Measurer<()> {
         let header = Header { dialect: Dialect::Redis, version: 11 };
         let server = AssumedServer::new(&Assumptions::default(), header, Flavour::Redis, Some("7.2.4"));
-        let mut measurer = Measurer::<()>::new(server, false, false);
+        Measurer::new(server, false, false)
+    }
+
+    #[test]
+    fn a_value_that_was_not_shown_has_nothing_of_the_value_before() {
+        let mut measurer = measurer();
         measurer.begin(ValueType::List, Some(1));
         assert_eq!(measurer.detail(), Detail::Integers);
         measurer.forget();
@@ -390,9 +402,7 @@ mod tests {
 
     #[test]
     fn a_list_of_more_than_one_node_is_read_by_its_lengths() {
-        let header = Header { dialect: Dialect::Redis, version: 11 };
-        let server = AssumedServer::new(&Assumptions::default(), header, Flavour::Redis, Some("7.2.4"));
-        let mut measurer = Measurer::<()>::new(server, false, false);
+        let mut measurer = measurer();
         measurer.begin(ValueType::List, Some(3));
         measurer.element(&[Role::Item], &[8000], Some(&[None]));
         assert_eq!(measurer.detail(), Detail::Integers);

@@ -4,6 +4,7 @@ use rdb_parser::outline::Packed;
 use rdb_parser::visitor::{Score, StreamId};
 use rdb_parser::{Detail, RdbString, Role, ValueType, Visitor};
 
+use super::arrays::Array;
 use super::buckets::BucketTables;
 use super::compressed_nodes::{self, CompressedNodes};
 use super::dict::DictSimulator;
@@ -43,6 +44,7 @@ pub(crate) struct MemoryEstimator {
     pub(super) tables: BucketTables,
     pub(super) expiries: ExpiryIndex,
     pub(super) compressed: CompressedNodes,
+    array: Array,
     pub(super) ids: Rax<16>,
     /// IDs of a stream's nodes, if a part of a value is seen, and how many more may be kept.
     pub(super) part_ids: Option<Vec<StreamId>>,
@@ -88,6 +90,7 @@ impl Estimator for MemoryEstimator {
             tables: BucketTables::default(),
             expiries: ExpiryIndex::default(),
             compressed: CompressedNodes::new(server.limits.list_compress_depth),
+            array: Array::default(),
             ids: Rax::default(),
             part_ids: None,
             left_ids: MAX_PART_IDS,
@@ -225,6 +228,7 @@ impl MemoryEstimator {
             (_, Encoding::Skiplist) => self.zset(inside, facts),
             (DataType::Set, Encoding::Hashtable) => self.set(inside, facts),
             (DataType::Hash, Encoding::Hashtable) => self.hash(inside, facts),
+            (_, Encoding::SlicedArray) => inside.saturating_add(self.array.finish(&self.sizes)),
             (DataType::Hash, Encoding::TemplateArray) => self.templated_hash(inside, facts),
             (
                 DataType::List | DataType::Set | DataType::Zset | DataType::Hash,
@@ -302,6 +306,10 @@ impl Visitor for MemoryEstimator {
                 self.begin_stream();
                 (Watched::Nothing, false)
             }
+            ValueType::Array => {
+                self.array = Array::default();
+                (Watched::Nothing, false)
+            }
             _ => (Watched::Nothing, false),
         };
         self.value = Value::new(watched, in_detail, self.new_packed());
@@ -376,6 +384,10 @@ impl Visitor for MemoryEstimator {
         } else if value.in_detail {
             value.push_expiry(expiry.is_some());
         }
+    }
+
+    fn array_cell(&mut self, index: u64, string_bytes: Option<u64>) {
+        self.array.push(index, string_bytes, &self.sizes);
     }
 
     fn list_node(&mut self, packed: bool, bytes: u64, lzf_bytes: Option<u64>) {

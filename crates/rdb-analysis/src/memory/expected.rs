@@ -65,9 +65,7 @@ impl Expected {
     pub(crate) fn of(server: &AssumedServer, data_type: DataType, encoding: Encoding) -> Self {
         match (data_type, encoding) {
             (DataType::Stream, _) => {}
-            (_, Encoding::Unknown | Encoding::SlicedArray) | (DataType::Module(_), _) => {
-                return Self::NotModelled;
-            }
+            (_, Encoding::Unknown) | (DataType::Module(_), _) => return Self::NotModelled,
             _ => {}
         }
         if !server.is_measured() {

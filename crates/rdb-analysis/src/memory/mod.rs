@@ -7,6 +7,7 @@
 //! the servers. `docs/memory-model.md` explains the model and its accuracy.
 
 mod account;
+mod arrays;
 mod buckets;
 mod compressed_nodes;
 mod dict;

@@ -21,7 +21,7 @@ use crate::scan::{
 use crate::server::AssumedServer;
 
 /// Version of the fields and their meaning. Raised with every change.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]

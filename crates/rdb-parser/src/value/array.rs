@@ -1,10 +1,11 @@
 //! Structures that are neither collections of strings nor packed: arrays, hashes of paths, rate
 //! limiters, scheduled scripts.
 //!
-//! The sources are descriptions, and for an array of strings a file of Redis 8.9.
+//! Arrays were compared with files of Redis 8.9 and 8.10. The sources of the others are descriptions.
 
 use super::sums::{ElementLayout, ElementSums, Tally};
 use super::walker::Walker;
+use crate::double_text::DoubleText;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ValueType;
 use crate::input::Input;
@@ -37,35 +38,37 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             _ => return Err(Error::corrupt("array", "unknown flag", at)),
         }
         let mut tally = Tally::default();
-        let mut all_seen = true;
         for _ in 0..cells {
-            self.input.read_length("an array index")?;
+            let index = self.input.read_length("an array index")?;
             let at = self.input.position();
             let stored = self.input.read_length("an array cell")?;
-            if stored != CELL_STRING {
-                self.warnings.insert(Warning::ProvisionalArrayCell);
-            }
-            match stored {
+            let mut string_bytes = None;
+            let len = match stored {
                 CELL_STRING | CELL_SHORT_STRING => {
                     let len = self.show_string(Role::Item, "an array cell")?;
                     tally.longest_string_bytes = tally.longest_string_bytes.max(len);
-                    tally.add_element(len);
+                    string_bytes = Some(len);
+                    len
                 }
                 CELL_INTEGER => {
                     let value = i64::from_le_bytes(self.input.read_array("an array cell")?);
                     self.visitor.string(Role::Item, RdbString::Int(value));
-                    tally.add_element(decimal_len(value));
+                    decimal_len(value)
                 }
                 CELL_DOUBLE => {
-                    self.input.skip(8, "an array cell")?;
-                    all_seen = false;
+                    let value = f64::from_le_bytes(self.input.read_array("an array cell")?);
+                    let text = DoubleText::of_array_cell(value);
+                    self.visitor.string(Role::Item, RdbString::Raw(text.bytes()));
+                    text.bytes().len() as u64
                 }
                 _ => return Err(Error::corrupt("array", "unknown kind of cell", at)),
-            }
+            };
+            self.visitor.array_cell(index, string_bytes);
+            tally.add_element(len);
             self.input.checkpoint();
         }
         let layout = Layout::Elements { longest_string_bytes: tally.longest_string_bytes };
-        Ok(Outline::new(cells, all_seen.then_some(tally), layout))
+        Ok(Outline::new(cells, Some(tally), layout))
     }
 
     /// Type 23 of Valkey: the number of paths, then for each path its name, the number of its

@@ -171,9 +171,7 @@ fn fill(connection: &mut Connection, rng: &mut SmallRng, version: ProgramVersion
                 hash_with_expiry(&mut batch, rng, &key, len);
             }
             5 if version.has_templates_and_arrays() && rng.random_range(0..8) == 0 => {
-                for index in 0..len.min(300) {
-                    batch.send("ARSET", &key, [index.to_string().into_bytes(), element(rng)]);
-                }
+                array(&mut batch, rng, &key, len);
             }
             5 => hash(&mut batch, rng, &key, len),
             6 => hash_with_a_long_value(&mut batch, rng, &key, len),
@@ -338,6 +336,21 @@ fn hash(batch: &mut Batch<'_>, rng: &mut SmallRng, key: &[u8], len: usize) {
     let pairs: Vec<Vec<u8>> = fields.iter().flat_map(|field| [field.clone(), element(rng)]).collect();
     batch.send_all("HSET", key, &pairs);
     shrink(batch, rng, "HDEL", key, &fields);
+}
+
+/// Cells side by side, some apart, or in slices far from each other.
+fn array(batch: &mut Batch<'_>, rng: &mut SmallRng, key: &[u8], len: usize) {
+    let step = [1, 1, 3, 500, 100_000, 30_000_000][rng.random_range(0..6)];
+    let mut index = rng.random_range(0..5000u64);
+    for _ in 0..len.min(300) {
+        let cell = if rng.random_range(0..4) == 0 {
+            (rng.random::<f64>() * 1e6).to_string().into_bytes()
+        } else {
+            element(rng)
+        };
+        batch.send("ARSET", key, [index.to_string().into_bytes(), cell]);
+        index += rng.random_range(1..=step);
+    }
 }
 
 /// Some fields expire: at times near each other, or far.
