@@ -408,7 +408,7 @@ const REDIS_8_6: Profile = Profile {
     family: Family::Redis8_6,
     name: "Redis 8.6",
     embedding: Embedding::WithKeyAndAnyExpiry,
-    headers: StringHeaders { max_with_3: 253, max_with_5: 65_533 },
+    headers: StringHeaders { max_with_3: 252, max_with_5: 65_530 },
     rounds_packed: false,
     rounds_strings: RoundsStrings::Long,
     tables: Tables::Dict {
