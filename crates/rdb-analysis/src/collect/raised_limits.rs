@@ -1,5 +1,6 @@
 //! Limits of a server's configuration that its packed values show to be raised.
 
+use rdb_parser::RdbString;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{DataType, Encoding, KeyView, Measure};
@@ -52,22 +53,29 @@ impl LongestPacked {
     /// Adds a key. Keys of a range come in file order.
     #[inline(always)]
     pub(crate) fn observe(&mut self, key: &KeyView<'_>) {
-        if let Some(index) = directive(&key.measure) {
-            self.observe_packed(index, key);
+        // A call with the key itself would force every key into memory: a fifth more instructions.
+        let Measure { elements, offset, db, .. } = key.measure;
+        if let (Some(index), Some(elements)) = (directive(&key.measure), elements) {
+            self.observe_packed(index, elements, (offset, db), key.key);
         }
     }
 
     #[inline(never)]
-    fn observe_packed(&mut self, index: usize, key: &KeyView<'_>) {
+    fn observe_packed(
+        &mut self,
+        index: usize,
+        elements: u64,
+        (offset, db): (u64, u64),
+        name: RdbString<'_>,
+    ) {
         let Some(found) = self.found.get_mut(index) else { return };
-        let Some(elements) = key.measure.elements else { return };
         if found.as_ref().is_some_and(|found| elements <= found.elements) {
             return;
         }
         let mut scratch = Vec::new();
         // A name that cannot be decompressed is damage, which is reported elsewhere.
-        let name = key.key.decode_prefix(MAX_NAME_BYTES, &mut scratch).unwrap_or_default().to_vec();
-        *found = Some(Longest { elements, offset: key.measure.offset, db: key.measure.db, key: name });
+        let key = name.decode_prefix(MAX_NAME_BYTES, &mut scratch).unwrap_or_default().to_vec();
+        *found = Some(Longest { elements, offset, db, key });
     }
 
     /// Adds what was found elsewhere in the same file.
