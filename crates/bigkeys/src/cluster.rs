@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ClusterArgs, stop: &Stop, messages: &Messages) -> anyho
         Some(owners) => Cluster::new(*top).owners(owners.clone()),
         None => Cluster::new(*top),
     };
-    let key_scan = KeyScan { input, common, stop, messages };
+    let key_scan = KeyScan { input, common, top: 0, stop, messages };
     let scan = |scan: &Scan<'_>, inputs: Vec<Input>| {
         if !shared_keys {
             let outcome = scan.collect_with_report(inputs, collector)?;

@@ -1,4 +1,4 @@
-//! A scan into a report without lists, and a result over the same keys.
+//! A scan into a report and a result over the same keys.
 
 use bigkeys::{Input, Outcome, Redactor, Scan, ScanError};
 use rdb_analysis::{Rank, Report, ScanOptions};
@@ -15,6 +15,8 @@ use crate::stop::Stop;
 pub(crate) struct KeyScan<'a> {
     pub(crate) input: &'a InputArgs,
     pub(crate) common: &'a CommonArgs,
+    /// Keys of each type that the report lists, if it has lists.
+    pub(crate) top: usize,
     pub(crate) stop: &'a Stop,
     pub(crate) messages: &'a Messages,
 }
@@ -34,7 +36,7 @@ impl KeyScan<'_> {
         scan: impl FnOnce(&Scan<'_>, Vec<Input>) -> anyhow::Result<Outcome<(Report, T), ScanError>>,
         redact: impl FnOnce(&Redactor, &mut T),
     ) -> anyhow::Result<Collected<T>> {
-        let Self { input, common, stop, messages } = *self;
+        let Self { input, common, top, stop, messages } = *self;
         let mut model = ScanOptions::default();
         common.memory.apply(&mut model);
         let inputs = Inputs::list(input, stop.flag(), messages)?;
@@ -43,7 +45,7 @@ impl KeyScan<'_> {
         let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
         let (builder, inputs) = inputs.into_scan(&monitor);
         let rank = if model.memory { Rank::MemoryBytes } else { Rank::RdbBytes };
-        let builder = builder.memory(model.memory).assumptions(model.assumptions).rank(rank);
+        let builder = builder.memory(model.memory).assumptions(model.assumptions).rank(rank).top(top);
         let outcome = scan(&common.filter.apply(builder, model.memory)?, inputs)?;
         stop.reading_ended();
         bar.finish();

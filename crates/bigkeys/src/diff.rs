@@ -1,24 +1,25 @@
 //! `bigkeys diff`.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use bigkeys::{Comparison, SavedReport, SpoolError};
+use bigkeys::{Comparison, Diff, SavedReport, SpoolError};
 use rdb_analysis::{NameRule, ScanOptions};
 use rdb_source::display_name;
 
 use crate::args::{DiffArgs, InputArgs};
+use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
-use crate::files::parse_file;
+use crate::files::{is_saved_report, parse_file};
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
+use crate::page::{self, PageParts};
 use crate::progress::Bar;
 use crate::render::style::TableStyle;
 use crate::render::{self, TableOrJson, Target, Width};
 use crate::scan::{report_ending, source_status};
+use crate::stop::Stop;
 
 /// Options that `diff` takes for saved reports. `io` and `threads` change no result.
 const OPTIONS_OF_REPORTS: [&str; 12] = [
@@ -36,7 +37,7 @@ const OPTIONS_OF_REPORTS: [&str; 12] = [
     "top",
 ];
 
-pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) -> anyhow::Result<Ending> {
+pub(crate) fn run(args: &DiffArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     match (is_saved_report(&args.old), is_saved_report(&args.new)) {
         (true, true) => return reports(args, messages),
         (false, false) => {}
@@ -45,13 +46,14 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     }
     let mut model = ScanOptions::default();
     args.common.memory.apply(&mut model);
-    let list = |path: &std::path::PathBuf| {
-        let input = InputArgs { inputs: vec![path.clone()], shards: Vec::new(), read: args.read.clone() };
-        Inputs::list(&input, stop, messages)
-    };
+    if let Some(path) = &args.page {
+        // A file that cannot be written is found out before the scan.
+        drop(Target::file(path)?);
+    }
+    let list = |path: &Path| Inputs::list(&input_args(path, args), stop.flag(), messages);
     let sides = [(list(&args.old)?, false), (list(&args.new)?, true)];
     let bar = Bar::new(&args.common.output, sides.iter().flat_map(|(inputs, _)| inputs.lengths()), true);
-    let monitor = BarMonitor { bar: &bar, stop, messages };
+    let monitor = BarMonitor { bar: &bar, stop: stop.flag(), messages };
     let rule = NameRule::new(&args.segments.separators);
     let mut comparison = Comparison::new().groups(rule, args.segments.depth).top(args.top);
     let mut ending = Ending::Clean;
@@ -66,7 +68,7 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
         filter = scan.filter_description();
         has_failed |= inputs.is_empty();
         for input in inputs {
-            if stop.load(Ordering::Relaxed) {
+            if stop.flag().load(Ordering::Relaxed) {
                 return Ok(Ending::Interrupted);
             }
             let Ok(mut input) = scan.open_input(input) else {
@@ -101,6 +103,9 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     if let Some(redactor) = redactor {
         redactor.separators(&args.segments.separators).diff(&mut diff);
     }
+    if let Some(path) = &args.page {
+        return Ok(ending.max(write_page(path, args, &diff, stop)?));
+    }
     let style = args.common.output.json_style();
     let mut out = Target::stdout(args.common.output.color.choice());
     match args.format {
@@ -118,8 +123,32 @@ pub(crate) fn run(args: &DiffArgs, stop: &Arc<AtomicBool>, messages: &Messages) 
     Ok(ending)
 }
 
+fn input_args(path: &Path, args: &DiffArgs) -> InputArgs {
+    InputArgs { inputs: vec![path.to_owned()], shards: Vec::new(), read: args.read.clone() }
+}
+
+/// Reads the new backup again, and writes a page about it and what changed.
+fn write_page(path: &Path, args: &DiffArgs, diff: &Diff, stop: &Stop) -> anyhow::Result<Ending> {
+    // The comparison has reported what is wrong with the inputs.
+    let messages = &Messages { quiet: true };
+    let input = &input_args(&args.new, args);
+    let scan = KeyScan { input, common: &args.common, top: args.top, stop, messages };
+    let has_memory = !args.common.memory.no_memory;
+    let Collected { result, ending } = scan.collect(
+        |scan, inputs| PageParts::scan(scan, inputs, &args.segments, has_memory),
+        |redactor, parts| parts.redact(&redactor.clone().separators(&args.segments.separators)),
+    )?;
+    if let Some((report, parts)) = result {
+        page::write(path, &report, Some(&parts), Some(diff))?;
+    }
+    Ok(ending)
+}
+
 /// Compares two saved reports.
 fn reports(args: &DiffArgs, messages: &Messages) -> anyhow::Result<Ending> {
+    if args.page.is_some() {
+        anyhow::bail!("-o makes a page of backups, and these are saved reports");
+    }
     let is_refused = |option: &&String| !OPTIONS_OF_REPORTS.contains(&option.as_str());
     if let Some(option) = args.given.iter().find(is_refused) {
         anyhow::bail!("--{option} cannot be used with saved reports, because they do not have all keys");
@@ -167,14 +196,4 @@ fn one_report(report: &Path, other: &Path) -> anyhow::Error {
         display_name(report),
         display_name(other),
     )
-}
-
-/// Whether a path names a report that `scan --save` wrote. Streams are backups, and are not read
-/// here.
-fn is_saved_report(path: &Path) -> bool {
-    let mut beginning = Vec::new();
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    is_file
-        && File::open(path).is_ok_and(|file| file.take(64).read_to_end(&mut beginning).is_ok())
-        && SavedReport::is_beginning(&beginning)
 }

@@ -1,9 +1,11 @@
 //! Small files that the user names: rules, baselines, maps of slots, saved reports.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use bigkeys::SavedReport;
 use rdb_parser::escape::Escaped;
 
 /// Reads a file with `parse`. Errors begin with its name.
@@ -14,4 +16,14 @@ where
     let name = || Escaped::for_terminal(path.as_os_str().as_encoded_bytes()).to_string();
     let text = fs::read_to_string(path).with_context(name)?;
     parse(&text).with_context(name)
+}
+
+/// Whether a path names a report that `scan --save` wrote. Streams are backups, and are not read
+/// here.
+pub(crate) fn is_saved_report(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file
+        && File::open(path).is_ok_and(|file| file.take(64).read_to_end(&mut beginning).is_ok())
+        && SavedReport::is_beginning(&beginning)
 }

@@ -17,7 +17,7 @@ const TABLE_MIN_SHARE: f64 = 1.0;
 
 pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let GroupsArgs { input, common, .. } = args;
-    let scan = KeyScan { input, common, stop, messages };
+    let scan = KeyScan { input, common, top: 0, stop, messages };
     let Collected { result, ending } = scan.collect(
         |scan, inputs| Ok(scan.collect_with_report(inputs, collector(args))?),
         |redactor, tree| redactor.clone().separators(&args.segments.separators).tree(tree),

@@ -15,7 +15,9 @@ mod keys;
 mod lint;
 #[cfg(feature = "server")]
 mod log;
+mod manual;
 mod messages;
+mod page;
 mod progress;
 mod render;
 mod report;
@@ -41,10 +43,11 @@ fn main() -> ExitCode {
         Command::Groups(args) => args.common.output.quiet,
         Command::Diff(args) => args.common.output.quiet,
         Command::Stats(args) => args.common.output.quiet,
-        Command::Report(args) => args.output.quiet,
+        Command::Report(args) => args.common.output.quiet,
         Command::Cluster(args) => args.common.output.quiet,
         Command::Lint(args) => args.common.output.quiet,
         Command::Check(args) => args.output.quiet,
+        Command::Completions(_) | Command::Man(_) => false,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,
     };
@@ -55,11 +58,12 @@ fn main() -> ExitCode {
         | Command::Groups(_)
         | Command::Diff(_)
         | Command::Stats(_)
+        | Command::Report(_)
         | Command::Cluster(_)
         | Command::Lint(_)
         | Command::Check(_) => Stop::on_signals(),
-        // Files of reports are read at once.
-        Command::Report(_) => Ok(Stop::default()),
+        // These commands end at once.
+        Command::Completions(_) | Command::Man(_) => Ok(Stop::default()),
         // These commands have their own signal handlers.
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => Ok(Stop::default()),
@@ -75,12 +79,14 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args, &stop, &messages),
         Command::Keys(args) => keys::run(args, stop.flag(), &messages),
         Command::Groups(args) => groups::run(args, &stop, &messages),
-        Command::Diff(args) => diff::run(args, stop.flag(), &messages),
+        Command::Diff(args) => diff::run(args, &stop, &messages),
         Command::Stats(args) => stats::run(args, &stop, &messages),
-        Command::Report(args) => report::run(args, &messages),
+        Command::Report(args) => report::run(args, &stop, &messages),
         Command::Cluster(args) => cluster::run(args, &stop, &messages),
         Command::Lint(args) => lint::run(args, &stop, &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args),
         #[cfg(feature = "server")]

@@ -4,19 +4,60 @@ use anyhow::Context as _;
 use bigkeys::SavedReport;
 
 use crate::args::ReportArgs;
+use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
-use crate::files::parse_file;
+use crate::files::{is_saved_report, parse_file};
 use crate::messages::Messages;
+use crate::page::{self, PageParts};
 use crate::render::{ScanFormat, Target};
-use crate::scan::{open_exports, report_ending, show};
+use crate::scan::{DEFAULT_TOP, open_exports, report_ending, show};
+use crate::stop::Stop;
 
-pub(crate) fn run(args: &ReportArgs, messages: &Messages) -> anyhow::Result<Ending> {
+pub(crate) fn run(args: &ReportArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
+    let inputs = &args.input.inputs;
+    let saved = inputs.iter().filter(|path| is_saved_report(path)).count();
+    match (&args.page, saved) {
+        (Some(_), 0) => of_backups(args, stop, messages),
+        (_, 1..) if saved == inputs.len() && args.input.shards.is_empty() => of_saved(args, messages),
+        (_, 1..) => anyhow::bail!("give saved reports or backups, not both"),
+        (None, 0) => {
+            // An input that is not there has an error of its own.
+            for path in inputs.iter().filter(|path| !rdb_source::is_remote(path) && path.as_os_str() != "-") {
+                std::fs::metadata(path).with_context(|| rdb_source::display_name(path).into_owned())?;
+            }
+            anyhow::bail!(
+                "the inputs are no saved reports; -o report.html makes a page of backups, and bigkeys scan shows tables"
+            )
+        }
+    }
+}
+
+/// Scans backups, and writes a page.
+fn of_backups(args: &ReportArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
+    let path = args.page.as_deref().context("no file for the page")?;
+    // One that cannot be written is found out before the scan.
+    drop(Target::file(path)?);
+    let top = args.show.top.unwrap_or(DEFAULT_TOP);
+    let scan = KeyScan { input: &args.input, common: &args.common, top, stop, messages };
+    let has_memory = !args.common.memory.no_memory;
+    let Collected { result, ending } = scan.collect(
+        |scan, inputs| PageParts::scan(scan, inputs, &args.segments, has_memory),
+        |redactor, parts| parts.redact(&redactor.clone().separators(&args.segments.separators)),
+    )?;
+    if let Some((report, parts)) = result {
+        page::write(path, &report, Some(&parts), None)?;
+    }
+    Ok(ending)
+}
+
+/// Merges saved reports, and shows the result.
+fn of_saved(args: &ReportArgs, messages: &Messages) -> anyhow::Result<Ending> {
     if args.show.format == ScanFormat::Dcs {
         anyhow::bail!("--format dcs needs a scan, because its lists rank keys by a measure of their own");
     }
     let exports = open_exports(&args.show)?;
     let mut saved: Option<SavedReport> = None;
-    for path in &args.files {
+    for path in &args.input.inputs {
         let before = saved.take();
         saved = Some(parse_file(path, |text| match (before, SavedReport::read(text)?) {
             (None, first) => Ok(first),
@@ -30,11 +71,14 @@ pub(crate) fn run(args: &ReportArgs, messages: &Messages) -> anyhow::Result<Endi
         out.finish()?;
     }
     let mut report = saved.report();
-    if let Some(redactor) = args.redact.redactor() {
+    if let Some(redactor) = args.common.redact.redactor() {
         let separator = report.prefixes.as_ref().map_or(b':', |table| table.separator);
         redactor.separators(&[separator]).report(&mut report);
     }
     let ending = report_ending(&report, 0, &[], 0, messages);
-    show(&report, exports, &args.show, &args.output)?;
+    match &args.page {
+        Some(path) => page::write(path, &report, None, None)?,
+        None => show(&report, exports, &args.show, &args.common.output)?,
+    }
     Ok(ending)
 }

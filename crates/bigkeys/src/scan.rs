@@ -18,7 +18,7 @@ use crate::render::{self, RowWriter, ScanFormat, Target, Width};
 use crate::stop::Stop;
 
 /// Keys of each type that a report lists, and keys that a first screen lists.
-const DEFAULT_TOP: usize = 20;
+pub(crate) const DEFAULT_TOP: usize = 20;
 const TOP_OF_FIRST_SCREEN: usize = 5;
 
 pub(crate) fn run(args: &ScanArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use rdb_analysis::{
-    Checked, Collector, Filtered, Finding, KeyView, Outcome, Partial, Report, SourceFacts, Totals, WireError,
+    Checked, Collector, Filtered, Finding, KeyView, Outcome, Partial, Report, ReportCollector, SourceFacts,
+    Totals, WireError,
 };
 use rdb_parser::ErrorKind;
 
@@ -87,7 +88,7 @@ impl Scan<'_> {
         inputs: Vec<Input>,
         collector: C,
     ) -> Result<Outcome<(Report, C::Output), ScanError>, ScanError> {
-        self.collect_beside_report(self.engine(), inputs, collector)
+        self.collect_beside_report(self.engine(), inputs, self.collector_without_lists(), collector)
     }
 
     /// Checks the keys of `inputs` against `rules`, several inputs at a time, beside a report without
@@ -103,25 +104,60 @@ impl Scan<'_> {
         inputs: Vec<Input>,
         rules: &Rules,
     ) -> Result<Outcome<(Report, Vec<RuleResult>), ScanError>, ScanError> {
+        let outcome = self.check_beside(inputs, rules, self.collector_without_lists(), None::<Totals>)?;
+        Ok(outcome.map(|(report, results, _)| (report, results)))
+    }
+
+    /// Scans `inputs` into a report, the result of each rule, and the output of `collector`, all over
+    /// the same keys, several inputs at a time. Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    #[allow(clippy::type_complexity, reason = "a report, a result for each rule, and another output")]
+    pub fn collect_and_check<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        rules: &Rules,
+        collector: C,
+    ) -> Result<Outcome<(Report, Vec<RuleResult>, C::Output), ScanError>, ScanError> {
+        self.check_beside(inputs, rules, self.collector.clone(), collector)
+    }
+
+    #[allow(clippy::type_complexity, reason = "as above")]
+    fn check_beside<C: Collector>(
+        &self,
+        inputs: Vec<Input>,
+        rules: &Rules,
+        report: ReportCollector,
+        collector: C,
+    ) -> Result<Outcome<(Report, Vec<RuleResult>, C::Output), ScanError>, ScanError> {
         let rank = self.collector.rank;
         let mut options = self.options.clone();
         options.deep |= rules.needs_deep();
         let engine = Engine { options: &options, ..self.engine() };
         let outcome = if rules.needs_db() {
-            self.collect_beside_report(engine, inputs, rules::checks::<true>(rules, rank))?
+            let checks = rules::checks::<true>(rules, rank);
+            self.collect_beside_report(engine, inputs, report, (checks, collector))?
         } else {
-            self.collect_beside_report(engine, inputs, rules::checks::<false>(rules, rank))?
+            let checks = rules::checks::<false>(rules, rank);
+            self.collect_beside_report(engine, inputs, report, (checks, collector))?
         };
-        Ok(outcome.map(|(report, checked)| (report, rules::results(rules, checked, rank))))
+        Ok(outcome.map(|(report, (checked, output))| (report, rules::results(rules, checked, rank), output)))
     }
 
+    fn collector_without_lists(&self) -> ReportCollector {
+        self.collector.clone().top(0).prefixes(0)
+    }
+
+    #[allow(clippy::type_complexity, reason = "a report, and another output")]
     fn collect_beside_report<C: Collector>(
         &self,
         engine: Engine<'_>,
         inputs: Vec<Input>,
+        report: ReportCollector,
         collector: C,
     ) -> Result<Outcome<(Report, C::Output), ScanError>, ScanError> {
-        let report = self.collector.clone().top(0).prefixes(0);
         let outcome = engine.collect(inputs, &self.open, (report, collector))?;
         Ok(outcome.map(|(mut report, output)| {
             report.filter = self.filter_description();

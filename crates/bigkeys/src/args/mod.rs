@@ -8,6 +8,7 @@ mod filter;
 mod input;
 mod keys;
 mod lint;
+mod manual;
 mod memory;
 mod names;
 mod output;
@@ -24,7 +25,8 @@ pub(crate) use export::Export;
 pub(crate) use input::InputArgs;
 pub(crate) use keys::KeysArgs;
 pub(crate) use lint::{FailLevel, LintArgs};
-pub(crate) use names::{DiffArgs, GroupsArgs};
+pub(crate) use manual::{CompletionsArgs, ManArgs};
+pub(crate) use names::{DiffArgs, GroupsArgs, SegmentArgs};
 pub(crate) use output::OutputArgs;
 pub(crate) use report::{ReportArgs, ShowArgs};
 pub(crate) use scan::{By, ScanArgs};
@@ -42,7 +44,7 @@ use rdb_parser::format::{KNOWN_REDIS_VERSIONS, KNOWN_VALKEY_VERSIONS};
 
 /// Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
 #[derive(Debug, Parser)]
-#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 100, after_help = EXAMPLES)]
+#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES.as_str())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,10 +55,18 @@ const EXAMPLES: &str = "Examples:
   bigkeys scan --by elements *.rdb         the files of a cluster in one report
   bigkeys keys dump.rdb | jq .key          every key as JSON
   bigkeys diff old.rdb new.rdb             what grew, key by key
-  bigkeys check dump.rdb                   everything that is wrong with a file
+  bigkeys report dump.rdb -o report.html   a page with pictures
   zcat dump.rdb.gz | bigkeys scan -        a pipe
 
 bigkeys COMMAND -h shows the options of a command, --help all of them.";
+
+/// The same, and the commands that the list leaves out.
+static LONG_EXAMPLES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{EXAMPLES}
+bigkeys completions SHELL prints completions, and bigkeys man DIRECTORY writes manual pages."
+    )
+});
 
 /// The version of the program, and the versions of the format that it reads.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -169,9 +179,12 @@ pub(crate) enum Command {
     /// Exit status: as for scan without --fail-on.
     #[command(after_help = stats::EXAMPLES, disable_help_flag = true)]
     Stats(StatsArgs),
-    /// Show reports that scan --save wrote, several as one
+    /// Make an HTML page of backups, or show saved reports
     ///
-    /// Exit status: as for scan without --fail-on; 2 a file is no saved report.
+    /// With -o, the result is one file with pictures, which needs no network. scan --save writes saved
+    /// reports, and several of them are shown as one.
+    ///
+    /// Exit status: as for scan without --fail-on.
     #[command(after_help = report::EXAMPLES, disable_help_flag = true)]
     Report(ReportArgs),
     /// Sum up keys by the shards, slots and hash tags of a cluster
@@ -202,6 +215,12 @@ pub(crate) enum Command {
     /// file; 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
     #[command(after_help = check::EXAMPLES, disable_help_flag = true)]
     Check(CheckArgs),
+    /// Print the completions of a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES, hide = true)]
+    Completions(CompletionsArgs),
+    /// Write manual pages to a directory: one for the program, and one for each command
+    #[command(after_help = manual::MAN_EXAMPLES, hide = true)]
+    Man(ManArgs),
     /// Serve the big-key API of Huawei Cloud DCS over backup files
     ///
     /// Ends with status 0 at SIGINT or SIGTERM; 2 if it cannot start.

@@ -90,6 +90,12 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_enum, default_value_t = TableOrJson::Table, help_heading = "Report")]
     pub(crate) format: TableOrJson,
 
+    /// Write one HTML page about NEW and what changed, to a file
+    ///
+    /// NEW is then read twice.
+    #[arg(short = 'o', long = "page", value_name = "FILE", help_heading = "Report")]
+    pub(crate) page: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 

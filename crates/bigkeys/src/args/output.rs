@@ -1,5 +1,7 @@
 //! How results are written.
 
+use std::sync::LazyLock;
+
 use bigkeys::Redactor;
 use clap::{Args, ValueEnum};
 use rdb_analysis::json::{KeysAs, NumbersAs};
@@ -103,15 +105,19 @@ pub(crate) struct RedactArgs {
     pub(crate) redact_keep: Vec<String>,
 }
 
+/// The secret of hashes, the same for all results of a run.
+static SECRET: LazyLock<Vec<u8>> = LazyLock::new(|| match std::env::var_os("BIGKEYS_REDACT_KEY") {
+    Some(key) => key.as_encoded_bytes().to_vec(),
+    None => [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(uuid::Uuid::into_bytes).concat(),
+});
+
 impl RedactArgs {
     /// What replaces names. `None`: names are left as they are.
     pub(crate) fn redactor(&self) -> Option<Redactor> {
         if !self.redact {
             return None;
         }
-        let secret = std::env::var_os("BIGKEYS_REDACT_KEY").map(|key| key.as_encoded_bytes().to_vec());
-        let random = || [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(uuid::Uuid::into_bytes).concat();
-        let redactor = Redactor::new(&secret.unwrap_or_else(random));
+        let redactor = Redactor::new(&SECRET);
         Some(self.redact_keep.iter().fold(redactor, |redactor, prefix| redactor.keep(prefix)))
     }
 }

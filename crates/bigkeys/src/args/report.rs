@@ -1,14 +1,17 @@
-//! The arguments of `bigkeys report`, and those of reports.
+//! The arguments of `bigkeys report`, and how reports are shown.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::common::CommonArgs;
 use super::export::{Export, parse_scan_export};
-use super::output::{OutputArgs, RedactArgs};
+use super::input::InputArgs;
+use super::names::SegmentArgs;
 use crate::render::ScanFormat;
 
 pub(super) const EXAMPLES: &str = "Examples:
+  bigkeys report dump.rdb -o report.html
   bigkeys scan --save a.report a.rdb
   bigkeys report --all a.report b.report
   bigkeys report --save week.report monday.report tuesday.report";
@@ -42,23 +45,35 @@ pub(crate) struct ShowArgs {
     pub(crate) per_file: bool,
 }
 
-/// Saved reports.
+/// Backups for a page, or saved reports.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Files that scan --save or report --save wrote
-    #[arg(value_name = "FILE", required = true, help_heading = None::<&str>)]
-    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Write one HTML page, which needs no network, to a file
+    ///
+    /// The page has totals, a treemap of groups by name, the biggest keys, histograms, what expires,
+    /// shards and slots, broken rules and the memory model. Of saved reports, it has what they have.
+    #[arg(short = 'o', long = "page", value_name = "FILE", help_heading = "Report")]
+    pub(crate) page: Option<PathBuf>,
 
     /// Also save the merged report
-    #[arg(long, value_name = "FILE", help_heading = "Report", conflicts_with = "redact")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Report",
+        conflicts_with = "redact",
+        hide_short_help = true
+    )]
     pub(crate) save: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 
     #[command(flatten)]
-    pub(crate) redact: RedactArgs,
+    pub(crate) segments: SegmentArgs,
 
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) common: CommonArgs,
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use bigkeys_report::words;
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::json::{KeysAs, provenance};
-use rdb_analysis::{DistributionTable, ForecastRow, Quantiles, Report};
+use rdb_analysis::{DistributionTable, Quantiles, Report};
 use rdb_parser::escape::Escaped;
 use serde::Serialize;
 
@@ -15,9 +16,6 @@ use super::table::share;
 
 /// Version of the shape of the JSON. Raised when a field is renamed, removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
-
-const HOUR_S: i64 = 3600;
-const DAY_S: i64 = 24 * HOUR_S;
 
 /// Writes sizes, elements and accesses, and what expires when.
 pub(crate) fn table(
@@ -95,18 +93,9 @@ fn forecast(
             cell(Some(HumanCount(row.keys))),
             cell(Some(BinaryBytes(until))),
         ];
-        rows.push(cells, span(row));
+        rows.push(cells, words::span(row));
     }
     rows.write(out, style.width, |name, _| name.clone())
-}
-
-fn span(row: &ForecastRow) -> String {
-    match (row.from_s, row.to_s) {
-        (None, _) => "had expired".to_owned(),
-        (Some(from), None) => format!("after {} days", from / DAY_S),
-        (Some(from), Some(_)) if from < DAY_S => format!("in hour {}", from / HOUR_S + 1),
-        (Some(from), Some(_)) => format!("on day {}", from / DAY_S + 1),
-    }
 }
 
 /// The same as JSON.

@@ -22,6 +22,7 @@ mod memory_support;
 #[path = "common/old_files.rs"]
 mod old_files;
 mod output;
+mod page;
 #[cfg(target_os = "linux")]
 mod peak_memory;
 mod report_diff;

@@ -83,8 +83,12 @@ fn what_cannot_be_merged_or_read_is_refused() {
     assert!(refused(&["report", &at("e")]).contains("version 9"));
 }
 
-/// A file of keys with names that must not be seen, one of them irregular.
-fn secrets(directory: &Path) -> String {
+/// Parts of names that must not be seen.
+pub(crate) const SECRETS: [&str; 9] =
+    ["alice", "bob", "carol", "dave", "erika", "frida", "greta", "mail", "cart"];
+
+/// A file of keys with such names, one of them irregular.
+pub(crate) fn secrets(directory: &Path) -> String {
     let mut file = b"REDIS0003\xfe\x00".to_vec();
     for name in ["user:alice:mail", "user:bob:mail", "{carol}:cart", "dave"] {
         file.extend([0, u8::try_from(name.len()).expect("short")]);
@@ -134,7 +138,7 @@ fn no_result_names_a_key_that_is_redacted() {
             let redacted = run(&["--redact", "--redact-keep", "user:"]);
             let shown = [redacted.stdout, redacted.stderr].concat();
             let shown = String::from_utf8(shown).expect("text");
-            for secret in ["alice", "bob", "carol", "dave", "erika", "frida", "greta", "mail", "cart"] {
+            for secret in SECRETS {
                 assert!(!shown.contains(secret), "{command:?} {format} has {secret}: {shown}");
             }
             assert!(!shown.is_empty(), "{command:?} {format}");

@@ -61,13 +61,7 @@ impl LongestPacked {
     }
 
     #[inline(never)]
-    fn observe_packed(
-        &mut self,
-        index: usize,
-        elements: u64,
-        (offset, db): (u64, u64),
-        name: RdbString<'_>,
-    ) {
+    fn observe_packed(&mut self, index: usize, elements: u64, (offset, db): (u64, u64), name: RdbString<'_>) {
         let Some(found) = self.found.get_mut(index) else { return };
         if found.as_ref().is_some_and(|found| elements <= found.elements) {
             return;

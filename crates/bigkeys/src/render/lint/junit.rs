@@ -6,9 +6,9 @@ use bigkeys::RuleResult;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use rdb_analysis::json::KeysAs;
 
-use super::findings::findings;
 use crate::messages::count;
 use crate::render::names::Name;
+use bigkeys_report::words::findings;
 
 /// Writes a test for each rule, which fails if the rule is broken.
 pub(crate) fn junit(out: &mut dyn Write, results: &[RuleResult], keys_as: KeysAs) -> io::Result<()> {

@@ -1,6 +1,5 @@
 //! Broken rules: for people, as JSON, `JUnit` and SARIF.
 
-mod findings;
 mod json;
 mod junit;
 mod sarif;

@@ -10,9 +10,9 @@ use serde_sarif::sarif::{
     Tool, ToolComponent,
 };
 
-use super::findings::{Finding, findings};
 use crate::messages::count;
 use crate::render::names::Name;
+use bigkeys_report::words::{Finding, findings};
 
 /// The log of one run.
 pub(crate) fn sarif(report: &Report, results: &[RuleResult], keys_as: KeysAs) -> impl Serialize {

@@ -6,10 +6,10 @@ use bigkeys::{RuleResult, Severity};
 use rdb_analysis::Report;
 use rdb_parser::escape::Escaped;
 
-use super::findings::findings;
 use crate::messages::count;
 use crate::render::style::{DAMAGE, TableStyle, WARNING};
 use crate::render::{sources, table::keys_table};
+use bigkeys_report::words::findings;
 
 /// Writes the verdict on each file, each broken rule with its largest keys, and a summary.
 pub(crate) fn table(

@@ -67,9 +67,15 @@ impl Configuration {
         match self {
             Self::LoweredLimits => {
                 limits.packed_values_raise_limits = false;
-                LIMITS.iter().for_each(|limit| (limit.set)(limits, limit.lowered));
+                for limit in &LIMITS {
+                    (limit.set)(limits, limit.lowered);
+                }
             }
-            Self::RaisedLimits => LIMITS.iter().for_each(|limit| (limit.set)(limits, limit.raised)),
+            Self::RaisedLimits => {
+                for limit in &LIMITS {
+                    (limit.set)(limits, limit.raised);
+                }
+            }
             Self::CompressedLists => limits.list_compress_depth = 1,
             Self::Cluster => limits.cluster_enabled = true,
             Self::Defaults | Self::Lru | Self::Lfu => {}

@@ -1,0 +1,119 @@
+//! Numbers and names as text.
+
+use rdb_parser::escape::Escaped;
+use unit_prefix::NumberPrefix;
+
+/// Characters of a name that are shown.
+const MAX_NAME_CHARS: usize = 160;
+
+/// Bytes of a name that are looked at: an escaped byte takes four characters.
+const MAX_NAME_BYTES: usize = 4 * MAX_NAME_CHARS;
+
+/// Bytes with a binary prefix, as in tables of the program: `1.25 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "rounded to two digits")]
+    match NumberPrefix::binary(bytes as f64) {
+        NumberPrefix::Standalone(number) => format!("{number:.0} B"),
+        NumberPrefix::Prefixed(prefix, number) => format!("{number:.2} {prefix}B"),
+    }
+}
+
+/// Growth in bytes, with its sign.
+pub(crate) fn growth(growth: i128) -> String {
+    let sign = match growth {
+        0 => "",
+        ..0 => "-",
+        _ => "+",
+    };
+    format!("{sign}{}", bytes(u64::try_from(growth.unsigned_abs()).unwrap_or(u64::MAX)))
+}
+
+/// Digits in groups of three: `12,345`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and its noun, in the plural unless there is one.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// Share of a whole in percent. 0 of nothing.
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
+}
+
+/// A length in percent, for a picture.
+pub(crate) fn length(percent: f64) -> String {
+    format!("{percent:.2}")
+}
+
+/// A share as text: `12.3 %`.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    format!("{:.1} %", percent(part, whole))
+}
+
+/// The beginning of a name, harmless as text. `whole_bytes` is the length of the whole name, which
+/// follows if the name is not shown whole.
+pub(crate) fn name(name: &[u8], whole_bytes: u64) -> String {
+    let beginning = name.get(..MAX_NAME_BYTES).unwrap_or(name);
+    // A character that was split at the end would be shown as bytes.
+    let beginning = match beginning.utf8_chunks().last() {
+        Some(last) if beginning.len() < name.len() && last.invalid().len() < 4 => {
+            beginning.get(..beginning.len() - last.invalid().len()).unwrap_or(beginning)
+        }
+        _ => beginning,
+    };
+    let shown = Escaped::for_terminal(beginning).to_string();
+    let end = shown.char_indices().nth(MAX_NAME_CHARS).map_or(shown.len(), |(end, _)| end);
+    if end == shown.len() && beginning.len() as u64 == whole_bytes {
+        return shown;
+    }
+    format!("{}… ({})", shown.get(..end).unwrap_or(&shown), counted(whole_bytes, "byte"))
+}
+
+/// Text that is not a name of a key, such as a path, harmless as text.
+pub(crate) fn plain(text: &str) -> String {
+    Escaped::for_message(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_tables() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(5 << 18), "1.25 MiB");
+        assert_eq!(growth(-2048), "-2.00 KiB");
+        assert_eq!(growth(0), "0 B");
+        assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!((counted(1, "key"), counted(2, "key")), ("1 key".into(), "2 keys".into()));
+        assert_eq!(share(1, 3), "33.3 %");
+        assert_eq!(share(1, 0), "0.0 %");
+    }
+
+    #[test]
+    fn a_long_name_is_shortened_and_says_its_length() {
+        assert_eq!(name(b"user:1", 6), "user:1");
+        assert_eq!(name(b"user:", 600), "user:… (600 bytes)");
+        let long = name(&vec![b'k'; 512 << 10], 512 << 10);
+        assert_eq!(long, format!("{}… (524,288 bytes)", "k".repeat(160)));
+        let wide = name("鍵".repeat(400).as_bytes(), 1200);
+        assert!(wide.starts_with("鍵鍵") && !wide.contains("\\x"), "{wide}");
+    }
+
+    #[test]
+    fn a_name_cannot_reorder_the_text_around_it() {
+        assert_eq!(name("a\u{202e}b".as_bytes(), 5), r"a\xe2\x80\xaeb");
+    }
+}
