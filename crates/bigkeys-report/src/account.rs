@@ -2,8 +2,11 @@
 
 use rdb_analysis::{ExpectedError, MemoryModel, RaisedLimit, Report, SourceReport};
 
-use crate::text::{bytes, counted, growth, name};
+use crate::text::{bytes, counted, cut_name, growth};
 use crate::words;
+
+/// Bytes of the name of a key that shows a limit.
+const MAX_KNOWN_NAME_BYTES: usize = 1024;
 
 /// The account of the memory of a source, or of several with one model.
 #[derive(Clone, Debug)]
@@ -106,7 +109,7 @@ impl Account {
         }
         lines.extend(self.raised_limits.iter().map(|limit| {
             let RaisedLimit { directive, at_least, db, key, .. } = limit;
-            let key = name(key, key.len() as u64);
+            let key = cut_name(key, MAX_KNOWN_NAME_BYTES);
             format!("assumed {directive} of at least {at_least}, as packed key {key} in database {db} shows")
         }));
         lines.extend(words::expected_errors(&self.expected_errors));

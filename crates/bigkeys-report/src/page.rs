@@ -32,7 +32,8 @@ impl<'a> Page<'a> {
         Self { distributions: Some(distributions), ..self }
     }
 
-    /// Adds shards and slots. They are shown if several sources, a shard or a slot is stated.
+    /// Adds shards and slots. They are shown if a source has a shard, or a listed key
+    /// has a slot.
     #[must_use]
     pub fn cluster(self, cluster: &'a ClusterTable) -> Self {
         Self { cluster: Some(cluster), ..self }

@@ -65,6 +65,23 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 /// The beginning of a name, harmless as text. `whole_bytes` is the length of the whole name, which
 /// follows if the name is not shown whole.
 pub(crate) fn name(name: &[u8], whole_bytes: u64) -> String {
+    match shown(name) {
+        (shown, _) if shown.is_empty() && whole_bytes == 0 => "(empty)".to_owned(),
+        (shown, true) if name.len() as u64 == whole_bytes => shown,
+        (shown, _) => format!("{shown}… ({})", counted(whole_bytes, "byte")),
+    }
+}
+
+/// The beginning of a name of which no more than `known_bytes` are known.
+pub(crate) fn cut_name(name: &[u8], known_bytes: usize) -> String {
+    match shown(name) {
+        _ if name.len() < known_bytes => self::name(name, name.len() as u64),
+        (shown, _) => format!("{shown}… (at least {})", counted(name.len() as u64, "byte")),
+    }
+}
+
+/// The beginning of a name, and whether it is all of `name`.
+fn shown(name: &[u8]) -> (String, bool) {
     let beginning = name.get(..MAX_NAME_BYTES).unwrap_or(name);
     // A character that was split at the end would be shown as bytes.
     let beginning = match beginning.utf8_chunks().last() {
@@ -73,12 +90,15 @@ pub(crate) fn name(name: &[u8], whole_bytes: u64) -> String {
         }
         _ => beginning,
     };
-    let shown = Escaped::for_terminal(beginning).to_string();
-    let end = shown.char_indices().nth(MAX_NAME_CHARS).map_or(shown.len(), |(end, _)| end);
-    if end == shown.len() && beginning.len() as u64 == whole_bytes {
-        return shown;
+    let mut shown = Escaped::for_terminal(beginning).to_string();
+    let is_whole = beginning.len() == name.len();
+    let Some((mut end, _)) = shown.char_indices().nth(MAX_NAME_CHARS) else { return (shown, is_whole) };
+    // An escaped byte, `\\xHH`, is shown whole or not at all.
+    if let Some(escape) = shown.get(..end).and_then(|text| text.rfind("\\x")).filter(|at| end - at < 4) {
+        end = escape;
     }
-    format!("{}… ({})", shown.get(..end).unwrap_or(&shown), counted(whole_bytes, "byte"))
+    shown.truncate(end);
+    (shown, false)
 }
 
 /// Text that is not a name of a key, such as a path, harmless as text.
@@ -108,6 +128,11 @@ mod tests {
         assert_eq!(name(b"user:", 600), "user:… (600 bytes)");
         let long = name(&vec![b'k'; 512 << 10], 512 << 10);
         assert_eq!(long, format!("{}… (524,288 bytes)", "k".repeat(160)));
+        let escaped = name(&[&[b'k'; 158][..], b"\x01\x01"].concat(), 160);
+        assert_eq!(escaped, format!("{}… (160 bytes)", "k".repeat(158)));
+        assert_eq!(name(b"", 0), "(empty)");
+        assert_eq!(cut_name(b"user:", 1024), "user:");
+        assert_eq!(cut_name(b"user:", 5), "user:… (at least 5 bytes)");
         let wide = name("鍵".repeat(400).as_bytes(), 1200);
         assert!(wide.starts_with("鍵鍵") && !wide.contains("\\x"), "{wide}");
     }

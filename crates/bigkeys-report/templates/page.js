@@ -30,7 +30,7 @@
       const [x, y, width, height] = row.dataset.at.split(" ");
       const cell = make("svg", { class: `cell c${row.dataset.c}`, x: `${x}%`, y: `${y}%`, width: `${width}%`, height: `${height}%` });
       const share = row.cells[1].textContent, bytes = row.cells[2].textContent;
-      cell.append(make("title", {}, `${name(row)}: ${bytes}, ${share}, ${row.cells[3].textContent} keys`));
+      cell.append(make("title", {}, `\u2068${name(row)}\u2069: ${bytes}, ${share}, keys: ${row.cells[3].textContent}`));
       cell.append(make("rect", { width: "100%", height: "100%" }));
       if (width > 3 && height > 3) {
         cell.append(make("text", { x: 6, y: 17, "aria-hidden": true }, name(row)));
@@ -44,15 +44,21 @@
 
     let shown = rows;
     const open = row => {
+      while (!below.has(number(row))) {
+        if (row.dataset.in === undefined) return;
+        row = $(`g${row.dataset.in}`);
+      }
       const inside = below.get(number(row));
-      if (!inside) return;
       $("map").replaceChildren(...inside.slice(0, MOST_RECTANGLES).map(rectangle));
       const above = [];
       for (let at = row; at; at = at.dataset.in === undefined ? null : $(`g${at.dataset.in}`)) above.unshift(at);
       $("path").replaceChildren(...above.map(at => {
         const step = document.createElement(at === row ? "span" : "a");
         step.textContent = name(at);
-        if (at === row) step.setAttribute("aria-current", "true"); else step.href = `#${at.id}`;
+        if (at === row) {
+          step.setAttribute("aria-current", "true");
+          step.tabIndex = -1;
+        } else step.href = `#${at.id}`;
         return step;
       }));
       $("path").hidden = false;
@@ -74,6 +80,8 @@
       if (row) {
         open(row);
         $("groups").scrollIntoView();
+        // The link that was followed is gone.
+        $("path").lastChild.focus({ preventScroll: true });
       } else if (location.hash === "" || shown === rows) {
         open(rows[0]);
       }
@@ -114,7 +122,7 @@
         const value = ({ row }) => isNumber ? BigInt(row.cells[column].dataset.v) : row.cells[column].textContent;
         const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
         const sorted = rows.map(one => [value(one), one.row]).sort(([a], [b]) => descending ? order(b, a) : order(a, b));
-        body.append(...sorted.map(([, row]) => row));
+        for (const [, row] of sorted) body.append(row);
       });
     });
   }

@@ -1,15 +1,14 @@
 //! `bigkeys cluster`.
 
-use std::fs;
 use std::sync::atomic::Ordering;
 
-use bigkeys::{Input, Redactor, STDIN, Scan, SharedKeyTable, SharedKeys, parse_slot_map};
+use bigkeys::{Input, Redactor, Scan, SharedKeyTable, SharedKeys, parse_slot_map};
 use rdb_analysis::{Cluster, Report};
 
 use crate::args::ClusterArgs;
 use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
-use crate::files::parse_file;
+use crate::files::{is_stream, parse_file};
 use crate::messages::{self, Messages};
 use crate::render::cluster::ClusterResult;
 use crate::render::style::TableStyle;
@@ -23,7 +22,7 @@ pub(crate) fn run(args: &ClusterArgs, stop: &Stop, messages: &Messages) -> anyho
         Some(owners) => Cluster::new(*top).owners(owners.clone()),
         None => Cluster::new(*top),
     };
-    let key_scan = KeyScan { input, common, top: 0, stop, messages };
+    let key_scan = KeyScan { input, common, top: 0, separators: b":", stop, messages };
     let scan = |scan: &Scan<'_>, inputs: Vec<Input>| {
         if !shared_keys {
             let outcome = scan.collect_with_report(inputs, collector)?;
@@ -71,12 +70,7 @@ pub(crate) fn run(args: &ClusterArgs, stop: &Stop, messages: &Messages) -> anyho
 
 /// Refuses inputs that can be read once only.
 fn refuse_streams(inputs: &[Input]) -> anyhow::Result<()> {
-    let is_stream = |input: &&Input| {
-        // What is not there is reported when it is opened.
-        let is_special = |metadata: fs::Metadata| !metadata.is_file();
-        input.path().as_os_str() == STDIN || fs::metadata(input.path()).is_ok_and(is_special)
-    };
-    match inputs.iter().find(is_stream) {
+    match inputs.iter().find(|input| is_stream(input.path())) {
         Some(stream) => {
             anyhow::bail!("--shared-keys reads inputs twice, and {} can be read once only", stream.name())
         }

@@ -17,6 +17,8 @@ pub(crate) struct KeyScan<'a> {
     pub(crate) common: &'a CommonArgs,
     /// Keys of each type that the report lists, if it has lists.
     pub(crate) top: usize,
+    /// What ends a segment of a name that is redacted.
+    pub(crate) separators: &'a [u8],
     pub(crate) stop: &'a Stop,
     pub(crate) messages: &'a Messages,
 }
@@ -36,7 +38,7 @@ impl KeyScan<'_> {
         scan: impl FnOnce(&Scan<'_>, Vec<Input>) -> anyhow::Result<Outcome<(Report, T), ScanError>>,
         redact: impl FnOnce(&Redactor, &mut T),
     ) -> anyhow::Result<Collected<T>> {
-        let Self { input, common, top, stop, messages } = *self;
+        let Self { input, common, top, separators, stop, messages } = *self;
         let mut model = ScanOptions::default();
         common.memory.apply(&mut model);
         let inputs = Inputs::list(input, stop.flag(), messages)?;
@@ -52,6 +54,7 @@ impl KeyScan<'_> {
 
         let (mut report, mut output) = outcome.output;
         if let Some(redactor) = common.redact.redactor() {
+            let redactor = redactor.separators(separators);
             redactor.report(&mut report);
             redact(&redactor, &mut output);
         }

@@ -11,7 +11,7 @@ use rdb_source::display_name;
 use crate::args::{DiffArgs, InputArgs};
 use crate::collect::{Collected, KeyScan};
 use crate::ending::Ending;
-use crate::files::{is_saved_report, parse_file};
+use crate::files::{is_saved_report, is_stream, parse_file};
 use crate::inputs::{BarMonitor, Inputs};
 use crate::messages::{self, Messages};
 use crate::page::{self, PageParts};
@@ -47,8 +47,10 @@ pub(crate) fn run(args: &DiffArgs, stop: &Stop, messages: &Messages) -> anyhow::
     let mut model = ScanOptions::default();
     args.common.memory.apply(&mut model);
     if let Some(path) = &args.page {
-        // A file that cannot be written is found out before the scan.
-        drop(Target::file(path)?);
+        page::check_target(path)?;
+        if is_stream(&args.new) {
+            anyhow::bail!("-o reads NEW twice, and {} can be read once only", display_name(&args.new));
+        }
     }
     let list = |path: &Path| Inputs::list(&input_args(path, args), stop.flag(), messages);
     let sides = [(list(&args.old)?, false), (list(&args.new)?, true)];
@@ -132,13 +134,14 @@ fn write_page(path: &Path, args: &DiffArgs, diff: &Diff, stop: &Stop) -> anyhow:
     // The comparison has reported what is wrong with the inputs.
     let messages = &Messages { quiet: true };
     let input = &input_args(&args.new, args);
-    let scan = KeyScan { input, common: &args.common, top: args.top, stop, messages };
+    let separators = &args.segments.separators;
+    let scan = KeyScan { input, common: &args.common, top: args.top, separators, stop, messages };
     let has_memory = !args.common.memory.no_memory;
     let Collected { result, ending } = scan.collect(
         |scan, inputs| PageParts::scan(scan, inputs, &args.segments, has_memory),
-        |redactor, parts| parts.redact(&redactor.clone().separators(&args.segments.separators)),
+        |redactor, parts| parts.redact(redactor),
     )?;
-    if let Some((report, parts)) = result {
+    if let Some((report, parts)) = result.filter(|_| ending != Ending::Interrupted) {
         page::write(path, &report, Some(&parts), Some(diff))?;
     }
     Ok(ending)

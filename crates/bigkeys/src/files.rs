@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use bigkeys::SavedReport;
+use bigkeys::{STDIN, SavedReport};
 use rdb_parser::escape::Escaped;
 
 /// Reads a file with `parse`. Errors begin with its name.
@@ -26,4 +26,10 @@ pub(crate) fn is_saved_report(path: &Path) -> bool {
     is_file
         && File::open(path).is_ok_and(|file| file.take(64).read_to_end(&mut beginning).is_ok())
         && SavedReport::is_beginning(&beginning)
+}
+
+/// Whether a path names what can be read once only. What is not there is reported when it is opened.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    let is_special = |metadata: fs::Metadata| !metadata.is_file() && !metadata.is_dir();
+    path.as_os_str() == STDIN || fs::metadata(path).is_ok_and(is_special)
 }

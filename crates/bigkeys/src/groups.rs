@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bigkeys::Redactor;
 use rdb_analysis::{NameGroups, NameRule};
 
 use crate::args::GroupsArgs;
@@ -17,11 +18,10 @@ const TABLE_MIN_SHARE: f64 = 1.0;
 
 pub(crate) fn run(args: &GroupsArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let GroupsArgs { input, common, .. } = args;
-    let scan = KeyScan { input, common, top: 0, stop, messages };
-    let Collected { result, ending } = scan.collect(
-        |scan, inputs| Ok(scan.collect_with_report(inputs, collector(args))?),
-        |redactor, tree| redactor.clone().separators(&args.segments.separators).tree(tree),
-    )?;
+    let separators = &args.segments.separators;
+    let scan = KeyScan { input, common, top: 0, separators, stop, messages };
+    let Collected { result, ending } =
+        scan.collect(|scan, inputs| Ok(scan.collect_with_report(inputs, collector(args))?), Redactor::tree)?;
     let Some((report, tree)) = result else { return Ok(ending) };
     if tree.is_shortened {
         messages.warning(&format_args!(

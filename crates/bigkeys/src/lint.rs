@@ -25,7 +25,7 @@ pub(crate) fn run(args: &LintArgs, stop: &Stop, messages: &Messages) -> anyhow::
     if rules.needs_memory() && common.memory.no_memory {
         anyhow::bail!("a rule about memory needs the memory model, which is off here");
     }
-    let scan = KeyScan { input, common, top: 0, stop, messages };
+    let scan = KeyScan { input, common, top: 0, separators: b":", stop, messages };
     let Collected { result, ending } = scan.collect(
         |scan, inputs| Ok(scan.check_rules(inputs, &rules)?),
         |redactor, results| results.iter_mut().for_each(|result| redactor.rule(result)),

@@ -1,5 +1,7 @@
 //! The HTML page of `bigkeys report` and `bigkeys diff`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use bigkeys::{Diff, Input, Outcome, Preset, Redactor, RuleResult, Rules, Scan, ScanError};
@@ -67,6 +69,21 @@ fn rules(has_memory: bool) -> anyhow::Result<Rules> {
         }
     }
     Ok(rules.top(TOP_OF_RULE))
+}
+
+/// Checks that a page can be written to a file, before the scan. A backup is never replaced: with
+/// `-o *.rdb` the first backup would be the file of the page.
+pub(crate) fn check_target(path: &Path) -> anyhow::Result<()> {
+    let mut beginning = [0; 6];
+    let is_backup = File::open(path).is_ok_and(|mut file| {
+        file.read_exact(&mut beginning).is_ok()
+            && (beginning.starts_with(b"REDIS") || &beginning == b"VALKEY")
+    });
+    if is_backup {
+        anyhow::bail!("{} is a backup; -o names the file of the page", rdb_source::display_name(path));
+    }
+    drop(Target::file(path)?);
+    Ok(())
 }
 
 /// Writes the page of a report to a file.

@@ -12,7 +12,7 @@ use crate::stop::Stop;
 
 pub(crate) fn run(args: &StatsArgs, stop: &Stop, messages: &Messages) -> anyhow::Result<Ending> {
     let StatsArgs { input, common, format } = args;
-    let scan = KeyScan { input, common, top: 0, stop, messages };
+    let scan = KeyScan { input, common, top: 0, separators: b":", stop, messages };
     let Collected { result, ending } = scan.collect(
         |scan, inputs| Ok(scan.collect_with_report(inputs, Distributions)?),
         // Distributions have no names.

@@ -118,8 +118,8 @@ pub trait Visitor {
         let _ = expiry;
     }
 
-    /// A cell of an array, after its string was shown: its index, and the length of its string if it is
-    /// stored as one. Numbers are shown as their text.
+    /// A cell of an array, after its content was shown: its index, and the length of its string. `None`:
+    /// the cell holds a number, which was shown as text.
     fn array_cell(&mut self, index: u64, string_bytes: Option<u64>) {
         let _ = (index, string_bytes);
     }

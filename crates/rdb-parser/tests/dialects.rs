@@ -110,6 +110,11 @@ fn arrays() {
     let bytes = "four-12xy1.5".len() as u64;
     assert_eq!((found.outline.elements, found.outline.value_bytes), (Some(4), Some(bytes)));
     assert!(found.warnings.is_empty());
+    // Servers refuse the index of no cell, and a long short string. What follows can be read.
+    let no_cell = [&[1, 0, 0x81][..], &[0xff; 8], &[0, 1, b'x']].concat();
+    for refused in [&no_cell[..], &[&[1, 0, 0, 3][..], &string("12345678")].concat()] {
+        assert!(Content::of(&file("REDIS0014", key(28, "k", refused)), true).error().is_contained());
+    }
     for broken in [&[1, 2, 0, 0, 1, b'x'][..], &[1, 0, 0, 4, 1, b'x']] {
         assert!(!Content::of(&file("REDIS0014", key(28, "k", broken)), true).error().is_contained());
     }

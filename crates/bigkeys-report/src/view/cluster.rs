@@ -19,6 +19,9 @@ const SHADES: u64 = 8;
 const MAX_SHARDS: usize = 1000;
 const MAX_ROWS: usize = 20;
 
+/// Bytes of a hash tag that are known.
+const MAX_KNOWN_TAG_BYTES: usize = 1024;
+
 /// The cluster of a page.
 #[derive(Debug, Serialize)]
 pub(super) struct ClusterView {
@@ -81,7 +84,7 @@ impl ClusterView {
         let slots = heaviest.iter().take(MAX_ROWS);
         let tags = cluster.tags.iter().take(MAX_ROWS).map(|(tag, group)| {
             let part = group.memory_bytes.unwrap_or(group.rdb_bytes);
-            row(text::name(tag, tag.len() as u64), part, group.keys, None)
+            row(text::cut_name(tag, MAX_KNOWN_TAG_BYTES), part, group.keys, None)
         });
         let shared = &cluster.shared_slots;
         Some(Self {

@@ -3,19 +3,25 @@
 //! The rows of the table have the places of the rectangles, so the script draws the groups below a group
 //! without a second copy of their names.
 
+use std::collections::HashSet;
+
 use rdb_analysis::{Group, GroupKind, NameGroup, NameTree, PrefixTable};
 use serde::Serialize;
 
 use crate::text::{self, bytes, count, counted, length, share};
 use crate::treemap::{self, Rect};
 
-/// Groups that a page shows. The smallest are folded, those below one group into one.
+/// Groups that a page shows. The smaller groups of a parent become one row.
 pub const MAX_GROUPS: usize = 5000;
 
-/// Smallest rectangle that is drawn without the script, of 10,000 parts of the picture: a square of 24
-/// pixels on a wide screen. Smallest side of a rectangle with text, in percent.
+/// Smallest area that is drawn without the script: a thousandth of the picture.
 const MIN_DRAWN: f64 = 10.0;
+
+/// Shortest side of a rectangle with text, in percent of the picture.
 const MIN_LABELLED: f64 = 3.0;
+
+/// Bytes of a path that are known.
+const MAX_PATH_BYTES: usize = 1024;
 
 /// Colours of rectangles.
 const COLOURS: usize = 8;
@@ -69,7 +75,7 @@ impl GroupsView {
             return None;
         }
         let mut builder = Builder::new(tree.root.bytes(), tree.root.group.memory_bytes.is_some());
-        let least = least_bytes(&tree.root);
+        let largest = largest_groups(&tree.root);
         let root = builder.push(
             None,
             0,
@@ -82,7 +88,7 @@ impl GroupsView {
                 largest: Some(tree.root.sizes.max_bytes),
             },
         );
-        builder.below(root, 1, &tree.root, &tree.root.path, least);
+        builder.below(root, 1, &tree.root, &largest);
         let mut view = builder.view;
         if tree.is_shortened {
             let segments = counted(tree.depth as u64, "segment");
@@ -145,31 +151,32 @@ impl Builder {
         Self { view: GroupsView { rows: Vec::new(), has_memory, remarks: Vec::new() }, whole_bytes }
     }
 
-    /// Adds the groups below `parent`, of which those of fewer than `least` bytes are folded.
-    fn below(&mut self, parent: usize, level: usize, group: &NameGroup, path: &[u8], least: u64) {
-        let (listed, folded): (Vec<&NameGroup>, Vec<&NameGroup>) = group
-            .children
-            .iter()
-            .partition(|child| child.kind != GroupKind::Folded && child.bytes() >= least);
+    /// Adds the groups below `parent`. Those that are not among the `largest` become one row.
+    fn below(&mut self, parent: usize, level: usize, group: &NameGroup, largest: &HashSet<*const NameGroup>) {
+        let is_listed = |child: &&NameGroup| largest.contains(&std::ptr::from_ref(deepest(child)));
+        let (listed, folded): (Vec<&NameGroup>, Vec<&NameGroup>) = group.children.iter().partition(is_listed);
+        if listed.is_empty() {
+            return;
+        }
         let rest = folded.iter().fold(Group::default(), |sum, child| sum.plus(&child.group));
         let mut shown: Vec<(Shown<'_>, Option<&NameGroup>)> = Vec::with_capacity(listed.len() + 1);
         for child in listed {
             let deepest = deepest(child);
-            shown.push((Shown::of(deepest, path), Some(deepest)));
+            shown.push((Shown::of(deepest, &group.path), Some(deepest)));
         }
         if rest.keys > 0 {
             let groups = folded.iter().map(|child| child.folded_groups.max(1)).sum();
             let bytes = rest.memory_bytes.unwrap_or(rest.rdb_bytes);
-            let largest = folded.iter().map(|child| child.sizes.max_bytes).max();
+            let largest_key = folded.iter().map(|child| child.sizes.max_bytes).max();
             let name = format!("({})", counted(groups, "smaller group"));
-            shown.push((Shown { name, group: &rest, bytes, half_below: None, largest }, None));
+            shown.push((Shown { name, group: &rest, bytes, half_below: None, largest: largest_key }, None));
         }
         shown.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.bytes));
         let rects = treemap::layout(&shown.iter().map(|(shown, _)| shown.bytes).collect::<Vec<_>>());
         for ((shown, group), rect) in shown.iter().zip(rects) {
             let id = self.push(Some(parent), level, rect, shown);
             if let Some(group) = group.filter(|group| !group.children.is_empty()) {
-                self.below(id, level + 1, group, &group.path, least);
+                self.below(id, level + 1, group, largest);
             }
         }
     }
@@ -207,11 +214,11 @@ impl<'a> Shown<'a> {
     fn of(group: &'a NameGroup, parent_path: &[u8]) -> Self {
         let name = match group.kind {
             GroupKind::NoSeparator => "(no separator)".to_owned(),
-            GroupKind::Named => format!("{} (rule)", text::name(&group.path, group.path.len() as u64)),
+            GroupKind::Named => format!("{} (rule)", text::cut_name(&group.path, MAX_PATH_BYTES)),
             _ => {
                 let own = group.path.strip_prefix(parent_path).filter(|own| !own.is_empty());
-                let own = own.unwrap_or(&group.path);
-                text::name(own, own.len() as u64)
+                let known = MAX_PATH_BYTES.saturating_sub(own.map_or(0, |_| parent_path.len()));
+                text::cut_name(own.unwrap_or(&group.path), known)
             }
         };
         let sizes = group.sizes;
@@ -225,7 +232,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The deepest group with the same keys: a group with a single child has the keys of the child.
+/// The group that stands for a group with a single child: its deepest descendant with the same keys.
 fn deepest(group: &NameGroup) -> &NameGroup {
     match &group.children[..] {
         [only] if only.kind != GroupKind::Folded => deepest(only),
@@ -233,20 +240,20 @@ fn deepest(group: &NameGroup) -> &NameGroup {
     }
 }
 
-/// Fewest bytes of a group that is shown. A group never has fewer bytes than those below it, so the
-/// parents of shown groups are shown.
-fn least_bytes(root: &NameGroup) -> u64 {
-    fn add(group: &NameGroup, sizes: &mut Vec<u64>) {
-        for child in group.children.iter().map(deepest) {
-            sizes.push(child.bytes());
-            add(child, sizes);
+/// The groups that are shown, by their addresses. A group never has fewer bytes than those below it
+/// and stands before them, so the parents of shown groups are shown.
+fn largest_groups(root: &NameGroup) -> HashSet<*const NameGroup> {
+    fn add<'a>(group: &'a NameGroup, groups: &mut Vec<&'a NameGroup>) {
+        for child in group.children.iter().filter(|child| child.kind != GroupKind::Folded).map(deepest) {
+            groups.push(child);
+            add(child, groups);
         }
     }
-    let mut sizes = Vec::new();
-    add(root, &mut sizes);
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    // Of equal groups all are shown or none.
-    sizes.get(MAX_GROUPS).map_or(0, |most| most.saturating_add(1))
+    let mut groups = Vec::new();
+    add(root, &mut groups);
+    // Stable: of equal groups, the first are shown.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.bytes()));
+    groups.into_iter().take(MAX_GROUPS).map(std::ptr::from_ref).collect()
 }
 
 #[cfg(test)]
@@ -278,18 +285,23 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_of_many_groups_are_folded() {
-        // The first ones have longer names, so they are larger.
-        let names: Vec<String> = (0..6000)
-            .map(|i| format!("g{}{}:x", ["", "-long-long-long-long-long"][usize::from(i < 100)], letters(i)))
-            .collect();
-        let view = GroupsView::of_tree(&tree(&names)).expect("keys");
-        assert!(view.rows.len() <= MAX_GROUPS + 2, "{}", view.rows.len());
-        assert!(view.rows.len() > 100);
-        assert!(view.rows.iter().any(|row| row.name.ends_with("smaller groups)")));
-        let children = view.rows.iter().filter(|row| row.parent == Some(0));
-        let keys: u64 = children.map(|row| row.keys.replace(',', "").parse::<u64>().expect("a number")).sum();
-        assert_eq!(keys, 6000);
+    fn of_many_groups_of_one_size_some_are_shown_and_all_add_up() {
+        let flat: Vec<String> = (0..6000).map(|i| format!("g{}:x", letters(i))).collect();
+        let deep: Vec<String> =
+            (0..9000).map(|i| format!("g{}:h{}:x", letters(i / 3), letters(i % 3))).collect();
+        for names in [flat, deep] {
+            let view = GroupsView::of_tree(&tree(&names)).expect("keys");
+            let rest =
+                |row: &&Row| row.name.ends_with("smaller groups)") || row.name.ends_with("smaller group)");
+            let folded = view.rows.iter().filter(rest).count();
+            assert_eq!(view.rows.len(), 1 + MAX_GROUPS + folded);
+            assert!(folded > 0);
+            let number = |row: &Row| row.keys.replace(',', "").parse::<u64>().expect("a number");
+            for parent in view.rows.iter().filter(|row| row.children > 0) {
+                let children = view.rows.iter().filter(|row| row.parent == Some(parent.id));
+                assert_eq!(children.map(number).sum::<u64>(), number(parent), "{}", parent.name);
+            }
+        }
     }
 
     /// A number as letters, which have no placeholder.

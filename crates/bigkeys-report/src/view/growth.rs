@@ -9,6 +9,9 @@ use crate::text::{self, bytes, count, counted, growth, length};
 /// Groups and keys that have a row each.
 const MAX_ROWS: usize = 200;
 
+/// Bytes of the name of a key that are known.
+const MAX_KNOWN_NAME_BYTES: usize = 64 << 10;
+
 /// The growth of a page.
 #[derive(Debug, Serialize)]
 pub(super) struct GrowthView {
@@ -110,14 +113,14 @@ impl KeyRow {
         let side = key.new.as_ref().or(key.old.as_ref());
         let data_type = side.map_or("", |side| side.data_type.as_str());
         Self {
-            // The list keeps whole names, except for those of more than 64 KiB.
-            name: text::name(&key.key, key.key.len() as u64),
+            name: text::cut_name(&key.key, MAX_KNOWN_NAME_BYTES),
             growth: growth(key.growth_bytes()),
             change: match (&key.old, &key.new) {
                 (None, _) => "new",
                 (_, None) => "gone",
                 _ if key.growth_bytes() < 0 => "shrunk",
-                _ => "grown",
+                _ if key.growth_bytes() > 0 => "grown",
+                _ => "changed",
             },
             data_type: text::name(data_type.as_bytes(), data_type.len() as u64),
             db: key.db,

@@ -64,8 +64,8 @@ impl Histogram {
         let most = powers.iter().map(|&(_, keys)| keys).max().unwrap_or(0);
         let bars = powers.iter().map(|&(power, keys)| {
             let label = match power {
-                0 => show(0),
-                _ => format!("{} to {}", show(power), show((power - 1).saturating_mul(2).saturating_add(1))),
+                0 | 1 => show(power),
+                _ => format!("{} to below {}", show(power), show(power.saturating_mul(2))),
             };
             Bar::new(place(power) - place(first), places, (keys, most), label, None)
         });

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::text::{bytes, count, counted, plain, share};
 
-/// Sources that have a row each. Of more, those that are not complete come first.
+/// Sources that have a row each. Sources that are not complete come first.
 const MAX_SOURCES: usize = 200;
 
 /// The head of the page.

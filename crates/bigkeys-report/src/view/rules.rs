@@ -59,7 +59,7 @@ impl Broken {
             id: plain(&result.rule.id),
             severity: result.rule.severity.name(),
             message: plain(&result.rule.message),
-            more: if result.is_about_keys() { result.findings().saturating_sub(listed) } else { 0 },
+            more: result.findings().saturating_sub(listed),
             findings: findings.collect(),
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct BarTable {
     /// What a row is.
     what: &'static str,
     rows: Vec<Row>,
-    /// Rows that are left out, all of them smaller.
+    /// Number of rows that are left out. They are the smallest.
     more: usize,
 }
 

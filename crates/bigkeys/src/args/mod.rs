@@ -109,8 +109,10 @@ impl Cli {
         let given = given_options(&definition, &matches);
         let mut cli =
             Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))?;
-        if let Command::Diff(args) = &mut cli.command {
-            args.given = given;
+        match &mut cli.command {
+            Command::Diff(args) => args.given = given,
+            Command::Report(args) => args.given = given,
+            _ => {}
         }
         Ok(cli)
     }
@@ -181,10 +183,10 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Make an HTML page of backups, or show saved reports
     ///
-    /// With -o, the result is one file with pictures, which needs no network. scan --save writes saved
-    /// reports, and several of them are shown as one.
+    /// With -o, the result is one HTML file with pictures. The file needs no network. scan --save
+    /// writes saved reports, and several of them are shown as one.
     ///
-    /// Exit status: as for scan without --fail-on.
+    /// Exit status: as for scan without --fail-on; 2 an input is neither a backup nor a saved report.
     #[command(after_help = report::EXAMPLES, disable_help_flag = true)]
     Report(ReportArgs),
     /// Sum up keys by the shards, slots and hash tags of a cluster

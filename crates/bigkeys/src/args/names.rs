@@ -90,10 +90,16 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_enum, default_value_t = TableOrJson::Table, help_heading = "Report")]
     pub(crate) format: TableOrJson,
 
-    /// Write one HTML page about NEW and what changed, to a file
+    /// Write an HTML page to FILE: NEW, and what changed
     ///
     /// NEW is then read twice.
-    #[arg(short = 'o', long = "page", value_name = "FILE", help_heading = "Report")]
+    #[arg(
+        short = 'o',
+        long = "page",
+        value_name = "FILE",
+        help_heading = "Report",
+        conflicts_with = "format"
+    )]
     pub(crate) page: Option<PathBuf>,
 
     #[command(flatten)]

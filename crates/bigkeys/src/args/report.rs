@@ -51,11 +51,12 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Write one HTML page, which needs no network, to a file
+    /// Write an HTML page to FILE
     ///
-    /// The page has totals, a treemap of groups by name, the biggest keys, histograms, what expires,
-    /// shards and slots, broken rules and the memory model. Of saved reports, it has what they have.
-    #[arg(short = 'o', long = "page", value_name = "FILE", help_heading = "Report")]
+    /// The page needs no network. It has totals, a treemap of groups by name, the biggest keys,
+    /// histograms, what expires, shards and slots, broken rules and the memory model. A page of saved
+    /// reports has totals, prefixes and keys only.
+    #[arg(short = 'o', long = "page", value_name = "FILE", help_heading = "Report", conflicts_with_all = ["all", "format", "exports", "per_file"])]
     pub(crate) page: Option<PathBuf>,
 
     /// Also save the merged report
@@ -76,4 +77,8 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+
+    /// The long names of the options that were given.
+    #[arg(skip)]
+    pub(crate) given: Vec<String>,
 }

@@ -53,7 +53,7 @@ impl LongestPacked {
     /// Adds a key. Keys of a range come in file order.
     #[inline(always)]
     pub(crate) fn observe(&mut self, key: &KeyView<'_>) {
-        // A call with the key itself would force every key into memory: a fifth more instructions.
+        // Passing the key itself would spill every key to the stack, a fifth more instructions.
         let Measure { elements, offset, db, .. } = key.measure;
         if let (Some(index), Some(elements)) = (directive(&key.measure), elements) {
             self.observe_packed(index, elements, (offset, db), key.key);

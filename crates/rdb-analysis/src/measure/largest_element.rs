@@ -12,8 +12,9 @@ const MAX_NAME_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LargestElement {
-    /// Index of an array's cell. Of other elements the place in the value, in file order, from 0. Names
-    /// the items of lists, and elements whose names are not known or have more than 64 KiB.
+    /// A number from 0. For an array, the index of the cell. For all else, the place of the element in
+    /// the value, in file order: items of lists, and elements whose names are not known or have more
+    /// than 64 KiB.
     Index(u64),
     /// A member of a set or sorted set.
     Member(ElementName),

@@ -1,6 +1,6 @@
 //! Arrays of Redis 8.8: cells in slices, and a directory of the slices.
 //!
-//! Source: `sparsearray.c`. A server loads the cells one by one, by ascending index. Sizes of slices are
+//! Source: `sparsearray.c`. A server writes and loads the cells by ascending index. Sizes of slices are
 //! the servers' defaults (`array-slice-size`, `array-sparse-kmax`).
 
 use super::sizes::Sizes;
@@ -47,6 +47,10 @@ pub(super) struct Array {
     /// Blocks of slices so far.
     blocks: u64,
     last_block: u64,
+    /// The least index that the next cell may have.
+    next: u64,
+    /// Whether the indices do not ascend. Servers load any order, which the model does not follow.
+    is_irregular: bool,
 }
 
 /// The cells of a slice.
@@ -69,6 +73,8 @@ struct Window {
 impl Array {
     /// Adds a cell. `string_bytes` is the length of a string, `None` for a number.
     pub(super) fn push(&mut self, index: u64, string_bytes: Option<u64>, sizes: &Sizes) {
+        self.is_irregular |= index < self.next;
+        self.next = index.saturating_add(1);
         let (slice, offset) = (index / SLICE_CELLS, index % SLICE_CELLS);
         if matches!(self.cells, Cells::None) || slice != self.slice {
             self.finish_slice(sizes);
@@ -86,8 +92,11 @@ impl Array {
         }
     }
 
-    /// The bytes of the array.
-    pub(super) fn finish(&mut self, sizes: &Sizes) -> u64 {
+    /// The bytes of the array. `None`: its cells are not in order, which no server writes.
+    pub(super) fn finish(&mut self, sizes: &Sizes) -> Option<u64> {
+        if self.is_irregular {
+            return None;
+        }
         self.finish_slice(sizes);
         let directory = if self.slice < BLOCK_SLICES {
             sizes.usable((self.slice + 1).next_power_of_two() * CELL)
@@ -97,8 +106,7 @@ impl Array {
             sizes.usable(room.saturating_mul(BLOCK_ENTRY)).saturating_add(blocks)
         };
         let bytes = self.bytes.saturating_add(directory).saturating_add(sizes.usable(ARRAY));
-        *self = Self::default();
-        bytes
+        Some(bytes)
     }
 
     fn finish_slice(&mut self, sizes: &Sizes) {
@@ -151,7 +159,7 @@ mod tests {
         for (index, string_bytes) in cells {
             array.push(index, string_bytes, &sizes);
         }
-        array.finish(&sizes)
+        array.finish(&sizes).expect("in order")
     }
 
     fn numbers(indices: impl IntoIterator<Item = u64>) -> u64 {
@@ -186,6 +194,18 @@ mod tests {
     fn slices_that_are_far_apart_have_blocks_of_pointers() {
         assert_eq!(numbers([0, 4096 * 2047]), 80 + 2 * 80 + 2048 * 8);
         assert_eq!(numbers([0, 4096 * 2048]), 80 + 2 * 80 + 96 + 2 * 16_384);
-        assert_eq!(numbers([u64::MAX]), 80 + 80 + 96 + 16_384);
+        assert_eq!(numbers([u64::MAX - 1]), 80 + 80 + 96 + 16_384);
+    }
+
+    #[test]
+    fn cells_out_of_order_have_no_model() {
+        let sizes = Sizes::new(Profile::of(Family::Redis8_10, None), Allocator::JemallocQ8);
+        for indices in [[0, 8_388_608, 1], [2, 1, 0], [0, 7, 7]] {
+            let mut array = Array::default();
+            for index in indices {
+                array.push(index, None, &sizes);
+            }
+            assert_eq!(array.finish(&sizes), None, "{indices:?}");
+        }
     }
 }

@@ -228,7 +228,7 @@ impl MemoryEstimator {
             (_, Encoding::Skiplist) => self.zset(inside, facts),
             (DataType::Set, Encoding::Hashtable) => self.set(inside, facts),
             (DataType::Hash, Encoding::Hashtable) => self.hash(inside, facts),
-            (_, Encoding::SlicedArray) => inside.saturating_add(self.array.finish(&self.sizes)),
+            (_, Encoding::SlicedArray) => inside.saturating_add(self.array.finish(&self.sizes)?),
             (DataType::Hash, Encoding::TemplateArray) => self.templated_hash(inside, facts),
             (
                 DataType::List | DataType::Set | DataType::Zset | DataType::Hash,

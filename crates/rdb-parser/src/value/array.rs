@@ -1,7 +1,8 @@
 //! Structures that are neither collections of strings nor packed: arrays, hashes of paths, rate
 //! limiters, scheduled scripts.
 //!
-//! Arrays were compared with files of Redis 8.9 and 8.10. The sources of the others are descriptions.
+//! Arrays were compared with files of Redis 8.9 and 8.10, and with `rdbLoadObject` of 8.10. The
+//! sources of the others are descriptions.
 
 use super::sums::{ElementLayout, ElementSums, Tally};
 use super::walker::Walker;
@@ -21,6 +22,9 @@ const CELL_INTEGER: u64 = 1;
 const CELL_DOUBLE: u64 = 2;
 const CELL_SHORT_STRING: u64 = 3;
 
+/// Longest string that is stored as a short one.
+const MAX_SHORT_STRING_BYTES: u64 = 7;
+
 /// Fewest bytes of a cell: index, kind of storage, content.
 const MIN_CELL_BYTES: u64 = 3;
 
@@ -39,13 +43,20 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         }
         let mut tally = Tally::default();
         for _ in 0..cells {
+            let at = self.input.position();
             let index = self.input.read_length("an array index")?;
+            if index == u64::MAX {
+                self.contain(Error::corrupt("array", "the index is the mark for none", at))?;
+            }
             let at = self.input.position();
             let stored = self.input.read_length("an array cell")?;
             let mut string_bytes = None;
             let len = match stored {
                 CELL_STRING | CELL_SHORT_STRING => {
                     let len = self.show_string(Role::Item, "an array cell")?;
+                    if stored == CELL_SHORT_STRING && len > MAX_SHORT_STRING_BYTES {
+                        self.contain(Error::corrupt("array", "a short string is too long", at))?;
+                    }
                     tally.longest_string_bytes = tally.longest_string_bytes.max(len);
                     string_bytes = Some(len);
                     len
