@@ -22,7 +22,7 @@
       below.get(parent).push(row);
     }
     // So many are drawn at once within a tenth of a second. The rows come largest first.
-    const MOST_RECTANGLES = 1000, MOST_ROWS = 200;
+    const MOST_RECTANGLES = 300, MOST_ROWS = 100;
     const number = row => row.id.slice(1);
     const name = row => row.cells[0].textContent;
 
