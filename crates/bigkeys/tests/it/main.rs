@@ -25,6 +25,7 @@ mod output;
 mod page;
 #[cfg(target_os = "linux")]
 mod peak_memory;
+mod readme;
 mod report_diff;
 mod rules;
 mod saved;
