@@ -2,12 +2,37 @@
 
 use bigkeys_scan::{Excess, Limit, MaxSums, RuleResult};
 use jiff::Timestamp;
-use rdb_analysis::{Expected, ExpectedError, ForecastRow, KeyRecord};
+use rdb_analysis::{Expected, ExpectedError, ExpiryBucket, ForecastRow, KeyRecord, Rank};
 
 use crate::text::{bytes, count, counted};
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 24 * HOUR_S;
+
+/// The measure by which keys rank.
+pub fn rank(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Elements => "number of elements",
+        Rank::ValueBytes => "bytes of payload",
+        Rank::RdbBytes => "bytes in the file",
+        Rank::MemoryBytes => "bytes in memory",
+        Rank::LargestElementBytes => "bytes of the largest element",
+        _ => rank.name(),
+    }
+}
+
+/// When the keys of a group expire.
+pub fn expiry(bucket: ExpiryBucket) -> &'static str {
+    match bucket {
+        ExpiryBucket::Never => "never",
+        ExpiryBucket::Expired => "had expired",
+        ExpiryBucket::WithinHour => "within an hour",
+        ExpiryBucket::WithinDay => "within a day",
+        ExpiryBucket::WithinWeek => "within a week",
+        ExpiryBucket::WithinMonth => "within 30 days",
+        _ => "later",
+    }
+}
 
 /// The span of time of a row: `in hour 3`, `on day 2`.
 pub fn span(row: &ForecastRow) -> String {

@@ -6,12 +6,13 @@ use rdb_analysis::{KeyRecord, LargestElement, Report};
 use serde::Serialize;
 
 use crate::text::{self, bytes, count, plain};
+use crate::words;
 
 /// The list of keys.
 #[derive(Debug, Serialize)]
 pub(super) struct KeysView {
     /// The measure by which keys rank.
-    ranked_by: String,
+    ranked_by: &'static str,
     types: Vec<String>,
     has_memory: bool,
     has_shards: bool,
@@ -51,7 +52,7 @@ impl KeysView {
         types.sort_unstable();
         types.dedup();
         (!rows.is_empty()).then(|| Self {
-            ranked_by: report.rank.name().replace('_', " "),
+            ranked_by: words::rank(report.rank),
             types,
             has_memory: report.totals.memory_bytes.is_some(),
             has_shards: rows.iter().any(|row| row.shard.is_some()),

@@ -1,10 +1,11 @@
 //! Sums by type, encoding, database and time to expiry, each with a bar.
 
-use rdb_analysis::{ExpiryBucket, Group, Report};
+use rdb_analysis::{Group, Report};
 use serde::Serialize;
 
 use super::overview::{in_memory, weight};
 use crate::text::{self, bytes, count, length};
+use crate::words;
 
 /// Databases that have a row each.
 const MAX_ROWS: usize = 64;
@@ -46,7 +47,7 @@ pub(super) fn of_report(report: &Report) -> Vec<BarTable> {
         .by_db
         .iter()
         .map(|row| (row.db.map_or_else(|| "all others".to_owned(), |db| format!("db {db}")), row.group));
-    let expiry = report.expiry.iter().map(|row| (expiry_name(row.bucket).to_owned(), row.group));
+    let expiry = report.expiry.iter().map(|row| (words::expiry(row.bucket).to_owned(), row.group));
     let tables = [
         BarTable::new("By type", "by-type", "type", types.collect(), report, true),
         BarTable::new("By encoding", "by-encoding", "type and encoding", encodings.collect(), report, true),
@@ -54,18 +55,6 @@ pub(super) fn of_report(report: &Report) -> Vec<BarTable> {
         BarTable::new("By time to expiry", "by-expiry", "expires", expiry.collect(), report, false),
     ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
-}
-
-fn expiry_name(bucket: ExpiryBucket) -> &'static str {
-    match bucket {
-        ExpiryBucket::Never => "never",
-        ExpiryBucket::Expired => "had expired",
-        ExpiryBucket::WithinHour => "within an hour",
-        ExpiryBucket::WithinDay => "within a day",
-        ExpiryBucket::WithinWeek => "within a week",
-        ExpiryBucket::WithinMonth => "within 30 days",
-        _ => "later",
-    }
 }
 
 impl BarTable {

@@ -49,7 +49,8 @@ pub(crate) fn report(out: &mut dyn Write, report: &Report, style: TableStyle) ->
     for (data_type, keys) in &report.top {
         let data_type = data_type.to_string();
         let data_type = Escaped::for_terminal(data_type.as_bytes());
-        let title = format!("Biggest keys of type {data_type}, by {}", rank_name(report.rank));
+        let title =
+            format!("Biggest keys of type {data_type}, by {}", bigkeys_report::words::rank(report.rank));
         heading(out, &title, style)?;
         keys_table(out, report, &keys.iter().collect::<Vec<_>>(), false, style)?;
     }
@@ -120,7 +121,7 @@ fn biggest_of_all(out: &mut dyn Write, report: &Report, style: TableStyle) -> io
     if keys.is_empty() {
         return Ok(());
     }
-    heading(out, &format!("Biggest keys, by {}", rank_name(report.rank)), style)?;
+    heading(out, &format!("Biggest keys, by {}", bigkeys_report::words::rank(report.rank)), style)?;
     keys_table(out, report, &keys, true, style)
 }
 
@@ -198,7 +199,7 @@ fn all_groups(out: &mut dyn Write, report: &Report, style: TableStyle) -> io::Re
         }
     }
     let expiry = report.expiry.iter().filter(|row| row.group.keys > 0);
-    let expiry = expiry.map(|row| (expiry_name(row.bucket).as_bytes().to_vec(), row.group));
+    let expiry = expiry.map(|row| (bigkeys_report::words::expiry(row.bucket).as_bytes().to_vec(), row.group));
     groups(out, "By time to expiry", "expires", expiry, report, style)
 }
 
@@ -242,27 +243,4 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     let tenths =
         (u128::from(part) * 1000 + u128::from(whole) / 2).checked_div(u128::from(whole)).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-fn rank_name(rank: Rank) -> &'static str {
-    match rank {
-        Rank::Elements => "number of elements",
-        Rank::ValueBytes => "bytes of payload",
-        Rank::RdbBytes => "bytes in the file",
-        Rank::MemoryBytes => "bytes in memory",
-        Rank::LargestElementBytes => "bytes of the largest element",
-        _ => rank.name(),
-    }
-}
-
-fn expiry_name(bucket: ExpiryBucket) -> &'static str {
-    match bucket {
-        ExpiryBucket::Never => "never",
-        ExpiryBucket::Expired => "had expired",
-        ExpiryBucket::WithinHour => "within an hour",
-        ExpiryBucket::WithinDay => "within a day",
-        ExpiryBucket::WithinWeek => "within a week",
-        ExpiryBucket::WithinMonth => "within 30 days",
-        _ => "later",
-    }
 }
