@@ -91,6 +91,13 @@ fn a_report_of_backups_needs_a_file_for_the_page() {
     let page = directory.path().join("page.html");
     assert!(refused(&["report", text(&file), text(&saved), "-o", text(&page)]).contains("not both"));
     assert!(refused(&["diff", text(&saved), text(&saved), "-o", text(&page)]).contains("saved reports"));
+    assert!(refused(&["report", "--match", "a*", text(&saved)]).contains("do not have all keys"));
+    assert!(refused(&["report", text(&file), "-o", text(&page), "--format", "json"]).contains("--format"));
+    assert!(refused(&["diff", text(&file), "-", "-o", text(&page)]).contains("read once only"));
+    let backup = directory.path().join("backup.rdb");
+    fs::copy(&file, &backup).expect("copied");
+    assert!(refused(&["report", "-o", text(&backup), text(&file)]).contains("is a backup"));
+    assert_eq!(fs::read(&backup).expect("there"), fs::read(&file).expect("there"), "it is not replaced");
     let nowhere = directory.path().join("no/page.html");
     assert!(refused(&["report", text(&file), "-o", text(&nowhere)]).contains("cannot write"));
     assert!(!page.exists());
