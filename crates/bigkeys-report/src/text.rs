@@ -93,7 +93,7 @@ fn shown(name: &[u8]) -> (String, bool) {
     let mut shown = Escaped::for_terminal(beginning).to_string();
     let is_whole = beginning.len() == name.len();
     let Some((mut end, _)) = shown.char_indices().nth(MAX_NAME_CHARS) else { return (shown, is_whole) };
-    // An escaped byte, `\\xHH`, is shown whole or not at all.
+    // An escaped byte, `\xHH`, is shown whole or not at all.
     if let Some(escape) = shown.get(..end).and_then(|text| text.rfind("\\x")).filter(|at| end - at < 4) {
         end = escape;
     }

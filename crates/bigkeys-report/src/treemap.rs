@@ -14,6 +14,11 @@ pub(crate) struct Rect {
     pub(crate) height: f64,
 }
 
+impl Rect {
+    /// The whole picture.
+    pub(crate) const WHOLE: Self = Self { x: 0.0, y: 0.0, width: 100.0, height: 100.0 };
+}
+
 /// A rectangle for each weight, with an area in proportion to it. The weights come in descending order.
 pub(crate) fn layout(weights: &[u64]) -> Vec<Rect> {
     let whole: f64 = weights.iter().map(|&weight| double(weight)).sum();

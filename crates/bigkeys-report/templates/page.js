@@ -21,7 +21,7 @@
       if (!below.has(parent)) below.set(parent, []);
       below.get(parent).push(row);
     }
-    // So many are drawn at once within a tenth of a second. The rows come largest first.
+    // These are drawn within a tenth of a second. The rows come largest first.
     const MOST_RECTANGLES = 300, MOST_ROWS = 100;
     const number = row => row.id.slice(1);
     const name = row => row.cells[0].textContent;
@@ -87,7 +87,6 @@
       }
     };
     addEventListener("hashchange", follow);
-    // A click on the group that is open changes nothing in the address.
     follow();
   }
 

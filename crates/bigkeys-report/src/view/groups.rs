@@ -79,7 +79,7 @@ impl GroupsView {
         let root = builder.push(
             None,
             0,
-            Rect { x: 0.0, y: 0.0, width: 100.0, height: 100.0 },
+            Rect::WHOLE,
             &Shown {
                 name: "all keys".to_owned(),
                 group: &tree.root.group,
@@ -117,8 +117,7 @@ impl GroupsView {
             half_below: None,
             largest: None,
         };
-        let everywhere = Rect { x: 0.0, y: 0.0, width: 100.0, height: 100.0 };
-        let root = builder.push(None, 0, everywhere, &shown("all keys".to_owned(), &whole));
+        let root = builder.push(None, 0, Rect::WHOLE, &shown("all keys".to_owned(), &whole));
         let listed = table.groups.iter();
         let mut children: Vec<_> =
             listed.map(|(name, group)| shown(text::name(name, name.len() as u64), group)).collect();
