@@ -74,6 +74,18 @@ impl Engine<'_> {
         Ok(threads.run(|| Partial::scan(source, collector, options, monitor, stop))?)
     }
 
+    /// Scans one source into a part of a report and the child of another collector, on `threads`.
+    pub(crate) fn partial_beside<C: Collector<Child: Send>>(
+        &self,
+        source: Source<'_>,
+        threads: &Threads,
+        beside: &C,
+    ) -> Result<(Partial, C::Child), ScanError> {
+        self.refuse_filter("a part of a report")?;
+        let Self { collector, options, monitor, stop, .. } = *self;
+        Ok(threads.run(|| Partial::scan_beside(source, collector, beside, options, monitor, stop))?)
+    }
+
     fn refuse_filter(&self, what: &'static str) -> Result<(), ScanError> {
         if self.filter.is_empty() { Ok(()) } else { Err(ScanError::FilterRefused { what }) }
     }

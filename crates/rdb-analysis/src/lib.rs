@@ -65,9 +65,9 @@ pub use collect::{
     ByDatabase, ByEncoding, ByExpiry, ByName, ByType, Cluster, ClusterTable, Collector, DbGroup,
     DistributionTable, Distributions, EncodingGroup, EndOfSource, ExpiryBucket, ExpiryGroup, ExpirySecond,
     ExpirySeconds, Filtered, ForecastRow, Group, GroupKind, GroupTables, Groups, HistogramBucket, KeyRecord,
-    MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, PrefixGroup, PrefixTable,
-    Prefixes, Quantiles, RaisedLimit, RangeStart, Rank, ShardGroup, SizePercentiles, Skew, SlotGroup,
-    SlotOwners, TopKeys, Totals, TypeDistribution, TypeGroup,
+    MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree, Observe, PlaceUse, Portable, PrefixGroup,
+    PrefixTable, Prefixes, Quantiles, RaisedLimit, RangeStart, Rank, ShardGroup, SizePercentiles, Skew,
+    SlotGroup, SlotOwners, TopKeys, Totals, TypeDistribution, TypeGroup,
 };
 pub use measure::{
     DataType, ElementName, Encoding, EntryId, KeyView, LargestElement, Measure, SLOTS, slot_of_name,

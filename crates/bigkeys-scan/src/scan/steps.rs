@@ -219,6 +219,20 @@ impl Scan<'_> {
         self.engine().partial(input.source(), self.threads_of_scan()?)
     }
 
+    /// As [`partial`](Self::partial), with what another collector gathers of the same keys. The children of
+    /// several inputs are merged and finished by their collector.
+    ///
+    /// # Errors
+    ///
+    /// As for [`partial`](Self::partial).
+    pub fn partial_beside<C: Collector<Child: Send>>(
+        &self,
+        input: &mut OpenInput,
+        beside: &C,
+    ) -> Result<(Partial, C::Child), ScanError> {
+        self.engine().partial_beside(input.source(), self.threads_of_scan()?, beside)
+    }
+
     /// Scans `inputs`, one after the other, and writes a [saved report](SavedReport) to `out`.
     /// Inputs that cannot be used are in the outcome, whose report is over all others.
     ///

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rdb_parser::{ErrorKind, RdbString};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::collector::{Collector, EndOfSource, Observe, PlaceUse, RangeStart};
 use super::group::Group;
 use super::heavy::HeavySums;
-use crate::measure::{KeyView, slot_and_hash_tag};
+use super::portable::Portable;
+use crate::measure::{KeyView, Name, slot_and_hash_tag};
 
 const SLOTS: usize = crate::measure::SLOTS as usize;
 
@@ -150,7 +151,7 @@ impl Skew {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sums {
     keys: u64,
     bytes: u64,
@@ -197,6 +198,72 @@ pub struct ClusterSums {
     /// By shard: the sources that ended.
     shards: BTreeMap<String, ShardSums>,
     scratch: Vec<u8>,
+}
+
+/// Hash tags that are carried at most. A table lists a few.
+const MAX_CARRIED_TAGS: usize = 1000;
+
+/// What is carried of [`ClusterSums`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ClusterWire {
+    /// The slots with keys, and their sums.
+    slots: Vec<(u16, Sums)>,
+    tags: Vec<(Name, Group)>,
+    tags_error_bytes: u64,
+    shards: BTreeMap<String, ShardWire>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ShardWire {
+    sums: Sums,
+    slots: Vec<u16>,
+    misplaced_keys: u64,
+}
+
+impl Portable for Cluster {
+    type Wire = ClusterWire;
+
+    fn to_wire(&self, mut child: ClusterSums) -> ClusterWire {
+        child.tags.forget_down_to(MAX_CARRIED_TAGS);
+        let slots = (0..).zip(&child.slots).filter(|(_, sums)| sums.keys > 0);
+        let shards = child.shards.into_iter().map(|(name, shard)| {
+            let is_set = |slot: &u16| shard.slots[usize::from(*slot) / 64] >> (slot % 64) & 1 != 0;
+            let slots = (0..crate::measure::SLOTS).filter(is_set).collect();
+            (name, ShardWire { sums: shard.sums, slots, misplaced_keys: shard.misplaced_keys })
+        });
+        ClusterWire {
+            slots: slots.map(|(slot, sums)| (slot, *sums)).collect(),
+            tags: child.tags.iter().map(|(tag, (), group)| (Name(tag.to_vec()), *group)).collect(),
+            tags_error_bytes: child.tags.error_bytes(),
+            shards: shards.collect(),
+        }
+    }
+
+    fn child_of(&self, wire: ClusterWire) -> ClusterSums {
+        let mut child = ClusterSums::default();
+        if !wire.slots.is_empty() {
+            child.slots = vec![Sums::default(); SLOTS];
+        }
+        for (slot, sums) in wire.slots {
+            if let Some(slot) = child.slots.get_mut(usize::from(slot)) {
+                *slot = sums;
+            }
+        }
+        for (tag, group) in wire.tags {
+            child.tags.add(&tag.0, (), &group);
+        }
+        child.tags.add_error(wire.tags_error_bytes);
+        for (name, ShardWire { sums, slots, misplaced_keys }) in wire.shards {
+            let mut shard = ShardSums { sums, misplaced_keys, ..ShardSums::default() };
+            for slot in slots {
+                if let Some(bits) = shard.slots.get_mut(usize::from(slot) / 64) {
+                    *bits |= 1 << (slot % 64);
+                }
+            }
+            child.shards.insert(name, shard);
+        }
+        child
+    }
 }
 
 impl Observe for ClusterSums {

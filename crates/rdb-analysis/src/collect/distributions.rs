@@ -1,12 +1,13 @@
 //! How sizes, idle times and expiries are distributed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bounded::{Add, Bounded};
 use super::cells::{MAX_OTHER_TYPES, OTHER_MODULES};
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use super::names::{HistogramBucket, SizeHistogram};
-use crate::measure::{DataType, KeyView};
+use super::portable::{Portable, nothing};
+use crate::measure::{DataType, KeyView, TypeWire};
 
 /// Types with distributions of their own.
 const MAX_TYPES: usize = DataType::BUILT_IN.len() + MAX_OTHER_TYPES;
@@ -104,7 +105,7 @@ pub struct ForecastRow {
 }
 
 /// Numbers of keys, and the largest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Numbers {
     histogram: SizeHistogram,
     max: u64,
@@ -136,7 +137,7 @@ impl Numbers {
 }
 
 /// The numbers of a type.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct TypeNumbers {
     bytes: Numbers,
     elements: Numbers,
@@ -157,6 +158,39 @@ pub struct KeyNumbers {
     freq: Numbers,
     /// Keys and bytes: expired, by hour, by day, later.
     expiry: [(u64, u64); 1 + HOURS + DAYS + 1],
+}
+
+/// What is carried of [`KeyNumbers`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyNumbersWire {
+    /// `None`: the types without numbers of their own.
+    types: Vec<(Option<TypeWire>, TypeNumbers)>,
+    idle_seconds: Numbers,
+    freq: Numbers,
+    expiry: Vec<(u64, u64)>,
+}
+
+impl Portable for Distributions {
+    type Wire = KeyNumbersWire;
+
+    fn to_wire(&self, child: KeyNumbers) -> KeyNumbersWire {
+        let KeyNumbers { types, idle_seconds, freq, expiry } = child;
+        let types = types.into_values().map(|(data_type, numbers)| (data_type.map(TypeWire::from), numbers));
+        KeyNumbersWire { types: types.collect(), idle_seconds, freq, expiry: expiry.to_vec() }
+    }
+
+    fn child_of(&self, wire: KeyNumbersWire) -> KeyNumbers {
+        let mut child = nothing(self);
+        for (data_type, numbers) in wire.types {
+            match data_type.and_then(TypeWire::into_type) {
+                Some(data_type) => child.types.value(data_type).add_all(numbers),
+                None => child.types.rest().add_all(numbers),
+            }
+        }
+        (child.idle_seconds, child.freq) = (wire.idle_seconds, wire.freq);
+        child.expiry.iter_mut().zip(wire.expiry).for_each(|(span, carried)| *span = carried);
+        child
+    }
 }
 
 /// The span in which a key with this time to live expires.

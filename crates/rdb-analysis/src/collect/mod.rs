@@ -13,6 +13,7 @@ mod group;
 mod groups;
 mod heavy;
 mod names;
+mod portable;
 mod prefixes;
 mod raised_limits;
 mod rank;
@@ -33,6 +34,7 @@ pub use names::{
     ByName, GroupKind, HistogramBucket, MAX_GROUP_DEPTH, NameGroup, NameGroups, NameRule, NameTree,
     SizePercentiles,
 };
+pub use portable::Portable;
 pub(crate) use prefixes::PrefixSums;
 pub use prefixes::{PrefixGroup, PrefixTable, Prefixes};
 pub(crate) use raised_limits::LongestPacked;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
 use crate::analyze::{Work, collect_source};
-use crate::collect::{Collector as _, LongestPacked, PrefixSums, RangeStart, Sums, TopLists};
+use crate::collect::{Collector, LongestPacked, PrefixSums, RangeStart, Sums, TopLists};
 use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
@@ -38,12 +38,35 @@ impl Partial {
         let (path, shard) = (source.path.clone(), source.shard.clone());
         let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
         let (facts, parts) = collect_source(source, 0, collector, work)?;
+        Ok(Self::new(path, shard, facts, parts))
+    }
+
+    /// As [`scan`](Self::scan), with the child of another collector over the same keys.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scan`](Self::scan).
+    pub fn scan_beside<C: Collector>(
+        source: Source<'_>,
+        collector: &ReportCollector,
+        beside: &C,
+        options: &ScanOptions,
+        progress: &dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<(Self, C::Child), SourceError> {
+        let (path, shard) = (source.path.clone(), source.shard.clone());
+        let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
+        let (facts, (parts, child)) = collect_source(source, 0, &(collector, beside), work)?;
+        Ok((Self::new(path, shard, facts, parts), child))
+    }
+
+    fn new(path: String, shard: Option<String>, facts: SourceFacts, parts: ReportParts) -> Self {
         let ReportParts { sums, top, prefixes, longest_packed, mut sources } = parts;
         let source = match sources.pop() {
             Some((_, source)) => source,
             None => SourceReport::new(path, shard, facts, &sums, longest_packed),
         };
-        Ok(Self { source, sums, top, prefixes })
+        Self { source, sums, top, prefixes }
     }
 
     /// Forgets the lighter prefixes until there are at most `max`, so that less has to be carried. The

@@ -3,10 +3,8 @@
 //! This is not the documented JSON. It has what a report leaves out, and nothing that can be
 //! derived from the rest.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rdb_parser::{Checksum, Dialect, Flavour, Header, ModuleId, Warning};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use rdb_parser::{Checksum, Dialect, Flavour, Header, Warning};
+use serde::{Deserialize, Serialize};
 
 use super::collector::ReportCollector;
 use super::contents::SourceReport;
@@ -14,14 +12,15 @@ use super::partial::Partial;
 use crate::collect::{
     CellId, Collector as _, DbGroup, Group, LongestPacked, PrefixSums, RangeStart, Sums, TopKey,
 };
-use crate::measure::{DataType, ElementName, Encoding, EntryId, LargestElement, Measure};
+use crate::measure::{ElementName, Encoding, EntryId, LargestElement, Measure, Name, TypeWire};
 use crate::scan::{
     Coverage, Note, ScanOptions, SourceFacts, TrailingKind, WarningExample, WarningGroup, WarningLog,
 };
 use crate::server::AssumedServer;
 
-/// Version of the fields and their meaning. Raised with every change.
-const VERSION: u32 = 6;
+/// Version of the fields and their meaning, and of those of [`Portable`](crate::Portable). Raised with
+/// every change.
+const VERSION: u32 = 7;
 
 /// Why a partial analysis cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -227,30 +226,6 @@ struct ElementNameWire {
     whole_bytes: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-enum TypeWire {
-    /// A type that is not a module's, by its name.
-    Named(String),
-    /// The type of a module, by its id.
-    Module(u64),
-}
-
-/// Bytes, as base64.
-struct Name(Vec<u8>);
-
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
 const DIALECTS: [Dialect; 3] = [Dialect::Redis, Dialect::Valkey, Dialect::Dragonfly];
 const FLAVOURS: [Flavour; 4] = [Flavour::Redis, Flavour::Valkey, Flavour::KeyDb, Flavour::Dragonfly];
 const TRAILING_KINDS: [TrailingKind; 6] = [
@@ -261,18 +236,6 @@ const TRAILING_KINDS: [TrailingKind; 6] = [
     TrailingKind::ZeroPadding,
     TrailingKind::Unknown,
 ];
-/// The types with names, besides [`DataType::BUILT_IN`].
-const RARE_TYPES: [DataType; 9] = [
-    DataType::Array,
-    DataType::Json,
-    DataType::Bloom,
-    DataType::Cuckoo,
-    DataType::CountMin,
-    DataType::TopK,
-    DataType::Gcra,
-    DataType::Cron,
-    DataType::Unknown,
-];
 
 /// The index of `item` in `all`, which has every value.
 fn number<T: PartialEq>(all: &[T], item: &T) -> u8 {
@@ -282,28 +245,6 @@ fn number<T: PartialEq>(all: &[T], item: &T) -> u8 {
 
 fn item<T: Copy>(all: &[T], number: u8, what: &'static str) -> Result<T, WireError> {
     all.get(usize::from(number)).copied().ok_or(WireError::Unknown(what))
-}
-
-impl From<DataType> for TypeWire {
-    fn from(data_type: DataType) -> Self {
-        match data_type {
-            DataType::Module(id) => Self::Module(id.0),
-            named => Self::Named(named.to_string()),
-        }
-    }
-}
-
-impl TypeWire {
-    fn into_type(self) -> Result<DataType, WireError> {
-        match self {
-            Self::Module(id) => Ok(DataType::Module(ModuleId(id))),
-            Self::Named(name) => DataType::BUILT_IN
-                .into_iter()
-                .chain(RARE_TYPES)
-                .find(|known| known.to_string() == name)
-                .ok_or(WireError::Unknown("type")),
-        }
-    }
 }
 
 impl From<&Partial> for PartialWire {
@@ -339,7 +280,7 @@ impl PartialWire {
         let mut sums = Sums::default();
         for cell in self.cells {
             let id = CellId {
-                data_type: cell.data_type.into_type()?,
+                data_type: cell.data_type.into_type().ok_or(WireError::Unknown("type"))?,
                 encoding: item(&Encoding::ALL, cell.encoding, "encoding")?,
                 expires: cell.expires,
             };
@@ -503,7 +444,7 @@ impl TopWire {
     fn into_measure(self) -> Result<Measure, WireError> {
         Ok(Measure {
             db: self.db,
-            data_type: self.data_type.into_type()?,
+            data_type: self.data_type.into_type().ok_or(WireError::Unknown("type"))?,
             encoding: item(&Encoding::ALL, self.encoding, "encoding")?,
             elements: self.elements,
             value_bytes: self.value_bytes,

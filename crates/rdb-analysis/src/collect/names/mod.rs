@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rdb_parser::{ErrorKind, RdbString};
+use serde::{Deserialize, Serialize};
 
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
-use crate::measure::KeyView;
+use super::portable::{Portable, nothing};
+use crate::measure::{KeyView, Name};
 use path::{MAX_NAME_BYTES, Path, shortened};
-use tree::{NameSums, tree_of};
+use tree::{NameSums, NameSumsWire, tree_of};
 
 pub use by_name::ByName;
 pub use path::{GroupKind, MAX_GROUP_DEPTH, NameRule};
@@ -147,8 +149,42 @@ impl Collector for NameGroups {
     }
 }
 
+/// What is carried of [`NameLeaves`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NameLeavesWire {
+    depth: usize,
+    /// Paths and their sums.
+    leaves: Vec<(Name, NameSumsWire)>,
+}
+
+impl Portable for NameGroups {
+    type Wire = NameLeavesWire;
+
+    fn to_wire(&self, mut child: NameLeaves) -> NameLeavesWire {
+        child.shorten();
+        let NameLeaves { depth, places, mut sums, .. } = child;
+        let mut leaves: Vec<_> = places
+            .into_iter()
+            .map(|(path, place)| (Name(path.into_vec()), std::mem::take(&mut sums[place]).into_wire()))
+            .collect();
+        leaves.sort_unstable_by(|(one, _), (other, _)| one.0.cmp(&other.0));
+        NameLeavesWire { depth, leaves }
+    }
+
+    fn child_of(&self, wire: NameLeavesWire) -> NameLeaves {
+        let mut child = nothing(self);
+        child.depth = child.depth.min(wire.depth);
+        for (Name(path), sums) in wire.leaves {
+            let depth = child.depth;
+            child.change(shortened(&path, depth), |all| all.merge(&NameSums::of_wire(sums)));
+        }
+        child.shorten();
+        child
+    }
+}
+
 /// Sums by path. The child of [`NameGroups`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NameLeaves {
     config: NameGroups,
     /// Segments of the longest paths, of which there are not more than may be held.

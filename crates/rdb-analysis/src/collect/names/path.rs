@@ -34,6 +34,26 @@ impl NameRule {
     pub fn literal(self, is_literal: bool) -> Self {
         Self { has_patterns: !is_literal, ..self }
     }
+
+    /// Whether keys of this name are in the group of a kind and path, as a
+    /// [`NameTree`](crate::NameTree) names it, or in a group below it. Not for groups that are
+    /// [named](GroupKind::Named) or [folded](GroupKind::Folded).
+    pub fn admits(&self, name: &[u8], kind: GroupKind, path: &[u8]) -> bool {
+        let mut own = Path::default();
+        own.set(name.get(..MAX_NAME_BYTES).unwrap_or(name), self, MAX_GROUP_DEPTH);
+        if kind_of(own.bytes()) != kind {
+            return false;
+        }
+        let mut rest = path;
+        for segment in segments(own.bytes()) {
+            if rest.is_empty() {
+                break;
+            }
+            let Some(after) = rest.strip_prefix(segment) else { return false };
+            rest = after;
+        }
+        rest.is_empty()
+    }
 }
 
 /// What the keys of a group have in common.
@@ -189,6 +209,24 @@ mod tests {
         let rule = NameRule::new(b":");
         assert_eq!(path("{user:7}:cart", &rule, 9), "segments|{tag}:|cart");
         assert_eq!(path("{user:7", &rule, 9), "segments|{user:|{int}");
+    }
+
+    #[test]
+    fn a_rule_admits_the_names_of_a_group_and_of_those_below_it() {
+        let rule = NameRule::new(b":");
+        let admits =
+            |name: &str, path: &str| rule.admits(name.as_bytes(), GroupKind::Segments, path.as_bytes());
+        assert!(admits("user:17:cart", "user:"));
+        assert!(admits("user:17:cart", "user:{int}:"));
+        assert!(admits("user:17:cart", "user:{int}:cart"));
+        assert!(!admits("user:17:cart", "user:{int}:cart:"));
+        assert!(!admits("user:17:cart", "us"), "a part of a segment is no group");
+        assert!(!admits("user", "user"));
+        assert!(rule.admits(b"user", GroupKind::NoSeparator, b""));
+        assert!(!rule.admits(b"user:1", GroupKind::NoSeparator, b""));
+        let literal = rule.literal(true);
+        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, b"user:17:"));
+        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, b"user:17:*"));
     }
 
     #[test]

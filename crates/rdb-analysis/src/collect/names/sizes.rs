@@ -1,12 +1,16 @@
 //! How the sizes of keys are distributed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Bits of a size behind its first that tell buckets apart: four buckets for each power of two.
 const STEP_BITS: u32 = 2;
 
+/// More keys than any file has.
+const MAX_KEYS_OF_FILE: u64 = 1 << 48;
+
 /// How many keys have which size, in buckets. A bucket ends at most 25 % above where it begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(u8, u64)>", from = "Vec<(u8, u64)>")]
 pub(crate) struct SizeHistogram {
     /// Buckets with keys in them, in ascending order, and how many.
     buckets: Vec<(u8, u64)>,
@@ -37,6 +41,24 @@ pub struct SizePercentiles {
     pub max_bytes: u64,
 }
 
+impl From<SizeHistogram> for Vec<(u8, u64)> {
+    fn from(histogram: SizeHistogram) -> Self {
+        histogram.buckets
+    }
+}
+
+/// Any buckets, in any order, as another program may have written them. More keys than a file can have
+/// are as many as it can have, so that their sum fits.
+impl From<Vec<(u8, u64)>> for SizeHistogram {
+    fn from(buckets: Vec<(u8, u64)>) -> Self {
+        let mut histogram = Self::default();
+        for (bucket, keys) in buckets {
+            histogram.add_keys(bucket.min(bucket_of(u64::MAX)), keys.min(MAX_KEYS_OF_FILE));
+        }
+        histogram
+    }
+}
+
 impl SizeHistogram {
     /// Bytes that the buckets take.
     pub(super) fn held_bytes(&self) -> usize {
@@ -55,7 +77,7 @@ impl SizeHistogram {
 
     fn add_keys(&mut self, bucket: u8, keys: u64) {
         match self.buckets.binary_search_by_key(&bucket, |&(known, _)| known) {
-            Ok(index) => self.buckets[index].1 += keys,
+            Ok(index) => self.buckets[index].1 = self.buckets[index].1.saturating_add(keys),
             Err(index) => self.buckets.insert(index, (bucket, keys)),
         }
     }

@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 
+use serde::{Deserialize, Serialize};
+
 use super::path::{GroupKind, kind_of, segments};
 use super::sizes::{SizeHistogram, SizePercentiles};
 use crate::collect::group::Group;
-use crate::measure::{DataType, Measure};
+use crate::measure::{DataType, Measure, Name};
 
 /// Bytes of the name of a group's largest key that are kept.
 const MAX_KEPT_KEY_BYTES: usize = 256;
@@ -61,6 +63,15 @@ pub(super) struct NameSums {
     largest: Option<Box<Largest>>,
 }
 
+/// What is carried of [`NameSums`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct NameSumsWire {
+    group: Group,
+    types: u8,
+    sizes: SizeHistogram,
+    largest: Option<(u64, Name)>,
+}
+
 /// The largest key. Of keys of one size, that whose name comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Largest {
@@ -100,6 +111,18 @@ impl NameSums {
 
     fn bytes(&self) -> u64 {
         self.group.memory_bytes.unwrap_or(self.group.rdb_bytes)
+    }
+
+    pub(super) fn into_wire(self) -> NameSumsWire {
+        let Self { group, types, sizes, largest } = self;
+        let largest = largest.map(|largest| (largest.bytes, Name(largest.name.0)));
+        NameSumsWire { group, types, sizes, largest }
+    }
+
+    pub(super) fn of_wire(wire: NameSumsWire) -> Self {
+        let NameSumsWire { group, types, sizes, largest } = wire;
+        let largest = largest.map(|(bytes, name)| Box::new(Largest { bytes, name: Reverse(name.0) }));
+        Self { group, types, sizes, largest }
     }
 
     fn into_group(self, kind: GroupKind, path: Vec<u8>, children: Vec<NameGroup>) -> NameGroup {
