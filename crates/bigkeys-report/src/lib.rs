@@ -32,7 +32,7 @@
 
 mod account;
 mod page;
-mod policy;
+pub mod policy;
 mod render;
 mod text;
 mod treemap;

@@ -12,12 +12,21 @@ pub struct Page<'a> {
     pub(crate) cluster: Option<&'a ClusterTable>,
     pub(crate) rules: Option<&'a [RuleResult]>,
     pub(crate) growth: Option<&'a Diff>,
+    pub(crate) failure: Option<&'a str>,
 }
 
 impl<'a> Page<'a> {
     /// A page of a report alone. Groups are then the prefixes of the report.
     pub fn new(report: &'a Report) -> Self {
-        Self { report, groups: None, distributions: None, cluster: None, rules: None, growth: None }
+        Self {
+            report,
+            groups: None,
+            distributions: None,
+            cluster: None,
+            rules: None,
+            growth: None,
+            failure: None,
+        }
     }
 
     /// Adds a treemap of groups by name.
@@ -49,5 +58,12 @@ impl<'a> Page<'a> {
     #[must_use]
     pub fn growth(self, growth: &'a Diff) -> Self {
         Self { growth: Some(growth), ..self }
+    }
+
+    /// Heads the page with the reason why the analysis failed, because the report then has only what
+    /// was readable.
+    #[must_use]
+    pub fn failure(self, failure: &'a str) -> Self {
+        Self { failure: Some(failure), ..self }
     }
 }

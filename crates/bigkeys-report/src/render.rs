@@ -8,12 +8,10 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::page::Page;
-use crate::policy;
+use crate::policy::{self, SCRIPT, STYLE};
 use crate::view::PageView;
 
 const TEMPLATE: &str = include_str!("../templates/page.html");
-const STYLE: &str = include_str!("../templates/page.css");
-const SCRIPT: &str = include_str!("../templates/page.js");
 
 impl Page<'_> {
     /// Writes the page.
@@ -27,12 +25,8 @@ impl Page<'_> {
         environment.set_syntax(syntax.map_err(io::Error::other)?);
         environment.add_template("page.html", TEMPLATE).map_err(io::Error::other)?;
         let template = environment.get_template("page.html").map_err(io::Error::other)?;
-        let content = Content {
-            page: PageView::new(self),
-            policy: policy::of(STYLE, SCRIPT),
-            style: STYLE,
-            script: SCRIPT,
-        };
+        let content =
+            Content { page: PageView::new(self), policy: policy::of_page(), style: STYLE, script: SCRIPT };
         template.render_captured_to(Value::from(Serde(&content)), out).map_err(io_error)?;
         Ok(())
     }

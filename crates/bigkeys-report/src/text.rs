@@ -10,7 +10,7 @@ const MAX_NAME_CHARS: usize = 160;
 const MAX_NAME_BYTES: usize = 4 * MAX_NAME_CHARS;
 
 /// Bytes with a binary prefix, as in tables of the program: `1.25 MiB`.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "rounded to two digits")]
     match NumberPrefix::binary(bytes as f64) {
         NumberPrefix::Standalone(number) => format!("{number:.0} B"),
@@ -29,7 +29,7 @@ pub(crate) fn growth(growth: i128) -> String {
 }
 
 /// Digits in groups of three: `12,345`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -42,7 +42,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// A number and its noun, in the plural unless there is one.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
+pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
@@ -58,13 +58,13 @@ pub(crate) fn length(percent: f64) -> String {
 }
 
 /// A share as text: `12.3 %`.
-pub(crate) fn share(part: u64, whole: u64) -> String {
+pub fn share(part: u64, whole: u64) -> String {
     format!("{:.1} %", percent(part, whole))
 }
 
-/// The beginning of a name, harmless as text. `whole_bytes` is the length of the whole name, which
+/// The first 160 characters of a name, escaped. `whole_bytes` is the length of the whole name, which
 /// follows if the name is not shown whole.
-pub(crate) fn name(name: &[u8], whole_bytes: u64) -> String {
+pub fn name(name: &[u8], whole_bytes: u64) -> String {
     match shown(name) {
         (shown, _) if shown.is_empty() && whole_bytes == 0 => "(empty)".to_owned(),
         (shown, true) if name.len() as u64 == whole_bytes => shown,

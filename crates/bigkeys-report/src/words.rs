@@ -2,12 +2,18 @@
 
 use bigkeys_scan::{Excess, Limit, MaxSums, RuleResult};
 use jiff::Timestamp;
-use rdb_analysis::{Expected, ExpectedError, ExpiryBucket, ForecastRow, KeyRecord, Rank};
+use rdb_analysis::{Expected, ExpectedError, ExpiryBucket, ForecastRow, Group, KeyRecord, Rank};
 
-use crate::text::{bytes, count, counted};
+pub use crate::text::{bytes, count, counted, name, share};
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 24 * HOUR_S;
+
+/// Bytes in memory, marked where they are a lower bound. `None`: not modelled.
+pub fn in_memory(group: &Group) -> Option<String> {
+    let mark = if group.memory_not_modelled_keys > 0 { "> " } else { "" };
+    group.memory_bytes.map(|memory| format!("{mark}{}", bytes(memory)))
+}
 
 /// The measure by which keys rank.
 pub fn rank(rank: Rank) -> &'static str {

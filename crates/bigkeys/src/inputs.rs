@@ -51,6 +51,12 @@ impl Inputs {
         self.listed.iter().map(Input::length)
     }
 
+    /// The inputs.
+    #[cfg(feature = "explore")]
+    pub(crate) fn into_list(self) -> Vec<Input> {
+        self.listed
+    }
+
     /// The inputs, and the scan that reports to `monitor`.
     pub(crate) fn into_scan<'b>(self, monitor: &'b BarMonitor<'b>) -> (Scan<'b>, Vec<Input>) {
         (self.scan.monitor(monitor), self.listed)
@@ -58,7 +64,7 @@ impl Inputs {
 }
 
 /// The scan of the inputs that the arguments name.
-fn scan(args: &InputArgs, stop: &Arc<AtomicBool>) -> Scan<'static> {
+pub(crate) fn scan(args: &InputArgs, stop: &Arc<AtomicBool>) -> Scan<'static> {
     let mut scan = Scan::inputs(&args.inputs)
         .recursive(args.read.recursive)
         .io(args.read.io.mode())

@@ -55,8 +55,9 @@
 //!
 //! # Features
 //!
-//! Both are on by default. `remote` opens inputs in object stores. `server` adds the commands
-//! `serve` and `worker` to the program, and nothing to this library.
+//! All are on by default. `remote` opens inputs in object stores. `explore` adds the command
+//! `explore` to the program, `server` the commands `serve` and `worker`, and both add nothing to this
+//! library.
 
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,8 @@ mod cluster;
 mod collect;
 mod diff;
 mod ending;
+#[cfg(feature = "explore")]
+mod explore;
 mod files;
 mod groups;
 mod inputs;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Command::Cluster(args) => args.common.output.quiet,
         Command::Lint(args) => args.common.output.quiet,
         Command::Check(args) => args.output.quiet,
+        #[cfg(feature = "explore")]
+        Command::Explore(_) => false,
         Command::Completions(_) | Command::Man(_) => false,
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Worker(_) => false,
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         | Command::Cluster(_)
         | Command::Lint(_)
         | Command::Check(_) => Stop::on_signals(),
+        #[cfg(feature = "explore")]
+        Command::Explore(_) => Stop::on_signals(),
         // These commands end at once.
         Command::Completions(_) | Command::Man(_) => Ok(Stop::default()),
         // These commands have their own signal handlers.
@@ -82,6 +88,8 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args, &stop, &messages),
         Command::Stats(args) => stats::run(args, &stop, &messages),
         Command::Report(args) => report::run(args, &stop, &messages),
+        #[cfg(feature = "explore")]
+        Command::Explore(args) => explore::run(args, &stop, &messages),
         Command::Cluster(args) => cluster::run(args, &stop, &messages),
         Command::Lint(args) => lint::run(args, &stop, &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),

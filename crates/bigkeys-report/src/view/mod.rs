@@ -44,7 +44,7 @@ impl PageView {
     pub(crate) fn new(page: &Page<'_>) -> Self {
         let report = page.report;
         Self {
-            overview: Overview::new(report),
+            overview: Overview::new(report, page.failure),
             tables: tables::of_report(report),
             groups: match (page.groups, &report.prefixes) {
                 (Some(tree), _) => GroupsView::of_tree(tree),

@@ -5,6 +5,7 @@ use rdb_analysis::{ExpiryBucket, Group, Report, SourceReport};
 use serde::Serialize;
 
 use crate::text::{bytes, count, counted, plain, share};
+use crate::words::in_memory;
 
 /// Sources that have a row each. Sources that are not complete come first.
 const MAX_SOURCES: usize = 200;
@@ -18,6 +19,8 @@ pub(super) struct Overview {
     /// How much was read.
     verdict: String,
     is_clean: bool,
+    /// Why the analysis failed.
+    failure: Option<String>,
     /// Which keys are looked at. `None`: all.
     filter: Option<String>,
     cards: Vec<Card>,
@@ -48,7 +51,7 @@ struct Source {
 }
 
 impl Overview {
-    pub(super) fn new(report: &Report) -> Self {
+    pub(super) fn new(report: &Report, failure: Option<&str>) -> Self {
         let sources = &report.sources;
         let mut ordered: Vec<&SourceReport> = sources.iter().collect();
         ordered.sort_by_key(|source| source.facts.is_clean());
@@ -70,6 +73,7 @@ impl Overview {
                 _ => format!("partial: {} not read to the end, or damaged", counted(damaged, "file")),
             },
             is_clean: damaged == 0,
+            failure: failure.map(plain),
             filter: report.filter.as_deref().map(|filter| {
                 let all = sources.iter().map(|source| source.facts.keys).sum();
                 format!("{} of {}: {}", count(report.totals.keys), counted(all, "key"), plain(filter))
@@ -106,12 +110,6 @@ fn cards(report: &Report) -> Vec<Card> {
         }
     }
     cards
-}
-
-/// Bytes in memory, marked where they are a lower bound.
-pub(super) fn in_memory(group: &Group) -> Option<String> {
-    let mark = if group.memory_not_modelled_keys > 0 { "> " } else { "" };
-    group.memory_bytes.map(|memory| format!("{mark}{}", bytes(memory)))
 }
 
 /// The bytes that shares are of: in memory where that is modelled, or else in the file.

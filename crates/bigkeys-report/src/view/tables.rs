@@ -3,7 +3,7 @@
 use rdb_analysis::{Group, Report};
 use serde::Serialize;
 
-use super::overview::{in_memory, weight};
+use super::overview::weight;
 use crate::text::{self, bytes, count, length};
 use crate::words;
 
@@ -78,7 +78,7 @@ impl BarTable {
                 name: text::name(name.as_bytes(), name.len() as u64),
                 bar: length(text::percent(part, whole)),
                 share: text::share(part, whole),
-                memory: in_memory(&group),
+                memory: words::in_memory(&group),
                 file: bytes(group.rdb_bytes),
                 keys: count(group.keys),
                 elements: count(group.elements),

@@ -3,6 +3,8 @@
 mod check;
 mod cluster;
 mod common;
+#[cfg(feature = "explore")]
+mod explore;
 mod export;
 mod filter;
 mod input;
@@ -21,6 +23,8 @@ mod stats;
 pub(crate) use check::{CheckArgs, CheckFormat};
 pub(crate) use cluster::ClusterArgs;
 pub(crate) use common::CommonArgs;
+#[cfg(feature = "explore")]
+pub(crate) use explore::ExploreArgs;
 pub(crate) use export::Export;
 pub(crate) use input::InputArgs;
 pub(crate) use keys::KeysArgs;
@@ -52,11 +56,10 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "Examples:
   bigkeys scan dump.rdb                    totals, groups, the biggest keys
-  bigkeys scan --by elements *.rdb         the files of a cluster in one report
   bigkeys keys dump.rdb | jq .key          every key as JSON
   bigkeys diff old.rdb new.rdb             what grew, key by key
   bigkeys report dump.rdb -o report.html   a page with pictures
-  zcat dump.rdb.gz | bigkeys scan -        a pipe
+  bigkeys explore dump.rdb                 a walk through names, keys and values
 
 bigkeys COMMAND -h shows the options of a command, --help all of them.";
 
@@ -64,6 +67,10 @@ bigkeys COMMAND -h shows the options of a command, --help all of them.";
 static LONG_EXAMPLES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{EXAMPLES}
+
+  bigkeys scan --by elements *.rdb         the files of a cluster in one report
+  zcat dump.rdb.gz | bigkeys scan -        a pipe
+
 bigkeys completions SHELL prints completions, and bigkeys man DIRECTORY writes manual pages."
     )
 });
@@ -189,6 +196,16 @@ pub(crate) enum Command {
     /// Exit status: as for scan without --fail-on; 2 an input is neither a backup nor a saved report.
     #[command(after_help = report::EXAMPLES, disable_help_flag = true)]
     Report(ReportArgs),
+    /// Walk through groups, keys and values in the terminal
+    ///
+    /// Groups by name appear while the scan still runs. The biggest keys of a group come from another
+    /// scan, and a key shows its facts, its first elements and its bytes. Press ? for the keys.
+    ///
+    /// Exit status: 0 all was listed; 2 an input could not be listed, or there is no terminal; 129, 130,
+    /// 143 stopped by SIGHUP, SIGINT or SIGTERM.
+    #[cfg(feature = "explore")]
+    #[command(after_help = explore::EXAMPLES, disable_help_flag = true)]
+    Explore(ExploreArgs),
     /// Sum up keys by the shards, slots and hash tags of a cluster
     ///
     /// The slot of a key follows from its name. Skew is the largest part divided by the mean, and the

@@ -85,6 +85,16 @@ impl Color {
             Self::Never => anstream::ColorChoice::Never,
         }
     }
+
+    /// Whether standard output gets colours.
+    #[cfg(feature = "explore")]
+    pub(crate) fn is_used(self) -> bool {
+        match self {
+            Self::Auto => anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// How names are replaced by hashes.

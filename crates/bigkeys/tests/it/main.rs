@@ -7,6 +7,8 @@ mod cluster;
 mod common;
 #[path = "common/configuration.rs"]
 mod configuration;
+#[cfg(all(unix, feature = "explore"))]
+mod explore;
 mod export;
 mod fixtures;
 #[cfg(target_os = "linux")]
@@ -25,10 +27,15 @@ mod output;
 mod page;
 #[cfg(target_os = "linux")]
 mod peak_memory;
+#[cfg(all(unix, feature = "explore"))]
+mod pictures;
 mod readme;
 mod report_diff;
 mod rules;
 mod saved;
+#[cfg(all(unix, feature = "explore"))]
+#[path = "common/screen.rs"]
+mod screen;
 mod selection;
 #[path = "common/server.rs"]
 mod server;
