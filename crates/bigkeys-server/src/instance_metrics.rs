@@ -8,7 +8,7 @@ use rdb_parser::escape::Escaped;
 use serde::Deserialize;
 
 use crate::config::Instance;
-use crate::store::{StoreError, TaskRow, TaskStore};
+use crate::store::{ReportForm, StoreError, TaskRow, TaskStore};
 
 /// Maximum number of instances with metrics of their own. A directory may have more backups.
 const MAX_INSTANCES: usize = 1000;
@@ -134,7 +134,7 @@ impl InstanceMetrics {
         if let Some(found) = known() {
             return Ok(found);
         }
-        let report = match store.report(task).await {
+        let report = match store.report(task, ReportForm::Json).await {
             Err(error @ StoreError::Unsigned { .. }) => {
                 tracing::error!(%error, "an instance has no metrics");
                 None
@@ -300,6 +300,7 @@ mod tests {
             num: 1,
             failure: None,
             origin: Origin::default(),
+            summary: None,
         };
         (instance, Arc::new(Found::new(report)), task)
     }

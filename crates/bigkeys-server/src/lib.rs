@@ -18,6 +18,7 @@ mod instance_metrics;
 mod listing;
 mod metrics;
 mod notifier;
+mod results;
 mod retention;
 mod runner;
 mod running;

@@ -14,8 +14,9 @@ use tokio::sync::Semaphore;
 use super::catalog::Catalog;
 use super::metrics::Metrics;
 use super::notifier::Notifier;
+use super::results::{self, ResultError};
 use super::running::Running;
-use super::scan::{self, ResultError, ScanLimits, ShardError, ShardOutcome};
+use super::scan::{self, ScanLimits, ShardError, ShardOutcome};
 use super::store::{
     Begun, Handler, ShardId, ShardTarget, Shutdown, StoreError, TaskEnding, TaskRow, TaskStore, Work, ended,
 };
@@ -166,7 +167,7 @@ impl Runner {
         let begun = self.retry(|| self.store.begin_join(id)).await;
         let Some(Some(shards)) = begun else { return };
         let kind = task.kind;
-        let joined = tokio::task::spawn_blocking(move || scan::join(kind, shards)).await;
+        let joined = tokio::task::spawn_blocking(move || results::join(kind, shards)).await;
         let ending = joined.unwrap_or_else(|_| ResultError::JoinPanicked.into());
         match &ending.failure {
             None => tracing::info!(task = id, shards = task.shards, "task succeeded"),

@@ -1,34 +1,26 @@
-//! Scans one shard: finds the backup, reads it, makes a result. Joins the results of a task's
-//! shards. Blocks.
+//! Scans one shard: finds the backup, reads it, makes a result. Blocks.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use bigkeys_scan::{Input, IoMode, OpenInput, Rank, Scan, ScanError, SourceFacts, WireError};
-use dcs_bigkeys::{MAX_DB, MAX_KEYS_PER_TYPE, OfflineResult, bigkeys as big_keys};
-use rdb_analysis::json::{self, KeysAs};
+use bigkeys_scan::{Input, IoMode, OpenInput, Scan, ScanError, SourceFacts};
+use dcs_bigkeys::OfflineResult;
+use rdb_analysis::json;
 
 use super::catalog::{BackupError, Catalog, FoundBackup, file_name};
 use super::config::{Instance, Shard};
+use super::results::{ResultError, bigkeys_scan, page_collector, shard_result, to_text};
 use super::running::Running;
-use super::store::{AnalysisKind, ShardEnding, ShardTarget, TaskEnding};
+use super::store::{AnalysisKind, ShardEnding, ShardTarget};
 
 /// Niceness of a scan's threads, so that threads that answer requests run first.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
-
-/// Prefixes of a shard that are kept for the report of its task, which lists a few of them.
-const MAX_PREFIXES: usize = 1000;
-
-/// First bytes of a name that are kept. Backups may have names of any length, and every answer has the
-/// names of a result.
-const MAX_NAME_BYTES: usize = 1024;
 
 /// Limits of a scan.
 #[derive(Clone, Debug)]
@@ -79,34 +71,10 @@ impl From<ScanError> for ShardError {
     }
 }
 
-/// The reason why a result cannot be written, read or joined.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ResultError {
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    #[error("the result cannot be written: {0}")]
-    Write(#[from] io::Error),
-    #[error("the result cannot be written: {0}")]
-    Text(#[from] FromUtf8Error),
-    #[error("joining the results panicked")]
-    JoinPanicked,
-}
-
 impl From<ShardError> for ShardOutcome {
     fn from(error: ShardError) -> Self {
         Self::Ended(ShardEnding { failure: Some(error.to_string()), result: None })
     }
-}
-
-impl From<ResultError> for TaskEnding {
-    fn from(error: ResultError) -> Self {
-        Self { failure: Some(error.to_string()), ..Self::default() }
-    }
-}
-
-/// The options of every scan of big keys, without inputs. Results are joined with the same options.
-fn bigkeys_scan() -> Scan<'static> {
-    Scan::inputs(None::<PathBuf>).top(MAX_KEYS_PER_TYPE).rank(Rank::Natural).max_db(MAX_DB)
 }
 
 /// Scans a shard of an instance for one of the analyses, on `threads` threads.
@@ -181,53 +149,14 @@ fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) 
 }
 
 fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
-    let mut partial = scan.partial(input)?;
-    partial.forget_prefixes(MAX_PREFIXES);
-    partial.shorten_names(MAX_NAME_BYTES);
-    Ok((partial.facts().clone(), partial.to_json().map_err(ResultError::from)?))
+    let (partial, parts) = scan.partial_beside(input, &page_collector())?;
+    Ok(shard_result(partial, parts)?)
 }
 
 fn offline(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
     let (facts, output) = scan.collect_from(input, OfflineResult::collectors())?;
     let result = OfflineResult::new(output);
-    Ok((facts, to_json(|out| json::write_compact(out, &result))?))
-}
-
-/// Joins the results of a task's shards, in their order.
-pub(crate) fn join(kind: AnalysisKind, shards: Vec<ShardEnding>) -> TaskEnding {
-    let failures: Vec<_> = shards.iter().filter_map(|shard| shard.failure.clone()).collect();
-    let failure = (!failures.is_empty()).then(|| failures.join("; "));
-    let mut results = shards.into_iter().filter_map(|shard| shard.result);
-    let joined = match kind {
-        AnalysisKind::Bigkeys => join_bigkeys(results),
-        // An offline analysis has one node, whose result is the whole.
-        AnalysisKind::Offline => {
-            let text = results.next();
-            Ok(TaskEnding { body: text.clone(), report: text, ..TaskEnding::default() })
-        }
-    };
-    match joined {
-        Ok(ending) if failure.is_none() => ending,
-        // The contract has no result for a failed task. The report has what was readable.
-        Ok(ending) => TaskEnding { failure, report: ending.report, ..TaskEnding::default() },
-        Err(error) => error.into(),
-    }
-}
-
-fn join_bigkeys(results: impl Iterator<Item = String>) -> Result<TaskEnding, ResultError> {
-    let scan = bigkeys_scan();
-    let mut partials = Vec::new();
-    for result in results {
-        partials.push(scan.read_partial(&result)?);
-    }
-    let report = scan.join(partials);
-    let keys = big_keys(&report);
-    Ok(TaskEnding {
-        failure: None,
-        num: i32::try_from(keys.len()).unwrap_or(i32::MAX),
-        body: Some(to_json(|out| json::write_compact(out, &keys))?),
-        report: Some(to_json(|out| json::write_compact(out, &json::report(&report, KeysAs::Auto)))?),
-    })
+    Ok((facts, to_text(|out| json::write_compact(out, &result))?))
 }
 
 /// An opened backup.
@@ -304,10 +233,4 @@ fn damage(path: &str, facts: &SourceFacts) -> Option<String> {
         Some(reason) => format!("{path}: {reason}"),
         None => format!("{path}: the checksum is wrong"),
     })
-}
-
-fn to_json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<String, ResultError> {
-    let mut bytes = Vec::new();
-    write(&mut bytes)?;
-    Ok(String::from_utf8(bytes)?)
 }

@@ -31,6 +31,17 @@ const MAX_REMEMBERED: usize = 1024;
 pub(crate) enum Shown {
     Result,
     Report,
+    /// The report as an HTML page.
+    Page,
+}
+
+impl Shown {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Result | Self::Report => "application/json",
+            Self::Page => "text/html; charset=utf-8",
+        }
+    }
 }
 
 /// The long answers that are being read.
@@ -65,12 +76,12 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// The JSON that `render` makes of a stored result of `stored_bytes`.
+    /// The text that `render` makes of a stored result of `stored_bytes`.
     ///
     /// # Errors
     ///
     /// `render` fails, or other answers take all memory.
-    pub(crate) async fn json(
+    pub(crate) async fn answer(
         &self,
         shown: Shown,
         task: &str,
@@ -78,7 +89,7 @@ impl Answers {
         render: impl Future<Output = Result<String, ApiError>>,
     ) -> Result<Response, ApiError> {
         let content = self.content((shown, task.to_owned()), stored_bytes, render).await?;
-        Ok(([(header::CONTENT_TYPE, "application/json")], content).into_response())
+        Ok(([(header::CONTENT_TYPE, shown.content_type())], content).into_response())
     }
 
     async fn content(

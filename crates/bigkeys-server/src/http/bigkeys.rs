@@ -148,7 +148,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Resp
         let keys = app.store.body(&row).await?;
         json(&body(&call.instance, row, keys)?)
     };
-    app.answers.json(Shown::Result, &id, stored_bytes, render).await
+    app.answers.answer(Shown::Result, &id, stored_bytes, render).await
 }
 
 /// Delete a big-key analysis that has ended.

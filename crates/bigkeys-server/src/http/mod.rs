@@ -11,6 +11,7 @@ pub(crate) mod listen;
 pub(crate) mod native;
 pub(crate) mod offline;
 pub(crate) mod openapi;
+mod page;
 mod time;
 
 use std::panic::AssertUnwindSafe;
@@ -62,7 +63,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             get(offline::show).delete(offline::delete),
         )
         .route("/v2/{project}/instances/{instance}/backups", get(backups::list))
-        .route("/", get(native::page))
+        .route("/", get(page::page))
         .route("/metrics", get(native::metrics))
         .route("/api/v1/health", get(native::health))
         .route("/api/v1/ready", get(native::ready))
@@ -72,6 +73,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/instances/{instance}/tasks", get(native::tasks).post(native::create))
         .route("/api/v1/tasks/{task}", get(native::task))
         .route("/api/v1/tasks/{task}/report", get(native::report))
+        .route("/api/v1/tasks/{task}/report.html", get(native::report_page))
         .route("/api/v1/tasks/{task}/cancel", post(native::cancel))
         .fallback(|| async { ApiError::URL })
         .method_not_allowed_fallback(|| async { ApiError::METHOD })

@@ -1,16 +1,14 @@
-//! The native API: instances, tasks of both analyses, reports, metrics and the web page.
+//! The native API: instances, tasks of both analyses, reports and metrics.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::answers::Shown;
 use super::app::App;
@@ -23,28 +21,8 @@ use crate::error::{ApiError, ErrorBody};
 use crate::id;
 use crate::metrics::Gauges;
 use crate::running::Running;
-use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, TaskRow};
+use crate::store::{AnalysisKind, MAX_TASKS_PER_INSTANCE, ReportForm, ResultSummary, TaskRow};
 use dcs_bigkeys::{DcsTime, ScanType, Status};
-
-/// The page at `/`. It contains no data: its script sends requests with the token that the user
-/// types.
-const PAGE: &str = include_str!("page.html");
-
-/// Content security policy: the style and the script of the page, by their hashes, and requests to
-/// this service only.
-static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = |tag: &str| {
-        let (_, behind) = PAGE.split_once(&format!("<{tag}>")).unwrap_or_default();
-        let (content, _) = behind.split_once(&format!("</{tag}>")).unwrap_or_default();
-        STANDARD.encode(Sha256::digest(content))
-    };
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash("style"),
-        hash("script"),
-    )
-});
 
 /// All instances that the sender has access to.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -60,6 +38,16 @@ pub(crate) struct InstanceInfo {
     /// `single` or `cluster`.
     kind: &'static str,
     nodes: Vec<NodeInfo>,
+    /// The last successful big-key analysis.
+    last_result: Option<LastResult>,
+}
+
+/// What the last successful big-key analysis of an instance found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct LastResult {
+    task_id: String,
+    finished_at: Option<DcsTime>,
+    summary: Option<ResultSummary>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -125,6 +113,8 @@ pub(crate) struct NativeTask {
     peer: Option<String>,
     /// Id of the request.
     request_id: Option<String>,
+    /// What the keys add up to. `null` unless a big-key analysis succeeded.
+    summary: Option<ResultSummary>,
     /// Progress of the shards that this process scans.
     progress: Option<ProgressInfo>,
 }
@@ -134,15 +124,6 @@ pub(crate) struct ProgressInfo {
     bytes: u64,
     total_bytes: u64,
     keys: u64,
-}
-
-/// The web page.
-pub(crate) async fn page() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()),
-    ];
-    (headers, PAGE).into_response()
 }
 
 /// Check that the process answers.
@@ -192,7 +173,12 @@ pub(crate) async fn metrics(
 /// List instances.
 #[utoipa::path(get, path = "/api/v1/instances", tag = "native",
     responses((status = 200, body = InstanceList), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
-pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticated) -> Json<InstanceList> {
+pub(crate) async fn instances(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Json<InstanceList>, ApiError> {
+    let mut last: HashMap<_, _> =
+        app.store.last_successes().await?.into_iter().map(|task| (task.instance.clone(), task)).collect();
     let instances = app.catalog.list().await.into_iter().filter(|instance| request.may_see(instance));
     let instances = instances.map(|instance| InstanceInfo {
         kind: if instance.is_cluster { "cluster" } else { "single" },
@@ -204,11 +190,16 @@ pub(crate) async fn instances(State(app): State<Arc<App>>, request: Authenticate
                 address: shard.address.map(|address| address.to_string()),
             })
             .collect(),
+        last_result: last.remove(&instance.key).map(|task| LastResult {
+            task_id: task.id,
+            finished_at: task.finished_at.map(dcs_time),
+            summary: task.summary,
+        }),
         id: instance.id,
         project: instance.project,
         name: instance.name,
     });
-    Json(InstanceList { instances: instances.collect() })
+    Ok(Json(InstanceList { instances: instances.collect() }))
 }
 
 /// List the backups of an instance that are files.
@@ -266,7 +257,7 @@ pub(crate) async fn task(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Json<NativeTask>, ApiError> {
-    let (instance, row, _) = find(&app, &request).await?;
+    let (instance, row, _) = find(&app, &request, ReportForm::Json).await?;
     Ok(Json(info(&app, &instance, row)))
 }
 
@@ -277,10 +268,35 @@ pub(crate) async fn report(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Response, ApiError> {
-    let (_, row, stored_bytes) = find(&app, &request).await?;
+    stored_report(&app, &request, ReportForm::Json).await
+}
+
+/// Show the full report of a task as an HTML page that needs no network.
+///
+/// Only big-key analyses have one. The page of a failed task says so, and covers what was readable.
+#[utoipa::path(get, path = "/api/v1/tasks/{task_id}/report.html", tag = "native", params(("task_id" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/html"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+pub(crate) async fn report_page(
+    State(app): State<Arc<App>>,
+    request: Authenticated,
+) -> Result<Response, ApiError> {
+    let mut response = stored_report(&app, &request, ReportForm::Page).await?;
+    // The page has a policy of its own. Another site must not show it inside a page.
+    let policy = HeaderValue::from_static("frame-ancestors 'none'");
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+/// The report of the task in the path.
+async fn stored_report(app: &App, request: &Authenticated, form: ReportForm) -> Result<Response, ApiError> {
+    let (_, row, stored_bytes) = find(app, request, form).await?;
     let stored_bytes = stored_bytes.ok_or(ApiError::TASK_STATE)?;
-    let render = async { app.store.report(&row).await?.ok_or(ApiError::NO_BIGKEYS_TASK) };
-    app.answers.json(Shown::Report, &row.id, stored_bytes, render).await
+    let shown = match form {
+        ReportForm::Json => Shown::Report,
+        ReportForm::Page => Shown::Page,
+    };
+    let render = async { app.store.report(&row, form).await?.ok_or(ApiError::NO_BIGKEYS_TASK) };
+    app.answers.answer(shown, &row.id, stored_bytes, render).await
 }
 
 /// Cancel an unfinished task. It fails soon after.
@@ -290,19 +306,23 @@ pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     request: Authenticated,
 ) -> Result<Json<NativeTask>, ApiError> {
-    let (instance, row, _) = find(&app, &request).await?;
+    let (instance, row, _) = find(&app, &request, ReportForm::Json).await?;
     if row.is_finished() {
         return Err(ApiError::TASK_STATE);
     }
     app.runner.cancel(&row).await?;
-    let (row, _) = app.store.find_any(&row.id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    let (row, _) = app.store.find_any(&row.id, ReportForm::Json).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     Ok(Json(info(&app, &instance, row)))
 }
 
 /// The task in the path, and the length of its report in bytes if it has one.
-async fn find(app: &App, request: &Authenticated) -> Result<(Instance, TaskRow, Option<u64>), ApiError> {
+async fn find(
+    app: &App,
+    request: &Authenticated,
+    form: ReportForm,
+) -> Result<(Instance, TaskRow, Option<u64>), ApiError> {
     let id = id::task(request.param("task")).ok_or(ApiError::TASK_ID)?;
-    let (row, stored_bytes) = app.store.find_any(&id).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
+    let (row, stored_bytes) = app.store.find_any(&id, form).await?.ok_or(ApiError::NO_BIGKEYS_TASK)?;
     let instance = app.catalog.find(&row.instance).await.filter(|instance| request.may_see(instance));
     Ok((instance.ok_or(ApiError::NO_BIGKEYS_TASK)?, row, stored_bytes))
 }
@@ -334,5 +354,6 @@ fn info(app: &App, instance: &Instance, row: TaskRow) -> NativeTask {
         caller: row.origin.caller,
         peer: row.origin.peer,
         request_id: row.origin.request_id,
+        summary: row.summary,
     }
 }

@@ -110,7 +110,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Resp
         let result = app.store.body(&row).await?;
         json(&body(&call.instance, row, result)?)
     };
-    app.answers.json(Shown::Result, &id, stored_bytes, render).await
+    app.answers.answer(Shown::Result, &id, stored_bytes, render).await
 }
 
 /// The contract's object of a task. `result` is the stored result.

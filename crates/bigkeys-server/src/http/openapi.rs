@@ -37,6 +37,7 @@ use super::{backups, bigkeys, native, offline};
         native::create,
         native::task,
         native::report,
+        native::report_page,
         native::cancel,
     )
 )]

@@ -14,10 +14,11 @@ pub(super) const QUEUE: &str = "bigkeys-scan";
 pub(super) const QUEUE_ATTEMPTS: u16 = 1000;
 
 /// Version of `schema.sql`.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// The statements that bring a database of an older version to the next, with that older version.
-const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("schema_2_to_3.sql"))];
+const MIGRATIONS: [(i64, &str); 2] =
+    [(2, include_str!("schema_2_to_3.sql")), (3, include_str!("schema_3_to_4.sql"))];
 
 /// The statements that bring a database of version `found` to [`SCHEMA_VERSION`].
 ///

@@ -16,10 +16,11 @@ pub(crate) mod sqlite;
 mod tasks;
 
 pub(crate) use model::{
-    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, ShardEnding,
-    ShardId, ShardTarget, Shutdown, StoreError, Submitted, TaskEnding, TaskRow, Work, ended,
+    AnalysisKind, Begun, Deleted, Handler, MAX_TASKS_PER_INSTANCE, NewTask, Origin, PrefixSummary,
+    ResultSummary, Schedule, ShardEnding, ShardId, ShardTarget, Shutdown, StoreError, Submitted, TaskEnding,
+    TaskRow, Work, ended,
 };
 pub(crate) use options::StoreOptions;
 pub(crate) use rows::status_name;
 pub(crate) use seal::Seal;
-pub(crate) use tasks::TaskStore;
+pub(crate) use tasks::{ReportForm, TaskStore};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dcs_bigkeys::{ScanType, Status};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::backup_mark::BackupMark;
@@ -123,6 +124,30 @@ pub(crate) struct TaskRow {
     pub(crate) num: i32,
     pub(crate) failure: Option<String>,
     pub(crate) origin: Origin,
+    /// What the result adds up to. `None` without a success, and for an offline analysis.
+    pub(crate) summary: Option<ResultSummary>,
+}
+
+/// What the result of a big-key analysis adds up to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub(crate) struct ResultSummary {
+    pub(crate) keys: u64,
+    /// Bytes of the keys in the backups.
+    pub(crate) rdb_bytes: u64,
+    /// Bytes of the keys in the server's memory, as modelled.
+    pub(crate) memory_bytes: Option<u64>,
+    /// The heaviest prefixes, heaviest first. At most three.
+    pub(crate) prefixes: Vec<PrefixSummary>,
+}
+
+/// The keys with a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub(crate) struct PrefixSummary {
+    /// The prefix, escaped and cut like names in the report's page.
+    pub(crate) prefix: String,
+    pub(crate) keys: u64,
+    /// Bytes in memory, or in the backups if memory is not modelled.
+    pub(crate) bytes: u64,
 }
 
 /// Result of a request for a task.
@@ -173,6 +198,9 @@ pub(crate) struct TaskEnding {
     pub(crate) body: Option<String>,
     /// The full report, as JSON.
     pub(crate) report: Option<String>,
+    /// The report as an HTML page.
+    pub(crate) page: Option<String>,
+    pub(crate) summary: Option<ResultSummary>,
 }
 
 /// The schedule of an instance.

@@ -29,6 +29,8 @@ pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
             peer: row.text_or_null("peer"),
             request_id: row.text_or_null("request_id"),
         },
+        // A summary that another version wrote is not worth a task.
+        summary: row.text_or_null("summary").and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 

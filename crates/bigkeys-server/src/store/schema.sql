@@ -1,4 +1,4 @@
--- Version 3, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth
+-- Version 4, for SQLite and PostgreSQL. Times are milliseconds since 1970, 0 and 1 are truth
 -- values.
 CREATE TABLE task (
     seq         {sequence},
@@ -25,7 +25,9 @@ CREATE TABLE task (
     -- for a schedule.
     caller      TEXT,
     peer        TEXT,
-    request_id  TEXT
+    request_id  TEXT,
+    -- What a successful big-key analysis adds up to, as JSON.
+    summary     TEXT
 );
 
 -- At most one unfinished task of a family and instance, also for concurrent requests.
@@ -55,8 +57,11 @@ CREATE TABLE result (
     task       TEXT PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
     body       TEXT,
     report     TEXT,
+    -- The report as an HTML page.
+    page       TEXT,
     body_mac   TEXT,
-    report_mac TEXT
+    report_mac TEXT,
+    page_mac   TEXT
 );
 
 CREATE TABLE autoscan (

@@ -21,6 +21,7 @@ pub(super) enum Sealed {
     Shard(i64),
     Body,
     Report,
+    Page,
 }
 
 // Implemented by hand, so that the secret does not get into a log.
@@ -59,6 +60,7 @@ impl Seal {
             Sealed::Shard(number) => format!("shard {number}"),
             Sealed::Body => "body".to_owned(),
             Sealed::Report => "report".to_owned(),
+            Sealed::Page => "page".to_owned(),
         };
         // The instance and the analysis too, so that a task cannot be moved to another instance.
         let place = [&task.id, &task.instance, task.kind.name(), &kind].map(Some);
@@ -96,6 +98,7 @@ mod tests {
             num: 0,
             failure: None,
             origin: Origin::default(),
+            summary: None,
         }
     }
 

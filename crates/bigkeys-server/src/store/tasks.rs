@@ -16,6 +16,14 @@ use super::seal::{Seal, Sealed};
 use crate::id;
 use dcs_bigkeys::{ScanType, Status};
 
+/// A form in which the report of a task is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ReportForm {
+    Json,
+    /// An HTML page.
+    Page,
+}
+
 /// Stores tasks, and delivers their shards to workers.
 #[derive(Debug)]
 pub(crate) struct TaskStore {
@@ -117,17 +125,40 @@ impl TaskStore {
         Ok(Deleted::Task(Box::new(found), body))
     }
 
-    /// Any task with this id, and the length of its full report in bytes if it has one.
-    pub(crate) async fn find_any(&self, id: &str) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
-        let statement = "SELECT task.*, CAST(octet_length(result.report) AS BIGINT) AS content_bytes FROM task \
-             LEFT JOIN result ON result.task = task.id WHERE id = $1";
+    /// Any task with this id, and the length of its report in bytes if it has one.
+    pub(crate) async fn find_any(
+        &self,
+        id: &str,
+        form: ReportForm,
+    ) -> Result<Option<(TaskRow, Option<u64>)>, StoreError> {
+        let statement = match form {
+            ReportForm::Json => {
+                "SELECT task.*, CAST(octet_length(result.report) AS BIGINT) AS content_bytes FROM task \
+                 LEFT JOIN result ON result.task = task.id WHERE id = $1"
+            }
+            ReportForm::Page => {
+                "SELECT task.*, CAST(octet_length(result.page) AS BIGINT) AS content_bytes FROM task \
+                 LEFT JOIN result ON result.task = task.id WHERE id = $1"
+            }
+        };
         one_with_length(&self.database.rows(statement, &[id.into()]).await?)
     }
 
-    /// The full report of a task.
-    pub(crate) async fn report(&self, task: &TaskRow) -> Result<Option<String>, StoreError> {
-        let statement = "SELECT report AS content, report_mac AS mac FROM result WHERE task = $1";
-        self.content(task, Sealed::Report, &self.database.rows(statement, &[(&task.id).into()]).await?)
+    /// The report of a task.
+    pub(crate) async fn report(
+        &self,
+        task: &TaskRow,
+        form: ReportForm,
+    ) -> Result<Option<String>, StoreError> {
+        let (sealed, statement) = match form {
+            ReportForm::Json => {
+                (Sealed::Report, "SELECT report AS content, report_mac AS mac FROM result WHERE task = $1")
+            }
+            ReportForm::Page => {
+                (Sealed::Page, "SELECT page AS content, page_mac AS mac FROM result WHERE task = $1")
+            }
+        };
+        self.content(task, sealed, &self.database.rows(statement, &[(&task.id).into()]).await?)
     }
 
     /// The text in the first row, if its signature is right.
@@ -467,6 +498,7 @@ async fn submit(tx: &mut dyn Transaction, task: NewTask, now: Timestamp) -> Resu
         num: 0,
         failure: None,
         origin: task.origin,
+        summary: None,
     }))
 }
 
@@ -509,7 +541,8 @@ async fn finish(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let status = if ending.failure.is_none() { Status::Success } else { Status::Failed };
-    let statement = "UPDATE task SET status = $2, num = $4, failure = $5, \
+    let summary = ending.summary.as_ref().map(serde_json::to_string).transpose()?;
+    let statement = "UPDATE task SET status = $2, num = $4, failure = $5, summary = $6, \
          finished_ms = CASE WHEN started_ms > $3 THEN started_ms ELSE $3 END \
          WHERE id = $1 AND status IN ('waiting', 'running') RETURNING *";
     let values = [
@@ -518,21 +551,27 @@ async fn finish(
         now.as_millisecond().into(),
         i64::from(ending.num).into(),
         ending.failure.as_deref().into(),
+        summary.as_deref().into(),
     ];
     let rows = tx.rows(statement, &values).await?;
     let Some(row) = rows.first() else { return Ok(false) };
     let task = task(row)?;
-    let [body, report] = [ending.body.as_deref(), ending.report.as_deref()].map(storable);
-    let body_mac = seal.sign(&task, Sealed::Body, &[body.as_deref()]);
-    let report_mac = seal.sign(&task, Sealed::Report, &[report.as_deref()]);
-    let statement =
-        "INSERT INTO result (task, body, report, body_mac, report_mac) VALUES ($1, $2, $3, $4, $5)";
+    let texts = [&ending.body, &ending.report, &ending.page].map(|text| storable(text.as_deref()));
+    let [body, report, page] = texts.each_ref().map(Option::as_deref);
+    let sign = |kind, text| seal.sign(&task, kind, &[text]);
+    let body_mac = sign(Sealed::Body, body);
+    let report_mac = sign(Sealed::Report, report);
+    let page_mac = sign(Sealed::Page, page);
+    let statement = "INSERT INTO result (task, body, report, page, body_mac, report_mac, page_mac) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let values = [
         id.into(),
-        body.as_deref().into(),
-        report.as_deref().into(),
+        body.into(),
+        report.into(),
+        page.into(),
         body_mac.as_deref().into(),
         report_mac.as_deref().into(),
+        page_mac.as_deref().into(),
     ];
     tx.execute(statement, &values).await?;
     tx.execute("DELETE FROM shard WHERE task = $1", &[id.into()]).await?;

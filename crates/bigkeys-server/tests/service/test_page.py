@@ -46,30 +46,82 @@ class PageTest(unittest.TestCase):
         self.press("instances", next(index for index, row in enumerate(rows) if row.startswith(name)))
         self.until(lambda: self.find("#chosen-name")[0].text == name)
 
-    def test_a_person_starts_an_analysis_and_reads_its_result(self):
+    def in_report(self, script):
+        """Runs a script in the embedded report."""
+        self.browser.switch_to.frame(self.find("#report")[0])
+        try:
+            return self.browser.execute_script(script)
+        finally:
+            self.browser.switch_to.default_content()
+
+    def analyse(self, name, done):
+        self.open(name)
+        self.find("#start")[0].click()
+        self.until(lambda: any(done in row for row in self.rows("tasks")))
+        self.press("tasks", 0)
+        self.until(lambda: self.find("#report")[0].is_displayed())
+        self.until(lambda: self.in_report("return document.querySelector('h1') !== null"))
+
+    def assert_quiet(self):
+        # What the server refuses on purpose is logged by the browser; anything else is a mistake of the page.
+        for entry in self.browser.get_log("browser"):
+            if entry["level"] in ("WARNING", "SEVERE"):
+                self.assertIn("401", entry["message"], entry)
+
+    def sign_in(self):
         self.browser.get(self.service.url)
         self.until(lambda: "DCS.1003" in self.find("#message")[0].text)
         self.find("#token")[0].send_keys(harness.TOKEN, "\t")
         self.until(lambda: len(self.rows("instances")) == 6)
         self.assertEqual(self.find("#message")[0].text, "")
-        self.open("single")
-        self.find("#start")[0].click()
-        self.until(lambda: any("success" in row for row in self.rows("tasks")))
-        self.press("tasks", 0)
-        self.until(lambda: len(self.rows("keys")) == 2)
-        self.assertIn(HOSTILE.decode(), self.rows("keys")[0])
-        self.assertIn("2 keys, 3 elements", self.find("#totals")[0].text)
+
+    def test_a_person_starts_an_analysis_and_reads_its_result(self):
+        self.sign_in()
+        self.analyse("single", "success")
+        keys = self.in_report("return [...document.querySelectorAll('#key-table tbody tr')].map(row => row.innerText)")
+        self.assertEqual(len(keys), 2)
+        self.assertIn(HOSTILE.decode(), keys[0])
+        self.assertIn("single-1.rdb", self.in_report("return document.querySelector('h1').innerText"))
         self.assertEqual(self.browser.title, "bigkeys", "names are shown, not run")
+        # Its script runs: the list of keys can be searched.
+        found = self.in_report("const box = document.getElementById('search'); box.value = 'list'; "
+                               "box.dispatchEvent(new Event('input')); return document.getElementById('found').value")
+        self.assertEqual(found, "1 of 2")
+        self.assertEqual(self.in_report("return ['groups', 'keys', 'totals', 'distributions', 'memory', 'files']"
+                                        ".filter(id => !document.getElementById(id))"), [])
+        with self.subTest("the report cannot reach the page around it"):
+            self.assertEqual(self.in_report("try { return parent.document.title } catch (error) { return error.name }"), "SecurityError")
+        # The last result is beside the instance.
+        self.until(lambda: any(row.startswith("single") and "\t2\t" in row for row in self.rows("instances")))
+        self.assertRegex(self.find("#save-json")[0].get_attribute("download"), r"^bigkeys-.*\.json$")
         if picture := os.environ.get("PAGE_PICTURE"):
             self.browser.save_screenshot(picture)
 
-        self.open(harness.BROKEN)
         self.find("#start")[0].click()
-        self.until(lambda: any("failed: broken.rdb" in row for row in self.rows("tasks")))
-        # What the server refuses on purpose is logged by the browser; anything else is a mistake of the page.
-        for entry in self.browser.get_log("browser"):
-            if entry["level"] in ("WARNING", "SEVERE"):
-                self.assertIn("401", entry["message"], entry)
+        self.until(lambda: sum("success" in row for row in self.rows("tasks")) == 2)
+        self.until(lambda: self.find("#trend figure"))
+        self.assertIn("Keys: from 2 to 2", self.find("#trend")[0].text)
+        self.assert_quiet()
+
+    def test_a_failed_analysis_has_a_partial_result_and_says_so(self):
+        self.sign_in()
+        self.analyse(harness.BROKEN, "failed: broken.rdb")
+        self.assertTrue(self.find("#result-title")[0].text.startswith("Partial result of a failed analysis"))
+        self.assertIn("broken.rdb", self.find("#failure")[0].text)
+        self.assertIn("Partial result of a failed analysis", self.in_report("return document.querySelector('header').innerText"))
+        self.assert_quiet()
+
+    def test_the_page_can_be_read_on_a_phone(self):
+        self.sign_in()
+        self.analyse("single", "success")
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 420, "height": 800, "deviceScaleFactor": 1, "mobile": False})
+        width, window = self.browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+        self.assertEqual(window, 420)
+        self.assertLessEqual(width, window, "nothing is wider than the screen")
+        # An id that breaks takes two lines of a phone, not one for two characters each.
+        lines = self.browser.execute_script("return Math.max(...[...document.querySelectorAll('#instances .note')].map("
+                                            "note => note.getBoundingClientRect().height / parseFloat(getComputedStyle(note).lineHeight)))")
+        self.assertLessEqual(lines, 2.5)
 
 
 if __name__ == "__main__":

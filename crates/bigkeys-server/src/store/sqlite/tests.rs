@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::scan;
+use crate::results;
 use crate::store::{
-    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Origin, Schedule, Seal, ShardEnding,
-    ShardTarget, Submitted, TaskEnding, TaskRow,
+    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Origin, ReportForm, Schedule, Seal,
+    ShardEnding, ShardTarget, Submitted, TaskEnding, TaskRow,
 };
 use dcs_bigkeys::{ScanType, Status};
 
@@ -85,7 +85,7 @@ async fn a_task_passes_through_its_states_once() {
     assert!(matches!(store.begin(&shard(&task.id), at(16)).await, Ok(Begun::Nothing)));
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Task(..))));
     assert!(matches!(store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await, Ok(Deleted::Unknown)));
-    assert_eq!(store.find_any(&task.id).await.expect("read"), None);
+    assert_eq!(store.find_any(&task.id, ReportForm::Json).await.expect("read"), None);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_task_that_ends_its_worker_twice_is_failed_and_one_given_back_is_not()
     assert!(store.end_shard(&other, &ShardEnding::default()).await.expect("stored"), "the last one");
     let shards = store.begin_join(&task.id).await.expect("stored").expect("to be joined");
     assert_eq!(shards[1].failure, None);
-    store.finish(&task.id, &scan::join(AnalysisKind::Bigkeys, shards), at(14)).await.expect("stored");
+    store.finish(&task.id, &results::join(AnalysisKind::Bigkeys, shards), at(14)).await.expect("stored");
     let (row, _) = find(&store, &task.id).await;
     assert_eq!(row.status, Status::Failed);
     assert!(row.failure.expect("a reason").contains("ended 2 times"));
@@ -183,7 +183,7 @@ async fn a_shard_ends_once_and_the_last_one_is_reported() {
     let gave_up = store.begin_join(&task.id).await.expect("stored").expect("to be ended");
     assert_eq!(gave_up.len(), 1);
     assert!(gave_up[0].failure.as_deref().is_some_and(|reason| reason.contains("ended 2 times")));
-    let ending = scan::join(AnalysisKind::Bigkeys, gave_up);
+    let ending = results::join(AnalysisKind::Bigkeys, gave_up);
     assert!(store.finish(&task.id, &ending, at(13)).await.expect("stored"));
     assert_eq!(find(&store, &task.id).await.0.status, Status::Failed);
 }
@@ -229,6 +229,9 @@ async fn a_database_of_the_version_before_keeps_its_tasks() {
         ("shard", "backup"),
         ("result", "body_mac"),
         ("result", "report_mac"),
+        ("task", "summary"),
+        ("result", "page"),
+        ("result", "page_mac"),
     ];
     for (table, column) in columns {
         let statement = format!("ALTER TABLE {table} DROP COLUMN {column}");
@@ -242,7 +245,7 @@ async fn a_database_of_the_version_before_keeps_its_tasks() {
     let origin = Origin { caller: Some("key".to_owned()), ..Origin::default() };
     let other = NewTask { instance: "another".to_owned(), origin: origin.clone(), ..new_task() };
     let Ok(Submitted::Created(other)) = store.submit(other, at(13)).await else { panic!("not stored") };
-    let (found, _) = store.find_any(&other.id).await.expect("read").expect("there");
+    let (found, _) = store.find_any(&other.id, ReportForm::Json).await.expect("read").expect("there");
     assert_eq!(found.origin, origin);
 }
 
@@ -286,13 +289,13 @@ async fn a_result_that_is_not_signed_with_the_secret_is_refused() {
     assert!(store.finish(&task.id, &success(), at(12)).await.expect("stored"));
     assert!(!store.finish(&task.id, &success(), at(13)).await.expect("stored"), "it has ended");
     assert_eq!(store.body(&task).await.expect("read").as_deref(), Some("[]"));
-    assert_eq!(store.report(&task).await.expect("read").as_deref(), Some("{}"));
+    assert_eq!(store.report(&task, ReportForm::Json).await.expect("read").as_deref(), Some("{}"));
     sqlx::raw_sql("UPDATE result SET body = '[1]', report_mac = body_mac")
         .execute(&writer)
         .await
         .expect("set");
     assert!(matches!(store.body(&task).await, Err(StoreError::Unsigned { .. })));
-    assert!(matches!(store.report(&task).await, Err(StoreError::Unsigned { .. })));
+    assert!(matches!(store.report(&task, ReportForm::Json).await, Err(StoreError::Unsigned { .. })));
     let deleted = store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await;
     assert!(matches!(deleted, Ok(Deleted::Task(_, None))), "{deleted:?}");
 }
@@ -325,9 +328,9 @@ async fn tasks_that_ended_before_a_time_are_deleted_and_no_others() {
     }
     let unfinished = create(&store, 5).await;
     assert_eq!(store.delete_ended_before(at(20)).await.expect("stored"), 1);
-    assert_eq!(store.find_any(&ids[0]).await.expect("read"), None);
+    assert_eq!(store.find_any(&ids[0], ReportForm::Json).await.expect("read"), None);
     for id in [&ids[1], &unfinished.id] {
-        assert!(store.find_any(id).await.expect("read").is_some());
+        assert!(store.find_any(id, ReportForm::Json).await.expect("read").is_some());
     }
 }
 
