@@ -5,7 +5,7 @@
 //!
 //! # Memory
 //!
-//! No list of all keys is held. The groups are those of a [`NameGroups`], and the keys of a group come from
+//! No list of all keys is held. The groups are those of a [`NameGroups`](rdb_analysis::NameGroups), and the keys of a group come from
 //! a scan of their own, which lists the largest.
 //!
 //! # Terminal

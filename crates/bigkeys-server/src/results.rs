@@ -43,7 +43,7 @@ pub(crate) fn page_collector() -> PageCollector {
 /// The result of a shard's big-key analysis, as it is stored until the task's results are joined.
 #[derive(Serialize, Deserialize)]
 struct BigkeysResult<P = <PageCollector as Portable>::Wire> {
-    /// A [`Partial`](bigkeys_scan::Partial) as JSON.
+    /// A [`Partial`] as JSON.
     report: String,
     page: P,
 }

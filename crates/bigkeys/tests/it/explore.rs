@@ -24,7 +24,10 @@ fn is_done(text: &str) -> bool {
 /// Compares screens with a file that is checked in. `BLESS=1` writes the file.
 fn assert_golden(name: &str, screens: &[(&str, String)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
-    let shown: String = screens.iter().map(|(title, text)| format!("==== {title}\n{text}")).collect();
+    let mut shown = String::new();
+    for (title, text) in screens {
+        shown += &["==== ", title, "\n", text].concat();
+    }
     if std::env::var_os("BLESS").is_some() {
         fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         fs::write(&path, &shown).expect("written");
@@ -233,7 +236,7 @@ fn explore_and_panic() {
     let scan = || panic!("a panic of a test");
     let explorer = bigkeys_explorer::Explorer::new(&scan, vec![bigkeys::Input::new("none.rdb")]);
     let error = explorer.run(&std::sync::Arc::default()).expect_err("a panic");
-    println!("{error}");
+    writeln!(std::io::stdout(), "{error}").expect("written");
 }
 
 #[test]
