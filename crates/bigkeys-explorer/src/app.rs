@@ -11,7 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use rdb_parser::escape::Escaped;
 
-use crate::draw::{self, Surround, Theme};
+use crate::draw::{self, Chrome, Theme};
 use crate::export::Export;
 use crate::job::{Ended, Failure, Job, Watch};
 use crate::keys::{self, KeysView, Shown, ValueView};
@@ -23,8 +23,8 @@ use crate::value;
 
 const TREE_KEYS: &str =
     " ↑↓ move  → open  ← back  t keys  s sort  / search  Space mark  x export  ? help  q quit";
-const KEYS_KEYS: &str = " ↑↓ move  → open  ← back  s sort  / search  Space mark  x export  ? help  q quit";
-const VALUE_KEYS: &str = " ↑↓ move  Tab elements or bytes  ← back  ? help  q quit";
+const KEYS_KEYS: &str = " → open  ← back  s sort  / search  Space mark  x export  ? help  q quit";
+const VALUE_KEYS: &str = " Tab elements or bytes  ← back  ? help  q quit";
 
 /// The explorer's state. The screen is that of the value, or else of the keys, or else of the tree.
 pub(crate) struct App<'scope, 'env> {
@@ -187,8 +187,10 @@ impl<'scope, 'env> App<'scope, 'env> {
                 }
             }
             KeyCode::Esc if !self.tree.search.is_empty() => self.search(String::new()),
+            KeyCode::Left | KeyCode::Backspace | KeyCode::Char('h') if !self.tree.search.is_empty() => {
+                self.search(String::new());
+            }
             KeyCode::Left | KeyCode::Backspace | KeyCode::Char('h') | KeyCode::Esc => {
-                self.tree.search.clear();
                 self.tree.leave();
             }
             KeyCode::Char('t') => self.list_keys(),
@@ -217,8 +219,13 @@ impl<'scope, 'env> App<'scope, 'env> {
             KeyCode::Esc if !view.search.is_empty() => self.search(String::new()),
             KeyCode::Left | KeyCode::Backspace | KeyCode::Char('h') | KeyCode::Esc => self.keys = None,
             KeyCode::Char('s') => {
-                let (group, rank) = (view.group.clone(), keys::next_rank(view.rank, self.session.has_memory));
+                let rank = keys::next_rank(view.rank, self.session.has_memory);
+                let (group, search, marked) =
+                    (view.group.clone(), std::mem::take(&mut view.search), std::mem::take(&mut view.marked));
                 self.start_keys(group, rank);
+                if let Some(view) = &mut self.keys {
+                    (view.search, view.marked) = (search, marked);
+                }
             }
             KeyCode::Char(' ') => {
                 view.toggle_mark();
@@ -288,22 +295,25 @@ impl<'scope, 'env> App<'scope, 'env> {
 
     /// Restricts the list that is shown to what has a text in its name.
     fn search(&mut self, text: String) {
-        let (search, cursor) = match &mut self.keys {
-            Some(keys) => (&mut keys.search, &mut keys.cursor),
-            None => (&mut self.tree.search, &mut self.tree.cursor),
-        };
-        *search = text;
-        *cursor = Cursor::default();
+        match &mut self.keys {
+            Some(keys) => (keys.search, keys.cursor) = (text, Cursor::default()),
+            None => self.tree.search(text),
+        }
     }
 
     /// Lists the biggest keys of the group under the cursor, or of the entered one if it has no groups.
     fn list_keys(&mut self) {
-        let group = self.tree.selected().map(GroupId::of).or_else(|| self.tree.here_id().cloned());
+        let group = self.tree.selected().map(|group| group.id()).or_else(|| self.tree.here_id().cloned());
         let rank = if self.session.has_memory { Rank::MemoryBytes } else { Rank::RdbBytes };
         self.start_keys(group, rank);
     }
 
     fn start_keys(&mut self, group: Option<GroupId>, rank: Rank) {
+        if let Some(name) = self.session.read_once() {
+            let text = format!("{name}: can be read only once, so its keys are not listed");
+            self.message = Some(Message::problem(&text));
+            return;
+        }
         let (session, wanted) = (self.session, group.clone());
         let job = Job::start(self.scope, move |watch, stop| keys::list(session, wanted, rank, watch, stop));
         self.keys = Some(KeysView::new(group, rank, job));
@@ -343,7 +353,7 @@ impl<'scope, 'env> App<'scope, 'env> {
     pub(crate) fn draw(&mut self, frame: &mut Frame<'_>) {
         let theme = Theme { has_colours: self.session.has_colours };
         let has_memory = self.session.has_memory;
-        let area = self.surround().draw(frame, theme);
+        let area = self.chrome().draw(frame, theme);
         if let Some(value) = &mut self.value {
             draw::value(frame, area, value, theme);
         } else if let Some(keys) = &mut self.keys {
@@ -356,7 +366,7 @@ impl<'scope, 'env> App<'scope, 'env> {
         }
     }
 
-    fn surround(&self) -> Surround<'_> {
+    fn chrome(&self) -> Chrome<'_> {
         let has_memory = self.session.has_memory;
         let mut crumbs = self.tree.crumbs();
         let (order, keys) = match (&self.value, &self.keys) {
@@ -375,7 +385,7 @@ impl<'scope, 'env> App<'scope, 'env> {
             Prompt::Search(_) => "search: ",
             Prompt::Export(_) => "export to: ",
         });
-        Surround {
+        Chrome {
             title: &self.title,
             status: self.status(),
             crumbs,
@@ -398,7 +408,7 @@ impl<'scope, 'env> App<'scope, 'env> {
         let Some(tree) = self.tree.tree() else { return "no keys ".to_owned() };
         let group = &tree.root.group;
         let place = if group.memory_bytes.is_some() { "in memory" } else { "in the file" };
-        let shortened = if tree.is_shortened {
+        let shortened = if tree.is_shortened && tree.depth > 0 {
             format!(", {} levels of groups", count(tree.depth as u64))
         } else {
             String::new()

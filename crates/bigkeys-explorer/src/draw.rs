@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bigkeys_report::words::{bytes, count, counted, in_memory, share};
+use bigkeys_report::words::{self, bytes, count, counted, in_memory, share};
 use bigkeys_scan::{KeyRecord, NameGroup};
 use jiff::Timestamp;
 use ratatui::Frame;
@@ -15,7 +15,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::job::Job;
 use crate::keys::{self, KeysView, MAX_KEYS, Shown, ValueView};
-use crate::tree::{GroupId, GroupSort, TreeView};
+use crate::tree::{GroupId, GroupSort, MAX_FOUND, TreeView, label};
 use crate::value::{MAX_HEX_BYTES, hex_lines};
 
 /// Lines around the rows: title, path, heads; message, keys.
@@ -61,7 +61,7 @@ const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
 
 /// The lines that every screen has.
-pub(crate) struct Surround<'a> {
+pub(crate) struct Chrome<'a> {
     pub(crate) title: &'a str,
     /// How far the scan is, or what it found.
     pub(crate) status: String,
@@ -75,7 +75,7 @@ pub(crate) struct Surround<'a> {
     pub(crate) keys: &'a str,
 }
 
-impl Surround<'_> {
+impl Chrome<'_> {
     /// Draws the lines, and returns the area between them.
     pub(crate) fn draw(&self, frame: &mut Frame<'_>, theme: Theme) -> Rect {
         let area = frame.area();
@@ -93,10 +93,10 @@ impl Surround<'_> {
             line(frame, last.saturating_sub(1), Line::from(text));
         } else if let Some((text, is_problem)) = self.message {
             let style = if is_problem { theme.problem() } else { Style::new() };
-            let text = format!(" {}", cut(text, width.saturating_sub(1)));
+            let text = format!(" {}", truncate(text, width.saturating_sub(1)));
             line(frame, last.saturating_sub(1), Line::from(Span::styled(text, style)));
         }
-        line(frame, last, Line::from(Span::styled(cut(self.keys, width), theme.soft())));
+        line(frame, last, Line::from(Span::styled(truncate(self.keys, width), theme.soft())));
         let height = area.height.saturating_sub(LINES_ABOVE + LINES_BELOW);
         Rect { x: 0, y: LINES_ABOVE.min(area.height), width: area.width, height }
     }
@@ -111,7 +111,7 @@ fn line(frame: &mut Frame<'_>, y: u16, text: Line<'_>) {
 
 fn heads(frame: &mut Frame<'_>, text: &str, theme: Theme) {
     let width = usize::from(frame.area().width);
-    line(frame, LINES_ABOVE - 1, Line::from(Span::styled(cut(text, width), theme.soft())));
+    line(frame, LINES_ABOVE - 1, Line::from(Span::styled(truncate(text, width), theme.soft())));
 }
 
 /// Draws a row: its mark, columns, a bar and a name.
@@ -128,14 +128,14 @@ impl Row<'_> {
     fn line(&self, width: usize, theme: Theme) -> Line<'static> {
         let mark = if self.is_marked { "*" } else { " " };
         let used = 1 + self.before.width() + self.bar.width() + self.after.width();
-        let name = cut(self.name, width.saturating_sub(used));
+        let name = truncate(self.name, width.saturating_sub(used));
         let padding = " ".repeat(width.saturating_sub(used + name.width()));
         let style = if self.is_selected { SELECTED } else { Style::new() };
         let marked = if self.is_marked { style.patch(theme.mark()) } else { style };
         Line::from(vec![
             Span::styled(mark.to_owned(), marked),
             Span::styled(self.before.clone(), style),
-            // A bar that is reversed would be read as the rest of it.
+            // A reversed bar looks like its unfilled part.
             Span::styled(self.bar.clone(), theme.bar()),
             Span::styled(self.after.clone(), style),
             Span::styled(name, marked),
@@ -144,7 +144,7 @@ impl Row<'_> {
     }
 }
 
-/// A bar for a part of the largest, padded to `columns`. A part that is not nothing has a bar.
+/// A bar for a part of the largest, padded to `columns`. A part above 0 has at least an eighth of a column.
 fn bar(part: u64, largest: u64, columns: usize) -> String {
     let eighths = (u128::from(part) * columns as u128 * 8).checked_div(u128::from(largest)).unwrap_or(0);
     let eighths = usize::try_from(eighths).unwrap_or(0).max(usize::from(part > 0)).min(columns * 8);
@@ -159,42 +159,49 @@ pub(crate) fn bytes_of(group: &NameGroup) -> String {
     in_memory(&group.group).unwrap_or_else(|| bytes(group.bytes()))
 }
 
-/// Draws the groups of a tree.
+/// Draws the groups of a tree. The first column has the bytes by which the groups are sorted.
 pub(crate) fn tree(frame: &mut Frame<'_>, area: Rect, view: &mut TreeView, has_memory: bool, theme: Theme) {
     let is_wide = area.width >= WIDE;
-    let unit = if has_memory { "in memory" } else { "in the file" };
+    let measure = view.sort;
+    let is_in_memory = has_memory && measure != GroupSort::RdbBytes;
+    let bytes_head = if is_in_memory { "in memory" } else { "in the file" };
+    let count_head = if measure == GroupSort::Elements && !is_wide { "elements" } else { "keys" };
     let bar_columns = if is_wide { WIDE_BAR } else { BAR };
-    let mut head = format!(" {unit:>12} {:>7} {:<bar_columns$}{:>13}", "share", "", "keys");
+    let mut head = format!(" {bytes_head:>12} {:>7} {:<bar_columns$}{count_head:>13}", "share", "");
     if is_wide {
         let _ = write!(head, "{:>15}{:>13}{:>13}", "elements", "in the file", "largest");
     }
     heads(frame, &(head + "  group"), theme);
     let rows = view.rows();
-    let (mut cursor, height) = (view.cursor, usize::from(area.height));
-    let whole = view.here().map_or(0, NameGroup::bytes);
-    let measure = view.sort;
-    let largest = rows.iter().map(|group| measure.of(group)).max().unwrap_or(0);
+    let weight = |group: &NameGroup| if is_in_memory { group.bytes() } else { group.group.rdb_bytes };
+    let whole = view.here().map_or(0, |here| weight(here.group));
+    let largest = rows.iter().map(|row| measure.of(row.group)).max().unwrap_or(0);
     let above = view.here_id().filter(|_| view.search.is_empty());
+    let mut cursor = view.cursor;
     let mut lines = Vec::new();
-    for index in cursor.shown(rows.len(), height) {
-        let Some(group) = rows.get(index) else { break };
-        let mut after = format!("{:>13}", count(group.group.keys));
+    for index in cursor.shown(rows.len(), usize::from(area.height)) {
+        let Some(row) = rows.get(index) else { break };
+        let group = row.group;
+        let sums = &group.group;
+        let counted = if count_head == "keys" { sums.keys } else { sums.elements };
+        let mut after = format!("{:>13}", count(counted));
         if is_wide {
             let _ = write!(
                 after,
                 "{:>15}{:>13}{:>13}",
-                count(group.group.elements),
-                bytes(group.group.rdb_bytes),
+                count(sums.elements),
+                bytes(sums.rdb_bytes),
                 bytes(group.sizes.max_bytes)
             );
         }
-        let id = GroupId::of(group);
+        let id = row.id();
         let more = if group.children.is_empty() { "" } else { " ›" };
         let name = format!("{}{more}", name_below(&id, above));
+        let bytes = if is_in_memory { bytes_of(group) } else { bytes(sums.rdb_bytes) };
         let row = Row {
             is_marked: view.marked.contains(&id),
             is_selected: index == cursor.selected(),
-            before: format!("{:>12} {:>7} ", bytes_of(group), share(group.bytes(), whole)),
+            before: format!("{bytes:>12} {:>7} ", share(weight(group), whole)),
             bar: bar(measure.of(group), largest, bar_columns),
             after: after + "  ",
             name: &name,
@@ -211,9 +218,9 @@ pub(crate) fn tree(frame: &mut Frame<'_>, area: Rect, view: &mut TreeView, has_m
 
 /// The name of a group behind that of the group above it.
 fn name_below(id: &GroupId, above: Option<&GroupId>) -> String {
-    let rest = above.and_then(|above| id.path.strip_prefix(&above.path[..])).filter(|rest| !rest.is_empty());
-    match rest {
-        Some(rest) => GroupId { kind: id.kind, path: rest.to_vec() }.label(),
+    match above.and_then(|above| id.path.strip_prefix(&above.path[..])) {
+        Some([]) => "(empty)".to_owned(),
+        Some(rest) => label(id.kind, rest),
         None => id.label(),
     }
 }
@@ -236,7 +243,7 @@ pub(crate) fn keys(frame: &mut Frame<'_>, area: Rect, view: &mut KeysView, has_m
         let Some(key) = rows.get(index) else { break };
         let measure = &key.measure;
         let elements = measure.elements.map_or_else(|| "?".to_owned(), count);
-        let mut after = format!("  {:<8}", cut(&measure.data_type.to_string(), 8));
+        let mut after = format!("  {:<8}", truncate(&measure.data_type.to_string(), 8));
         if is_wide {
             let _ = write!(
                 after,
@@ -261,7 +268,11 @@ pub(crate) fn keys(frame: &mut Frame<'_>, area: Rect, view: &mut KeysView, has_m
         lines.push(row.line(usize::from(area.width), theme));
     }
     if rows.is_empty() {
-        let text = if view.job.is_done() { "  no keys" } else { "  scanning for the biggest keys" };
+        let text = match view.job.is_done() {
+            false => "  scanning for the biggest keys",
+            true if view.search.is_empty() => "  no keys",
+            true => "  no key has this in its name",
+        };
         lines.push(Line::from(text));
     }
     frame.render_widget(Paragraph::new(lines), area);
@@ -270,19 +281,22 @@ pub(crate) fn keys(frame: &mut Frame<'_>, area: Rect, view: &mut KeysView, has_m
 
 /// How many keys are listed, and by what.
 pub(crate) fn keys_order(view: &KeysView) -> String {
-    let rank = bigkeys_report::words::rank(view.rank);
-    match view.rows().len() {
-        0 => format!("by {rank}"),
-        rows if rows >= MAX_KEYS => {
-            format!("{} keys, at most {} of a type, by {rank}", count(rows as u64), count(MAX_KEYS as u64))
-        }
-        rows => format!("{}, by {rank}", counted(rows as u64, "key")),
+    let rank = words::rank(view.rank);
+    let rows = view.rows().len() as u64;
+    if view.is_full() {
+        let most = count(MAX_KEYS as u64);
+        return format!("{}, at most {most} of a type, by {rank}", counted(rows, "key"));
     }
+    if rows == 0 { format!("by {rank}") } else { format!("{}, by {rank}", counted(rows, "key")) }
 }
 
 fn expiry(key: &KeyRecord) -> String {
-    let at = key.measure.expires_at_ms.and_then(|at| Timestamp::from_millisecond(at).ok());
-    at.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    let Some(at_ms) = key.measure.expires_at_ms else { return "never".to_owned() };
+    match Timestamp::from_millisecond(at_ms) {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        // No calendar has such a year.
+        Err(_) => format!("at {at_ms} ms"),
+    }
 }
 
 /// Draws the facts of a key, and its elements or bytes.
@@ -295,7 +309,7 @@ pub(crate) fn value(frame: &mut Frame<'_>, area: Rect, view: &mut ValueView, the
         .map(|(name, value)| {
             Line::from(vec![
                 Span::styled(format!("  {name:<18}"), theme.soft()),
-                Span::raw(cut(&value, width.saturating_sub(20))),
+                Span::raw(truncate(&value, width.saturating_sub(20))),
             ])
         })
         .collect();
@@ -314,7 +328,8 @@ pub(crate) fn value(frame: &mut Frame<'_>, area: Rect, view: &mut ValueView, the
     };
     for (index, text) in range.zip(shown) {
         let style = if index == view.cursor.selected() { SELECTED } else { Style::new() };
-        lines.push(Line::from(Span::styled(format!("  {}", cut(&text, width.saturating_sub(2))), style)));
+        lines
+            .push(Line::from(Span::styled(format!("  {}", truncate(&text, width.saturating_sub(2))), style)));
     }
     frame.render_widget(Paragraph::new(lines), area);
 }
@@ -370,10 +385,13 @@ fn facts(view: &ValueView) -> Vec<(&'static str, String)> {
 /// By what groups are sorted, and what they have in their names.
 pub(crate) fn tree_order(view: &TreeView, has_memory: bool) -> String {
     let sort: GroupSort = view.sort;
+    let name = sort.name(has_memory);
     if view.search.is_empty() {
-        format!("by {}", sort.name(has_memory))
-    } else {
-        format!("{}, by {}", counted(view.rows().len() as u64, "group"), sort.name(has_memory))
+        return format!("by {name}");
+    }
+    match view.rows().len() {
+        MAX_FOUND => format!("the first {} groups, by {name}", count(MAX_FOUND as u64)),
+        rows => format!("{}, by {name}", counted(rows as u64, "group")),
     }
 }
 
@@ -415,14 +433,14 @@ pub(crate) fn help(frame: &mut Frame<'_>) {
 
 /// A line with text at both ends. The text at the right stays whole.
 fn both_ends(left: &str, right: &str, width: usize) -> String {
-    let right = cut(right, width);
-    let left = cut(left, width.saturating_sub(right.width() + 1));
+    let right = truncate(right, width);
+    let left = truncate(left, width.saturating_sub(right.width() + 1));
     let padding = " ".repeat(width.saturating_sub(left.width() + right.width()));
     format!("{left}{padding}{right}")
 }
 
 /// The beginning of a text that fits into `width` columns.
-fn cut(text: &str, width: usize) -> String {
+fn truncate(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -465,10 +483,10 @@ mod tests {
 
     #[test]
     fn texts_fit_their_columns() {
-        assert_eq!(cut("abcdef", 6), "abcdef");
-        assert_eq!(cut("abcdef", 4), "abc…");
-        assert_eq!(cut("鍵鍵鍵", 4), "鍵…");
-        assert_eq!(cut("abc", 0), "");
+        assert_eq!(truncate("abcdef", 6), "abcdef");
+        assert_eq!(truncate("abcdef", 4), "abc…");
+        assert_eq!(truncate("鍵鍵鍵", 4), "鍵…");
+        assert_eq!(truncate("abc", 0), "");
         assert_eq!(end_of("abcdef", 4), "…def");
         assert_eq!(both_ends("left side", "right", 12), "left … right");
         assert_eq!(both_ends("left", "right", 12), "left   right");

@@ -10,7 +10,7 @@ use rdb_analysis::{GroupKind, KeyRow, append_key_record};
 use rdb_parser::escape::Escaped;
 use serde::Serialize;
 
-use crate::tree::GroupId;
+use crate::tree::label;
 
 /// What is written to a file.
 pub(crate) enum Export<'a> {
@@ -99,7 +99,7 @@ fn write_csv(rows: impl Iterator<Item = GroupRow>, out: &mut dyn Write) -> io::R
 /// The whole path of a group, escaped.
 fn group_name(group: &NameGroup, is_csv: bool) -> String {
     match group.kind {
-        GroupKind::NoSeparator => GroupId::of(group).label(),
+        GroupKind::NoSeparator => label(group.kind, &group.path),
         // A spreadsheet must not run it.
         _ if is_csv => Escaped::for_cell(&group.path).to_string(),
         _ => Escaped::for_text(&group.path).to_string(),

@@ -1,7 +1,7 @@
 //! The biggest keys of a group, and one key of them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,6 +17,9 @@ use crate::value::Value;
 
 /// Keys of each type that are listed.
 pub(crate) const MAX_KEYS: usize = 1000;
+
+/// Bytes of a name that are kept.
+const MAX_NAME_BYTES: usize = 1024;
 
 /// The biggest keys of a group.
 #[derive(Debug)]
@@ -39,14 +42,28 @@ impl KeysView {
         Self { group, rank, job, keys: Vec::new(), search, cursor, marked }
     }
 
+    /// Shows keys. The marks of keys that are not listed are removed.
     pub(crate) fn replace(&mut self, keys: Vec<KeyRecord>) {
+        let known: BTreeSet<_> = keys.iter().map(id).collect();
+        self.marked.retain(|id| known.contains(id));
         self.keys = keys;
+    }
+
+    /// Whether there may be more keys of a type than are listed.
+    pub(crate) fn is_full(&self) -> bool {
+        let mut keys_of = BTreeMap::<_, usize>::new();
+        for key in &self.keys {
+            *keys_of.entry(key.measure.data_type).or_default() += 1;
+        }
+        keys_of.values().any(|&keys| keys >= MAX_KEYS)
     }
 
     /// The keys to show, the biggest first.
     pub(crate) fn rows(&self) -> Vec<&KeyRecord> {
         let text = self.search.to_lowercase();
-        let matches = |key: &&KeyRecord| text.is_empty() || name(key).to_lowercase().contains(&text);
+        let matches = |key: &&KeyRecord| {
+            text.is_empty() || String::from_utf8_lossy(&key.key).to_lowercase().contains(&text)
+        };
         self.keys.iter().filter(matches).collect()
     }
 
@@ -102,13 +119,18 @@ pub(crate) fn list(
     let top = TopKeys::new(rank, MAX_KEYS);
     let outcome = match group {
         None => session.scan_all(top, watch, stop)?,
-        Some(GroupId { kind, path }) => {
+        Some(GroupId { kind, level, path }) => {
             let rule = session.rule.clone();
-            let admits = move |_: &KeyView<'_>, name: &[u8]| rule.admits(name, kind, &path);
+            let admits = move |_: &KeyView<'_>, name: &[u8]| rule.admits(name, kind, level, &path);
             session.scan_all(Filtered::<_, _, false>::new(top, admits), watch, stop)?
         }
     };
     let mut keys: Vec<KeyRecord> = outcome.output.into_values().flatten().collect();
+    // Names may have 64 KiB each.
+    for key in &mut keys {
+        key.key.truncate(MAX_NAME_BYTES);
+        key.key.shrink_to_fit();
+    }
     // The lists are sorted, and the sort is stable.
     keys.sort_by_key(|key| Reverse(rank.of(&key.measure)));
     Ok(keys)

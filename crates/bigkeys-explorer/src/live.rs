@@ -11,8 +11,8 @@ use rdb_parser::ErrorKind;
 /// Time between two snapshots of a source. A snapshot that takes long makes the time longer.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Share of a scan's time that snapshots may take: one part in so many.
-const ONE_PART_IN: u32 = 20;
+/// A snapshot takes at most one part of these of a scan's time.
+const PARTS_OF_TIME: u32 = 20;
 
 /// Keys between two looks at the clock, minus one.
 const KEYS_MASK: u32 = 4095;
@@ -45,8 +45,10 @@ struct Shared(Mutex<Published>);
 struct Published {
     /// The sources whose root exists.
     begun: BTreeSet<usize>,
-    /// The latest groups of each source.
-    by_source: BTreeMap<usize, Leaves>,
+    /// The latest groups of each source that is scanned.
+    running: BTreeMap<usize, Arc<Leaves>>,
+    /// The groups of all sources that have ended.
+    ended: Option<Arc<Leaves>>,
     /// Raised with each snapshot.
     version: u64,
 }
@@ -72,11 +74,12 @@ impl Snapshots {
             return None;
         }
         *version = published.version;
-        let mut sources: Vec<Leaves> = published.by_source.values().cloned().collect();
+        let mut sources: Vec<Arc<Leaves>> =
+            published.ended.iter().chain(published.running.values()).cloned().collect();
         drop(published);
-        let mut all = sources.pop()?;
+        let mut all = Arc::unwrap_or_clone(sources.pop()?);
         for leaves in sources {
-            self.names.merge(&mut all, leaves);
+            self.names.merge(&mut all, Arc::unwrap_or_clone(leaves));
         }
         Some(self.names.finish(all))
     }
@@ -85,6 +88,7 @@ impl Snapshots {
 /// The groups of a range, or of a source up to where its scan is. The child of [`LiveGroups`].
 pub(crate) struct LiveLeaves {
     leaves: Leaves,
+    start: RangeStart,
     /// The source, if this is its root and the source has not ended.
     root_of: Option<usize>,
     keys: u32,
@@ -101,14 +105,14 @@ impl LiveLeaves {
             return;
         }
         self.publish();
-        self.due = now + INTERVAL.max(now.elapsed() * ONE_PART_IN);
+        self.due = now + INTERVAL.max(now.elapsed() * PARTS_OF_TIME);
     }
 
     fn publish(&self) {
         let Some(source) = self.root_of else { return };
-        let leaves = self.leaves.clone();
+        let leaves = Arc::new(self.leaves.clone());
         let mut published = self.shared.lock();
-        published.by_source.insert(source, leaves);
+        published.running.insert(source, leaves);
         published.version += 1;
     }
 }
@@ -141,6 +145,7 @@ impl Collector for LiveGroups {
         let is_root = self.shared.lock().begun.insert(start.source);
         LiveLeaves {
             leaves: self.names.child(start),
+            start,
             root_of: is_root.then_some(start.source),
             keys: 0,
             due: Instant::now() + INTERVAL,
@@ -157,10 +162,17 @@ impl Collector for LiveGroups {
 
     fn end_source(&self, all: &mut LiveLeaves, source: &EndOfSource<'_>) {
         self.names.end_source(&mut all.leaves, source);
-        all.root_of = Some(source.index);
-        all.publish();
-        // The groups of other sources are merged into this child from now on.
+        // The groups of other sources may be merged into this child from now on, and are not those of a
+        // root.
         all.root_of = None;
+        let leaves = std::mem::replace(&mut all.leaves, self.names.child(all.start));
+        let mut published = self.shared.lock();
+        published.running.remove(&source.index);
+        match &mut published.ended {
+            Some(ended) => self.names.merge(Arc::make_mut(ended), leaves),
+            none => *none = Some(Arc::new(leaves)),
+        }
+        published.version += 1;
     }
 
     fn finish(&self, _: LiveLeaves) {}

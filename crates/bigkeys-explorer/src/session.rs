@@ -27,6 +27,16 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// The name of an input that cannot be read a second time: standard input, or a pipe.
+    pub(crate) fn read_once(&self) -> Option<&str> {
+        let is_kept = |input: &&Input| {
+            let path = input.path();
+            path.to_str().is_some_and(|path| path.contains("://"))
+                || std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+        };
+        self.inputs.iter().find(|input| !is_kept(input)).map(Input::name)
+    }
+
     /// Scans all inputs into the output of a collector. What is wrong with an input is a problem of
     /// `watch`.
     pub(crate) fn scan_all<C: Collector>(

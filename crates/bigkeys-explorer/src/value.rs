@@ -24,6 +24,12 @@ const MAX_SHOWN_BYTES: usize = 256;
 /// Length of the header of an RDB file: `REDIS0011`.
 const HEADER_BYTES: usize = 9;
 
+/// Bytes of a file in which the AUX fields are looked for.
+const MAX_HEAD_BYTES: u64 = 64 << 10;
+
+/// An AUX field of Dragonfly.
+const DRAGONFLY_AUX: &[u8] = b"\xfa\x06df-ver\x01x";
+
 /// What is shown of a value.
 #[derive(Debug, Default)]
 pub(crate) struct Value {
@@ -43,68 +49,108 @@ pub(crate) struct Value {
 pub(crate) fn read(scan: &Scan<'_>, input: &Input, key: &KeyRecord) -> Result<Value, String> {
     let mut opened = scan.open_input(input.clone()).map_err(|error| error.to_string())?;
     let source = opened.source();
-    let start = source.origin.prefix_bytes;
     let (offset, rdb_bytes) = (key.measure.offset, key.measure.rdb_bytes);
     let bytes = rdb_bytes.min(MAX_READ_BYTES);
-    let mut header = vec![0; HEADER_BYTES];
-    let mut record = Vec::new();
     let read = match source.data {
         SourceData::Bytes(all) => {
             let after = |at: u64| usize::try_from(at).ok().and_then(|at| all.get(at..)).unwrap_or_default();
-            after(start)
-                .read_exact(&mut header)
-                .and_then(|()| after(offset).take(bytes).read_to_end(&mut record))
+            // Offsets count the bytes before the RDB data.
+            Stored::read(
+                after(source.origin.prefix_bytes),
+                offset.saturating_sub(source.origin.prefix_bytes),
+                bytes,
+            )
         }
-        SourceData::Reader { mut reader, .. } => {
-            read_after(&mut *reader, &mut header, offset.saturating_sub(start), bytes, &mut record)
+        SourceData::Reader { reader, .. } => {
+            Stored::read(reader, offset.saturating_sub(source.origin.prefix_bytes), bytes)
         }
     };
-    read.map_err(|error| format!("{}: {error}", input.name()))?;
-    let mut value = Value { bytes: record.clone(), ..Value::default() };
-    value.bytes.truncate(usize::try_from(MAX_HEX_BYTES).unwrap_or(usize::MAX));
-    elements(&header, &record, &mut value);
+    let stored = read.map_err(|error| format!("{}: {error}", input.name()))?;
+    let mut value = elements(&stored, &key.key);
+    let shown = stored.record.len().min(usize::try_from(MAX_HEX_BYTES).unwrap_or(usize::MAX));
+    value.bytes = stored.record.get(..shown).unwrap_or_default().to_vec();
     if rdb_bytes > bytes && value.elements.len() < MAX_ELEMENTS {
         value.remark = Some(format!("only the first {} MiB of the record were read", MAX_READ_BYTES >> 20));
     }
     Ok(value)
 }
 
-/// Reads the header, and a record that begins `offset` bytes after the beginning of the header.
-fn read_after(
-    mut reader: impl Read,
-    header: &mut [u8],
-    offset: u64,
-    bytes: u64,
-    record: &mut Vec<u8>,
-) -> io::Result<usize> {
-    reader.read_exact(header)?;
-    let skipped = offset.saturating_sub(header.len() as u64);
-    io::copy(&mut reader.by_ref().take(skipped), &mut io::sink())?;
-    reader.take(bytes).read_to_end(record)
+/// A record, and what has to come before it so that it can be parsed alone.
+struct Stored {
+    /// The header of the file, and the AUX field by which Dragonfly is recognised.
+    head: Vec<u8>,
+    record: Vec<u8>,
 }
 
-/// Parses the record as the only one of a file.
-fn elements(header: &[u8], record: &[u8], value: &mut Value) {
+impl Stored {
+    /// Reads a record of at most `bytes` that begins `offset` bytes after the beginning of `data`.
+    fn read(mut data: impl Read, offset: u64, bytes: u64) -> io::Result<Self> {
+        let mut beginning = Vec::new();
+        data.by_ref().take(offset.min(MAX_HEAD_BYTES)).read_to_end(&mut beginning)?;
+        io::copy(&mut data.by_ref().take(offset - beginning.len() as u64), &mut io::sink())?;
+        let mut record = Vec::new();
+        data.take(bytes).read_to_end(&mut record)?;
+        let mut head = beginning.get(..HEADER_BYTES).unwrap_or_default().to_vec();
+        if is_of_dragonfly(&beginning) {
+            head.extend(DRAGONFLY_AUX);
+        }
+        Ok(Self { head, record })
+    }
+}
+
+/// Whether an AUX field at the beginning of a file names Dragonfly, which has numbers of its own for types.
+fn is_of_dragonfly(beginning: &[u8]) -> bool {
+    let Ok(mut parser) = Parser::from_slice(beginning) else { return false };
+    while let Ok(Some(event)) = parser.next_event() {
+        match event {
+            Event::Aux { name: RdbString::Raw(b"df-ver"), .. } => return true,
+            Event::Entry(_) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The first elements of a key, whose record is parsed as the only one of a file.
+fn elements(stored: &Stored, name: &[u8]) -> Value {
     let mut visitor = FirstElements::default();
-    let outcome = Parser::from_reader(header.chain(record)).and_then(|mut parser| {
+    let mut scratch = Vec::new();
+    let outcome = Parser::from_reader(stored.head.chain(&stored.record[..])).and_then(|mut parser| {
         loop {
             match parser.next_event_with(&mut visitor)? {
-                Some(Event::Entry(_)) | None => return Ok(()),
+                // A record of Dragonfly may hold several keys.
+                Some(Event::Entry(entry)) => {
+                    let found = entry.key.decode_prefix(name.len(), &mut scratch);
+                    if found.is_ok_and(|found| found.starts_with(name)) {
+                        return Ok(true);
+                    }
+                    visitor = FirstElements::default();
+                }
                 Some(_) => {}
+                None => return Ok(false),
             }
         }
     });
     visitor.end_element();
-    value.elements = visitor.lines;
+    let mut value = Value::default();
+    let cannot = |why: &dyn std::fmt::Display| Some(format!("its elements cannot be shown: {why}"));
     value.remark = match outcome {
-        _ if value.elements.len() == MAX_ELEMENTS => Some(format!("the first {MAX_ELEMENTS} are shown")),
-        // A value that refers to another record, as a hash with a template does, or that was cut.
-        Err(error) if value.elements.is_empty() => {
-            Some(format!("its elements cannot be shown: {}", error.kind()))
+        Ok(false) => {
+            visitor.lines.clear();
+            cannot(&"they are not stored in one record")
         }
-        Ok(()) if value.elements.is_empty() => Some("elements of this type are not shown".to_owned()),
-        _ => None,
+        _ if visitor.lacks_fields => {
+            visitor.lines.clear();
+            cannot(&"their fields are in the record of a template")
+        }
+        _ if visitor.lines.len() == MAX_ELEMENTS => Some(format!("the first {MAX_ELEMENTS} are shown")),
+        Err(error) if visitor.lines.is_empty() => cannot(error.kind()),
+        Err(error) => Some(format!("the elements before the damage are shown: {}", error.kind())),
+        Ok(true) if visitor.lines.is_empty() => Some("elements of this type are not shown".to_owned()),
+        Ok(true) => None,
     };
+    value.elements = visitor.lines;
+    value
 }
 
 /// The first elements of a value as lines.
@@ -113,6 +159,8 @@ struct FirstElements {
     lines: Vec<String>,
     /// The parts of the element that is not complete.
     parts: Vec<String>,
+    /// Whether a value came without its field, whose name stands in another record.
+    lacks_fields: bool,
     scratch: Vec<u8>,
 }
 
@@ -158,7 +206,10 @@ impl Visitor for FirstElements {
             Role::Score => format!("score {text}"),
             Role::Expiry if text == "0" => return,
             Role::Expiry => format!("expires {text}"),
-            Role::Value => format!("= {text}"),
+            Role::Value => {
+                self.lacks_fields |= self.parts.is_empty();
+                format!("= {text}")
+            }
             _ => text,
         });
     }
@@ -207,13 +258,48 @@ pub(crate) fn hex_lines(bytes: &[u8], offset: u64, first: usize, lines: usize) -
 
 #[cfg(test)]
 mod tests {
+    use bigkeys_scan::IoMode;
+
     use super::*;
 
     fn value_of(file: &[u8]) -> Value {
-        let mut value = Value::default();
-        let (header, record) = file.split_at(HEADER_BYTES);
-        elements(header, record, &mut value);
-        value
+        let (head, record) = file.split_at(HEADER_BYTES);
+        elements(&Stored { head: head.to_vec(), record: record.to_vec() }, b"k")
+    }
+
+    #[test]
+    fn every_listed_key_of_the_bundled_files_shows_its_elements_or_says_why_not() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+        let (mut shown, mut explained) = (0, 0);
+        for directory in [root.clone(), root.join("fixtures")] {
+            for entry in std::fs::read_dir(directory).expect("readable") {
+                let path = entry.expect("readable").path();
+                if path.extension().is_none_or(|extension| extension != "rdb") {
+                    continue;
+                }
+                // Mapped and read give the same.
+                for mode in [IoMode::Auto, IoMode::Read] {
+                    let scan = Scan::inputs([&path]).io(mode);
+                    let report = scan.run().expect("an RDB file");
+                    for key in report.top.values().flatten() {
+                        let value = read(&scan, &Input::new(&path), key).expect("readable");
+                        let elements = usize::try_from(key.measure.elements.unwrap_or(0)).expect("few");
+                        let case =
+                            format!("{}: {:?}: {:?}", path.display(), key.measure.data_type, value.remark);
+                        match value.remark {
+                            None => assert_eq!(value.elements.len(), elements, "{case}"),
+                            Some(_) if value.elements.len() == MAX_ELEMENTS => {
+                                assert!(elements > MAX_ELEMENTS, "{case}");
+                            }
+                            Some(_) => assert_eq!(value.elements, Vec::<String>::new(), "{case}"),
+                        }
+                        *if value.elements.is_empty() { &mut explained } else { &mut shown } += 1;
+                        assert!(!value.bytes.is_empty(), "{case}");
+                    }
+                }
+            }
+        }
+        assert!(shown > 10 * explained, "{shown} shown, {explained} explained");
     }
 
     #[test]
@@ -227,7 +313,8 @@ mod tests {
     #[test]
     fn the_elements_before_damage_are_shown() {
         let value = value_of(b"REDIS0003\x01\x01k\x03\x01a\x01b");
-        assert_eq!((value.elements.len(), value.remark), (2, None));
+        assert_eq!(value.elements, ["a", "b"]);
+        assert!(value.remark.expect("a reason").starts_with("the elements before the damage"));
         let none = value_of(b"REDIS0003\x01\x01k\x03");
         assert!(none.remark.expect("a reason").starts_with("its elements cannot be shown"));
     }

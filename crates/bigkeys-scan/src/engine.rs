@@ -75,15 +75,15 @@ impl Engine<'_> {
     }
 
     /// Scans one source into a part of a report and the child of another collector, on `threads`.
-    pub(crate) fn partial_beside<C: Collector<Child: Send>>(
+    pub(crate) fn partial_with<C: Collector<Child: Send>>(
         &self,
         source: Source<'_>,
         threads: &Threads,
-        beside: &C,
+        other: &C,
     ) -> Result<(Partial, C::Child), ScanError> {
         self.refuse_filter("a part of a report")?;
         let Self { collector, options, monitor, stop, .. } = *self;
-        Ok(threads.run(|| Partial::scan_beside(source, collector, beside, options, monitor, stop))?)
+        Ok(threads.run(|| Partial::scan_with(source, collector, other, options, monitor, stop))?)
     }
 
     fn refuse_filter(&self, what: &'static str) -> Result<(), ScanError> {

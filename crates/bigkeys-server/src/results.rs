@@ -124,9 +124,12 @@ fn join_bigkeys(
     let mut partials = Vec::new();
     let mut parts = None;
     for text in results {
-        // The report first, because it tells if another version wrote the result.
-        let BigkeysResult { report, .. } = serde_json::from_str::<BigkeysResult<IgnoredAny>>(&text)?;
-        partials.push(scan.read_partial(&report)?);
+        // The report first, because it has the version.
+        match serde_json::from_str::<BigkeysResult<IgnoredAny>>(&text) {
+            Ok(BigkeysResult { report, .. }) => partials.push(scan.read_partial(&report)?),
+            // Before version 7, the result was the report alone.
+            Err(error) => return Err(scan.read_partial(&text).err().map_or(error.into(), Into::into)),
+        }
         let BigkeysResult { page, .. } = serde_json::from_str(&text)?;
         let child = collector.child_of(page);
         match &mut parts {

@@ -149,7 +149,7 @@ fn on_nice_thread<T: Send>(scan: impl FnOnce() -> Result<T, ShardError> + Send) 
 }
 
 fn bigkeys(scan: &Scan<'_>, input: &mut OpenInput) -> Result<(SourceFacts, String), ShardError> {
-    let (partial, parts) = scan.partial_beside(input, &page_collector())?;
+    let (partial, parts) = scan.partial_with(input, &page_collector())?;
     Ok(shard_result(partial, parts)?)
 }
 

@@ -225,12 +225,12 @@ impl Scan<'_> {
     /// # Errors
     ///
     /// As for [`partial`](Self::partial).
-    pub fn partial_beside<C: Collector<Child: Send>>(
+    pub fn partial_with<C: Collector<Child: Send>>(
         &self,
         input: &mut OpenInput,
-        beside: &C,
+        other: &C,
     ) -> Result<(Partial, C::Child), ScanError> {
-        self.engine().partial_beside(input.source(), self.threads_of_scan()?, beside)
+        self.engine().partial_with(input.source(), self.threads_of_scan()?, other)
     }
 
     /// Scans `inputs`, one after the other, and writes a [saved report](SavedReport) to `out`.

@@ -290,7 +290,10 @@ pub(crate) async fn report_page(
 /// The report of the task in the path.
 async fn stored_report(app: &App, request: &Authenticated, form: ReportForm) -> Result<Response, ApiError> {
     let (_, row, stored_bytes) = find(app, request, form).await?;
-    let stored_bytes = stored_bytes.ok_or(ApiError::TASK_STATE)?;
+    let Some(stored_bytes) = stored_bytes else {
+        // A task that has ended without a report, or before there were pages, never gets one.
+        return Err(if row.is_finished() { ApiError::URL } else { ApiError::TASK_STATE });
+    };
     let shown = match form {
         ReportForm::Json => Shown::Report,
         ReportForm::Page => Shown::Page,

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 
 use super::database::Row;
-use super::model::{AnalysisKind, Origin, Schedule, StoreError, TaskRow};
+use super::model::{AnalysisKind, Origin, ResultSummary, Schedule, StoreError, TaskRow};
 use dcs_bigkeys::{ScanType, Status};
+
+/// Maximum length of a summary in bytes: three prefixes of 160 characters, whatever the characters are.
+const MAX_SUMMARY_BYTES: usize = 8 << 10;
 
 pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
     let time = |name| row.integer_or_null(name).map(milliseconds).transpose();
@@ -29,9 +32,14 @@ pub(super) fn task(row: &Row) -> Result<TaskRow, StoreError> {
             peer: row.text_or_null("peer"),
             request_id: row.text_or_null("request_id"),
         },
-        // A summary that another version wrote is not worth a task.
-        summary: row.text_or_null("summary").and_then(|text| serde_json::from_str(&text).ok()),
+        // An unreadable summary is left out.
+        summary: row.text_or_null("summary").and_then(|text| summary(&text)),
     })
+}
+
+/// A summary that is no longer than one that this program writes.
+fn summary(text: &str) -> Option<ResultSummary> {
+    (text.len() <= MAX_SUMMARY_BYTES).then(|| serde_json::from_str(text).ok())?
 }
 
 pub(super) fn schedule(row: &Row) -> Result<Schedule, StoreError> {

@@ -19,15 +19,15 @@ CREATE TABLE task (
     joins       BIGINT NOT NULL DEFAULT 0,
     num         BIGINT NOT NULL DEFAULT 0,
     failure     TEXT,
+    -- What a successful big-key analysis adds up to, as JSON.
+    summary     TEXT,
     -- Id of the backup that the task was created for. NULL: none in particular.
     backup      TEXT,
     -- Access key or name of the token, address of the client and id of the request that created it. NULL
     -- for a schedule.
     caller      TEXT,
     peer        TEXT,
-    request_id  TEXT,
-    -- What a successful big-key analysis adds up to, as JSON.
-    summary     TEXT
+    request_id  TEXT
 );
 
 -- At most one unfinished task of a family and instance, also for concurrent requests.

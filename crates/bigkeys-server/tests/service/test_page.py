@@ -70,10 +70,10 @@ class PageTest(unittest.TestCase):
 
     def sign_in(self):
         self.browser.get(self.service.url)
-        self.until(lambda: "DCS.1003" in self.find("#message")[0].text)
+        self.until(lambda: "DCS.1003" in self.find("#offline")[0].text)
         self.find("#token")[0].send_keys(harness.TOKEN, "\t")
         self.until(lambda: len(self.rows("instances")) == 6)
-        self.assertEqual(self.find("#message")[0].text, "")
+        self.assertEqual([self.find(id)[0].text for id in ("#message", "#offline")], ["", ""])
 
     def test_a_person_starts_an_analysis_and_reads_its_result(self):
         self.sign_in()
@@ -110,6 +110,33 @@ class PageTest(unittest.TestCase):
         self.assertIn("broken.rdb", self.find("#failure")[0].text)
         self.assertIn("Partial result of a failed analysis", self.in_report("return document.querySelector('header').innerText"))
         self.assert_quiet()
+
+    def test_a_late_answer_is_not_shown_under_another_instance(self):
+        self.sign_in()
+        self.analyse("single", "success")
+        # Answers about tasks come late from now on.
+        self.browser.execute_script("""const real = fetch; window.fetch = async (path, options) => {
+            if (path.includes('/tasks')) await new Promise(done => setTimeout(done, path.includes(arguments[0]) ? 1500 : 100));
+            return real(path, options); }""", harness.SINGLE)
+        rows = self.rows("instances")
+        at = {name: next(i for i, row in enumerate(rows) if row.startswith(name)) for name in ("single", harness.BROKEN)}
+        self.browser.execute_script("""const press = row => document.querySelectorAll('#instances tbody tr')[row].querySelector('button').click();
+            press(arguments[0]); press(arguments[1]);""", at["single"], at[harness.BROKEN])
+        self.until(lambda: self.rows("tasks") == [])
+        self.browser.execute_async_script("setTimeout(arguments[0], 2000)")
+        self.assertEqual(self.rows("tasks"), [])
+        self.assertEqual(self.find("#chosen-name")[0].text, harness.BROKEN)
+
+    def test_the_page_of_a_report_is_for_those_who_may_see_its_instance(self):
+        self.sign_in()
+        self.analyse("single", "success")
+        task = self.service.json("GET", f"/api/v1/instances/{harness.SINGLE}/tasks")[1]["tasks"][0]["id"]
+        path = f"/api/v1/tasks/{task}/report.html"
+        status, headers, body = self.service.request("GET", path)
+        self.assertEqual((status, headers["content-type"]), (200, "text/html; charset=utf-8"))
+        self.assertEqual(headers["content-security-policy"], "frame-ancestors 'none'")
+        self.assertTrue(body.startswith(b"<!doctype html>"))
+        self.assertEqual(self.service.request("GET", path, token=None)[0], 401)
 
     def test_the_page_can_be_read_on_a_phone(self):
         self.sign_in()

@@ -6,7 +6,7 @@ use super::bounded::{Add, Bounded};
 use super::cells::{MAX_OTHER_TYPES, OTHER_MODULES};
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
 use super::names::{HistogramBucket, SizeHistogram};
-use super::portable::{Portable, nothing};
+use super::portable::{Portable, empty_child};
 use crate::measure::{DataType, KeyView, TypeWire};
 
 /// Types with distributions of their own.
@@ -180,7 +180,7 @@ impl Portable for Distributions {
     }
 
     fn child_of(&self, wire: KeyNumbersWire) -> KeyNumbers {
-        let mut child = nothing(self);
+        let mut child = empty_child(self);
         for (data_type, numbers) in wire.types {
             match data_type.and_then(TypeWire::into_type) {
                 Some(data_type) => child.types.value(data_type).add_all(numbers),

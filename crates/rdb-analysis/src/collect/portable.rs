@@ -12,18 +12,18 @@ use super::collector::{Collector, RangeStart};
 /// were carried are merged like any others. Both sides have the same version of this crate:
 /// [`Partial::from_json`](crate::Partial::from_json) refuses another one.
 pub trait Portable: Collector {
-    /// What is carried of a child.
+    /// The form in which a child travels.
     type Wire: Serialize + DeserializeOwned;
 
-    /// What is carried of a child.
+    /// Prepares a child for the journey. What only a long list needs is forgotten.
     fn to_wire(&self, child: Self::Child) -> Self::Wire;
 
     /// The child that was carried. What this version does not know, such as a type, is left out.
     fn child_of(&self, wire: Self::Wire) -> Self::Child;
 }
 
-/// A child without keys, into which others are merged.
-pub(super) fn nothing<C: Collector>(collector: &C) -> C::Child {
+/// A child without keys.
+pub(super) fn empty_child<C: Collector>(collector: &C) -> C::Child {
     collector.child(RangeStart { source: 0, is_place_known: true })
 }
 
@@ -99,11 +99,11 @@ mod tests {
             let (tree, distributions, cluster) =
                 analyze(all, collector.clone(), &options, &(), &stop).expect("scanned").output;
 
-            let mut merged = nothing(&collector);
+            let mut merged = empty_child(&collector);
             let reports = ReportCollector::default();
             for index in 0..files.len() {
                 let (_, child) =
-                    Partial::scan_beside(source(index), &reports, &collector, &options, &(), &stop).expect("an RDB file");
+                    Partial::scan_with(source(index), &reports, &collector, &options, &(), &stop).expect("an RDB file");
                 let text = serde_json::to_string(&collector.to_wire(child)).expect("written");
                 collector.merge(&mut merged, collector.child_of(serde_json::from_str(&text).expect("read")));
             }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_forged_histogram_is_no_panic() {
-        let text = r#"{"types":[[null,{"bytes":{"histogram":[[255,1],[3,2],[3,18446744073709551615]],"max":1},"elements":{"histogram":[],"max":0}}]],
+        let text = r#"{"types":[[null,{"bytes":{"histogram":[[255,1],[3,18446744073709551615],[3,18446744073709551615],[4,18446744073709551615]],"max":1},"elements":{"histogram":[],"max":0}}]],
             "idle_seconds":{"histogram":[],"max":0},"freq":{"histogram":[],"max":0},"expiry":[[1,1]]}"#;
         let child = Distributions.child_of(serde_json::from_str(text).expect("read"));
         assert_eq!(Distributions.finish(child).by_type.len(), 1);

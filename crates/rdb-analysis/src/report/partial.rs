@@ -46,17 +46,17 @@ impl Partial {
     /// # Errors
     ///
     /// As for [`scan`](Self::scan).
-    pub fn scan_beside<C: Collector>(
+    pub fn scan_with<C: Collector>(
         source: Source<'_>,
         collector: &ReportCollector,
-        beside: &C,
+        other: &C,
         options: &ScanOptions,
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<(Self, C::Child), SourceError> {
         let (path, shard) = (source.path.clone(), source.shard.clone());
         let work = Work { options, concurrent_sources: 1, sharing: None, progress, stop };
-        let (facts, (parts, child)) = collect_source(source, 0, &(collector, beside), work)?;
+        let (facts, (parts, child)) = collect_source(source, 0, &(collector, other), work)?;
         Ok((Self::new(path, shard, facts, parts), child))
     }
 

@@ -12,7 +12,7 @@
     return `${at === 0 ? n : n.toFixed(2)} ${units[at]}`;
   };
   const time = text => text ? text.replace("T", " ").replace(/\.\d+Z$/, "") : "";
-  let chosen = null, timer = null, urls = [];
+  let chosen = null, timer = null, urls = [], reports = 0;
 
   // Everything shown goes through text nodes: names of keys are anybody's bytes.
   const element = (tag, attributes, ...content) => {
@@ -51,12 +51,27 @@
   };
   const ask = async (method, path) => (await request(method, path)).json();
 
-  const shown = action => async () => {
-    try { await action(); $("message").textContent = ""; } catch (error) { $("message").textContent = error.message; }
+  // What the user starts. Its error stays until the user starts something else.
+  const start = action => async () => {
+    $("message").textContent = "";
+    try { await action(); } catch (error) { $("message").textContent = error.message; }
+  };
+  // What is repeated by itself. Its error stays until a repetition succeeds.
+  const repeat = action => async () => {
+    try { await action(); $("offline").textContent = ""; } catch (error) { $("offline").textContent = error.message; }
+  };
+  // Whether an answer is another one than the last of its kind. Rows that stay keep the focus.
+  const last = new Map();
+  const isNew = (kind, answer) => {
+    const text = JSON.stringify(answer);
+    if (last.get(kind) === text) return false;
+    last.set(kind, text);
+    return true;
   };
 
-  const showInstances = shown(async () => {
+  const showInstances = repeat(async () => {
     const { instances } = await ask("GET", "/api/v1/instances");
+    if (!isNew("instances", [instances, chosen && chosen.id])) return;
     fill($("instances"), instances.map(instance => {
       const last = instance.last_result, summary = (last && last.summary) || {};
       const nodes = instance.kind === "cluster" ? `, ${count(instance.nodes.length)} shards` : "";
@@ -68,7 +83,7 @@
           last ? time(last.finished_at) : "none",
           count(summary.keys), bytes(summary.memory_bytes), bytes(summary.rdb_bytes),
           prefixes.length ? element("div", { class: "prefixes" }, ...prefixes) : "",
-          button("Tasks", () => { chosen = instance; $("result").hidden = true; showInstances(); showTasks(); }),
+          button("Tasks", () => { chosen = instance; reports += 1; $("result").hidden = true; showInstances(); showTasks(); }),
         ],
       };
     }));
@@ -100,12 +115,29 @@
   };
 
   let running = new Set();
-  const showTasks = shown(async () => {
+  const showTasks = async () => {
     clearTimeout(timer);
     if (!chosen) return;
+    const instance = chosen;
     $("chosen").hidden = false;
-    $("chosen-name").textContent = chosen.name;
-    const { tasks } = await ask("GET", `/api/v1/instances/${chosen.id}/tasks`);
+    $("chosen-name").textContent = instance.name;
+    await repeat(async () => {
+      const { tasks } = await ask("GET", `/api/v1/instances/${instance.id}/tasks`);
+      // The user may have chosen another instance meanwhile.
+      if (chosen === instance) listTasks(instance, tasks);
+    })();
+    clearTimeout(timer);
+    if (chosen === instance) timer = setTimeout(showTasks, running.size ? 500 : 5000);
+  };
+
+  const listTasks = (instance, tasks) => {
+    const unfinished = new Set(tasks.filter(task => !task.finished_at).map(task => task.id));
+    const hasEnded = [...running].some(id => !unfinished.has(id));
+    running = unfinished;
+    if (hasEnded) showInstances();
+    if (!isNew("tasks", [instance.id, tasks])) return;
+    $("start").disabled = tasks.some(task => task.family === "bigkeys" && unfinished.has(task.id));
+    showTrend(tasks);
     fill($("tasks"), tasks.map(task => {
       const summary = task.summary || {};
       let state = task.status;
@@ -114,8 +146,8 @@
         state = [element("progress", { max: total || 1, value: read, "aria-label": "Progress" }), ` ${count(keys)} keys`];
       } else if (task.failure) state = element("span", { class: "failed" }, `failed: ${task.failure}`);
       let action = "";
-      if (!task.finished_at) action = button("Cancel", shown(async () => { await ask("POST", `/api/v1/tasks/${task.id}/cancel`); await showTasks(); }));
-      else if (task.family === "bigkeys") action = button("Report", () => showReport(task));
+      if (!task.finished_at) action = button("Cancel", start(async () => { await ask("POST", `/api/v1/tasks/${task.id}/cancel`); await showTasks(); }));
+      else if (task.family === "bigkeys") action = button("Report", start(() => showReport(instance, task)));
       return {
         cells: [
           time(task.created_at), task.family, task.caller ? `${task.scan_type}, ${task.caller}` : task.scan_type, state,
@@ -123,34 +155,46 @@
         ],
       };
     }));
-    showTrend(tasks);
-    const unfinished = new Set(tasks.filter(task => !task.finished_at).map(task => task.id));
-    $("start").disabled = tasks.some(task => task.family === "bigkeys" && unfinished.has(task.id));
-    if ([...running].some(id => !unfinished.has(id))) showInstances();
-    running = unfinished;
-    timer = setTimeout(showTasks, unfinished.size ? 500 : 5000);
-  });
+  };
 
   // The report is a page of its own, which this page embeds without access to the token.
-  const showReport = task => shown(async () => {
-    const [page, json] = await Promise.all(["report.html", "report"].map(async name =>
-      (await request("GET", `/api/v1/tasks/${task.id}/${name}`)).blob()));
-    urls.forEach(url => URL.revokeObjectURL(url));
-    urls = [page, json].map(blob => URL.createObjectURL(blob));
-    const of = `${chosen.name}, ${time(task.created_at)}`;
+  const showReport = async (instance, task) => {
+    const report = ++reports;
+    // A task of an earlier version has no page.
+    const get = async name => (await request("GET", `/api/v1/tasks/${task.id}/${name}`)).blob();
+    const [page, json] = await Promise.allSettled([get("report.html"), get("report")]);
+    // The user may have asked for another report meanwhile.
+    if (report !== reports) return;
+    if (json.status === "rejected") throw json.reason;
+    urls.filter(Boolean).forEach(url => URL.revokeObjectURL(url));
+    urls = [page, json].map(({ value }) => value ? URL.createObjectURL(value) : null);
+    const of = `${instance.name}, ${time(task.created_at)}`;
     $("result-title").textContent = task.failure ? `Partial result of a failed analysis: ${of}` : `Report: ${of}`;
     $("failure").textContent = task.failure || "";
     [["save-page", "html"], ["save-json", "json"]].forEach(([id, extension], at) => {
+      $(id).hidden = urls[at] === null;
+      if (urls[at] === null) return;
       $(id).href = urls[at];
       $(id).download = `bigkeys-${task.id}.${extension}`;
     });
-    $("report").src = urls[0];
+    $("report").hidden = urls[0] === null;
+    if (urls[0]) $("report").src = urls[0];
     $("result").hidden = false;
     $("result-title").focus();
     $("result").scrollIntoView();
-  })();
+    if (page.status === "rejected") throw page.reason;
+  };
 
-  $("start").addEventListener("click", shown(async () => { await ask("POST", `/api/v1/instances/${chosen.id}/tasks`); await showTasks(); }));
-  $("token").addEventListener("change", () => { showInstances(); showTasks(); });
+  $("start").addEventListener("click", start(async () => { await ask("POST", `/api/v1/instances/${chosen.id}/tasks`); await showTasks(); }));
+  $("token").addEventListener("change", start(async () => {
+    // What another token has shown is not for this one.
+    chosen = null;
+    reports += 1;
+    last.clear();
+    running = new Set();
+    for (const id of ["instances", "tasks"]) fill($(id), []);
+    for (const id of ["chosen", "result"]) $(id).hidden = true;
+    await showInstances();
+  }));
   showInstances();
 }

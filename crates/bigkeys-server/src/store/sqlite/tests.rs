@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::results;
 use crate::store::{
-    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Origin, ReportForm, Schedule, Seal,
-    ShardEnding, ShardTarget, Submitted, TaskEnding, TaskRow,
+    AnalysisKind, Begun, Deleted, MAX_TASKS_PER_INSTANCE, NewTask, Origin, ReportForm, ResultSummary,
+    Schedule, Seal, ShardEnding, ShardTarget, Submitted, TaskEnding, TaskRow,
 };
 use dcs_bigkeys::{ScanType, Status};
 
@@ -63,7 +63,12 @@ async fn find(store: &TaskStore, id: &str) -> (TaskRow, Option<String>) {
 }
 
 fn success() -> TaskEnding {
-    TaskEnding { body: Some("[]".to_owned()), report: Some("{}".to_owned()), ..TaskEnding::default() }
+    TaskEnding {
+        body: Some("[]".to_owned()),
+        report: Some("{}".to_owned()),
+        page: Some("<p>".to_owned()),
+        ..TaskEnding::default()
+    }
 }
 
 #[tokio::test]
@@ -213,40 +218,65 @@ async fn writes_are_synced_as_configured() {
     }
 }
 
+/// Columns that version 3 of the database has more than version 2, and version 4 more than version 3.
+const NEW_IN_3: [(&str, &str); 8] = [
+    ("task", "backup"),
+    ("task", "caller"),
+    ("task", "peer"),
+    ("task", "request_id"),
+    ("shard", "mac"),
+    ("shard", "backup"),
+    ("result", "body_mac"),
+    ("result", "report_mac"),
+];
+const NEW_IN_4: [(&str, &str); 3] = [("task", "summary"), ("result", "page"), ("result", "page_mac")];
+
 #[tokio::test]
-async fn a_database_of_the_version_before_keeps_its_tasks() {
+async fn a_database_of_an_earlier_version_keeps_its_tasks() {
+    for version in [2, 3] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let database = database(&dir).await;
+        let writer = database.writer.clone();
+        let store = TaskStore::new(database, 2, Seal::default());
+        let task = create(&store, 10).await;
+        let new_in_3 = if version == 2 { &NEW_IN_3[..] } else { &[] };
+        for (table, column) in new_in_3.iter().chain(&NEW_IN_4) {
+            let statement = format!("ALTER TABLE {table} DROP COLUMN {column}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("dropped");
+        }
+        let statement = format!("PRAGMA user_version = {version}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("set");
+        drop((store, writer));
+        let store = open(&dir).await;
+        assert_eq!(find(&store, &task.id).await.0, task);
+        assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
+        let origin = Origin { caller: Some("key".to_owned()), ..Origin::default() };
+        let other = NewTask { instance: "another".to_owned(), origin: origin.clone(), ..new_task() };
+        let Ok(Submitted::Created(other)) = store.submit(other, at(13)).await else { panic!("not stored") };
+        let (found, _) = store.find_any(&other.id, ReportForm::Json).await.expect("read").expect("there");
+        assert_eq!(found.origin, origin);
+        assert!(store.finish(&other.id, &success(), at(14)).await.expect("stored"));
+        let page = store.report(&other, ReportForm::Page).await.expect("read");
+        assert_eq!(page.as_deref(), Some("<p>"), "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn a_summary_that_is_forged_or_too_long_is_left_out() {
     let dir = tempfile::tempdir().expect("a directory");
     let database = database(&dir).await;
     let writer = database.writer.clone();
     let store = TaskStore::new(database, 2, Seal::default());
     let task = create(&store, 10).await;
-    let columns = [
-        ("task", "backup"),
-        ("task", "caller"),
-        ("task", "peer"),
-        ("task", "request_id"),
-        ("shard", "mac"),
-        ("shard", "backup"),
-        ("result", "body_mac"),
-        ("result", "report_mac"),
-        ("task", "summary"),
-        ("result", "page"),
-        ("result", "page_mac"),
-    ];
-    for (table, column) in columns {
-        let statement = format!("ALTER TABLE {table} DROP COLUMN {column}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("dropped");
+    let summary = ResultSummary { keys: 7, rdb_bytes: 8, memory_bytes: None, prefixes: Vec::new() };
+    let ending = TaskEnding { summary: Some(summary.clone()), ..success() };
+    assert!(store.finish(&task.id, &ending, at(11)).await.expect("stored"));
+    assert_eq!(find(&store, &task.id).await.0.summary, Some(summary));
+    for forged in ["'x'".to_owned(), "'{\"keys\":' || printf('%9000d', 1) || '}'".to_owned()] {
+        let statement = format!("UPDATE task SET summary = {forged}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&writer).await.expect("set");
+        assert_eq!(find(&store, &task.id).await.0.summary, None, "{forged}");
     }
-    sqlx::raw_sql("PRAGMA user_version = 2").execute(&writer).await.expect("set");
-    drop((store, writer));
-    let store = open(&dir).await;
-    assert_eq!(find(&store, &task.id).await.0, task);
-    assert!(matches!(store.begin(&shard(&task.id), at(12)).await, Ok(Begun::Scan(..))));
-    let origin = Origin { caller: Some("key".to_owned()), ..Origin::default() };
-    let other = NewTask { instance: "another".to_owned(), origin: origin.clone(), ..new_task() };
-    let Ok(Submitted::Created(other)) = store.submit(other, at(13)).await else { panic!("not stored") };
-    let (found, _) = store.find_any(&other.id, ReportForm::Json).await.expect("read").expect("there");
-    assert_eq!(found.origin, origin);
 }
 
 #[tokio::test]
@@ -290,12 +320,15 @@ async fn a_result_that_is_not_signed_with_the_secret_is_refused() {
     assert!(!store.finish(&task.id, &success(), at(13)).await.expect("stored"), "it has ended");
     assert_eq!(store.body(&task).await.expect("read").as_deref(), Some("[]"));
     assert_eq!(store.report(&task, ReportForm::Json).await.expect("read").as_deref(), Some("{}"));
-    sqlx::raw_sql("UPDATE result SET body = '[1]', report_mac = body_mac")
+    assert_eq!(store.report(&task, ReportForm::Page).await.expect("read").as_deref(), Some("<p>"));
+    sqlx::raw_sql("UPDATE result SET body = '[1]', report_mac = body_mac, page = report")
         .execute(&writer)
         .await
         .expect("set");
     assert!(matches!(store.body(&task).await, Err(StoreError::Unsigned { .. })));
-    assert!(matches!(store.report(&task, ReportForm::Json).await, Err(StoreError::Unsigned { .. })));
+    for form in [ReportForm::Json, ReportForm::Page] {
+        assert!(matches!(store.report(&task, form).await, Err(StoreError::Unsigned { .. })), "{form:?}");
+    }
     let deleted = store.delete(AnalysisKind::Bigkeys, INSTANCE, &task.id).await;
     assert!(matches!(deleted, Ok(Deleted::Task(_, None))), "{deleted:?}");
 }

@@ -21,6 +21,8 @@ pub(crate) struct Screen {
     keyboard: Box<dyn Write + Send>,
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
+    /// Ends with the output of the program.
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Screen {
@@ -42,14 +44,14 @@ impl Screen {
         let (columns, rows) = size;
         let terminal = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let shown = Arc::clone(&terminal);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
             // An error is the end of the program.
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 shown.lock().expect("sound").process(&bytes[..count]);
             }
         });
-        Self { terminal, keyboard, master: pair.master, child }
+        Self { terminal, keyboard, master: pair.master, child, reader: Some(reader) }
     }
 
     pub(crate) fn terminal(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -110,6 +112,8 @@ impl Screen {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it was started") {
+                // The pseudo-terminal may hold its last output still.
+                self.reader.take().map(thread::JoinHandle::join);
                 return status.exit_code();
             }
             assert!(began.elapsed() < LIMIT, "the program does not end:\n{}", self.text());

@@ -15,7 +15,7 @@ use rdb_parser::{ErrorKind, RdbString};
 use serde::{Deserialize, Serialize};
 
 use super::collector::{Collector, Observe, PlaceUse, RangeStart};
-use super::portable::{Portable, nothing};
+use super::portable::{Portable, empty_child};
 use crate::measure::{KeyView, Name};
 use path::{MAX_NAME_BYTES, Path, shortened};
 use tree::{NameSums, NameSumsWire, tree_of};
@@ -172,7 +172,7 @@ impl Portable for NameGroups {
     }
 
     fn child_of(&self, wire: NameLeavesWire) -> NameLeaves {
-        let mut child = nothing(self);
+        let mut child = empty_child(self);
         child.depth = child.depth.min(wire.depth);
         for (Name(path), sums) in wire.leaves {
             let depth = child.depth;

@@ -35,24 +35,27 @@ impl NameRule {
         Self { has_patterns: !is_literal, ..self }
     }
 
-    /// Whether keys of this name are in the group of a kind and path, as a
-    /// [`NameTree`](crate::NameTree) names it, or in a group below it. Not for groups that are
+    /// Whether keys of this name are in the group of a kind whose first `level` segments are `path`, as a
+    /// [`NameTree`](crate::NameTree) names it, or in a group below it. The groups below the root have
+    /// level 1, and a group without a separator has no segments. Not for groups that are
     /// [named](GroupKind::Named) or [folded](GroupKind::Folded).
-    pub fn admits(&self, name: &[u8], kind: GroupKind, path: &[u8]) -> bool {
+    pub fn admits(&self, name: &[u8], kind: GroupKind, level: usize, path: &[u8]) -> bool {
         let mut own = Path::default();
-        own.set(name.get(..MAX_NAME_BYTES).unwrap_or(name), self, MAX_GROUP_DEPTH);
+        own.set(name.get(..MAX_NAME_BYTES).unwrap_or(name), self, level);
         if kind_of(own.bytes()) != kind {
             return false;
         }
-        let mut rest = path;
-        for segment in segments(own.bytes()) {
-            if rest.is_empty() {
-                break;
-            }
-            let Some(after) = rest.strip_prefix(segment) else { return false };
-            rest = after;
+        // A tree without levels has one group of all names with a separator, whose path is empty.
+        if kind == GroupKind::NoSeparator || path.is_empty() {
+            return true;
         }
-        rest.is_empty()
+        let mut rest = Some(path);
+        let mut found = 0;
+        for segment in segments(own.bytes()) {
+            rest = rest.and_then(|rest| rest.strip_prefix(segment));
+            found += 1;
+        }
+        found == level && rest.is_some_and(<[u8]>::is_empty)
     }
 }
 
@@ -214,19 +217,23 @@ mod tests {
     #[test]
     fn a_rule_admits_the_names_of_a_group_and_of_those_below_it() {
         let rule = NameRule::new(b":");
-        let admits =
-            |name: &str, path: &str| rule.admits(name.as_bytes(), GroupKind::Segments, path.as_bytes());
-        assert!(admits("user:17:cart", "user:"));
-        assert!(admits("user:17:cart", "user:{int}:"));
-        assert!(admits("user:17:cart", "user:{int}:cart"));
-        assert!(!admits("user:17:cart", "user:{int}:cart:"));
-        assert!(!admits("user:17:cart", "us"), "a part of a segment is no group");
-        assert!(!admits("user", "user"));
-        assert!(rule.admits(b"user", GroupKind::NoSeparator, b""));
-        assert!(!rule.admits(b"user:1", GroupKind::NoSeparator, b""));
+        let admits = |name: &str, level, path: &str| {
+            rule.admits(name.as_bytes(), GroupKind::Segments, level, path.as_bytes())
+        };
+        assert!(admits("user:17:cart", 1, "user:"));
+        assert!(admits("user:17:cart", 2, "user:{int}:"));
+        assert!(admits("user:17:cart", 3, "user:{int}:cart"));
+        assert!(!admits("user:17:cart", 3, "user:{int}:cart:"));
+        assert!(!admits("user:17:cart", 1, "us"), "a part of a segment is no group");
+        assert!(!admits("user", 1, "user"));
+        // The last segment of a name that ends with a separator is empty.
+        assert!(admits("user:", 2, "user:") && !admits("user:1", 2, "user:"));
+        assert!(rule.admits(b"user", GroupKind::NoSeparator, 1, b""));
+        assert!(!rule.admits(b"user:1", GroupKind::NoSeparator, 1, b""));
+        assert!(admits("user:1", 1, ""));
         let literal = rule.literal(true);
-        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, b"user:17:"));
-        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, b"user:17:*"));
+        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, 2, b"user:17:"));
+        assert!(literal.admits(b"user:17:cart", GroupKind::Segments, 3, b"user:17:*"));
     }
 
     #[test]

@@ -53,8 +53,9 @@ impl From<Vec<(u8, u64)>> for SizeHistogram {
     fn from(buckets: Vec<(u8, u64)>) -> Self {
         let mut histogram = Self::default();
         for (bucket, keys) in buckets {
-            histogram.add_keys(bucket.min(bucket_of(u64::MAX)), keys.min(MAX_KEYS_OF_FILE));
+            histogram.add_keys(bucket.min(bucket_of(u64::MAX)), keys);
         }
+        histogram.buckets.iter_mut().for_each(|(_, keys)| *keys = (*keys).min(MAX_KEYS_OF_FILE));
         histogram
     }
 }
