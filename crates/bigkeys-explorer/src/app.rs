@@ -21,8 +21,7 @@ use crate::session::Session;
 use crate::tree::{GroupId, TreeView};
 use crate::value;
 
-const TREE_KEYS: &str =
-    " ↑↓ move  → open  ← back  t keys  s sort  / search  Space mark  x export  ? help  q quit";
+const TREE_KEYS: &str = " → open  ← back  t keys  s sort  / search  Space mark  x export  ? help  q quit";
 const KEYS_KEYS: &str = " → open  ← back  s sort  / search  Space mark  x export  ? help  q quit";
 const VALUE_KEYS: &str = " Tab elements or bytes  ← back  ? help  q quit";
 

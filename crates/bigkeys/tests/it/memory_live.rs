@@ -14,10 +14,11 @@ use rdb_analysis::Allocator;
 const SEED: u64 = 20_261_124;
 
 /// Bounds in percent. A table of a dozen elements in buckets differs by a bucket, 64 bytes, from one
-/// hash seed to the next; so does the one beside a skiplist.
+/// hash seed to the next; so does the one beside a skiplist. Of the smallest of these tables, a bucket is
+/// 10.7 %, and a few hundred keys have three such tables among them.
 const MAX_MEDIAN: f64 = 0.8;
 const MAX_P99: f64 = 4.5;
-const MAX_P99_OF_BUCKETS: f64 = 10.0;
+const MAX_P99_OF_BUCKETS: f64 = 12.0;
 const MAX_SUM: f64 = 0.1;
 const MAX_GLIBC_SUM: f64 = 0.5;
 
