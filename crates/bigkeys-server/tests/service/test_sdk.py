@@ -296,6 +296,12 @@ class SdkTest(unittest.TestCase):
         self.assertEqual((status, report["totals"]["keys"], report["sources"][0]["path"]), (200, 4, "shard-1.rdb"))
         tasks = self.service.json("GET", f"/api/v1/instances/{CLUSTER}/tasks")[1]["tasks"]
         self.assertIn(task.id, [entry["id"] for entry in tasks])
+        summary = next(entry["summary"] for entry in tasks if entry["id"] == task.id)
+        self.assertEqual((summary["keys"], summary["rdb_bytes"]), (4, report["totals"]["rdb_bytes"]))
+        status, headers, page = self.service.request("GET", f"/api/v1/tasks/{task.id}/report.html")
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        for part in (b'id="shards"', b'id="slots"', b'id="distributions"'):
+            self.assertIn(part, page)
         # FOREIGN is of another project, but this token may use all.
         self.assertEqual(len(self.service.json("GET", "/api/v1/instances")[1]["instances"]), 6)
         self.assertEqual(self.service.request("GET", "/api/v1/health", token=None)[2], b"ok\n")
@@ -303,7 +309,7 @@ class SdkTest(unittest.TestCase):
         self.assertEqual(self.service.error("GET", "/metrics", token=None), (401, "DCS.1003"))
         self.assertIn(b"bigkeys_scans_succeeded_total", self.service.request("GET", "/metrics")[2])
         paths = self.service.json("GET", "/api/v1/openapi.json", token=None)[1]["paths"]
-        self.assertEqual(len(paths), 17)
+        self.assertEqual(len(paths), 18)
 
     def test_metrics_have_what_the_last_analysis_of_each_instance_found(self):
         self.finished(self.create(CLUSTER).id, CLUSTER)
