@@ -24,6 +24,7 @@ mod runner;
 mod running;
 mod scan;
 mod serve_error;
+mod signals;
 mod store;
 
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ use metrics::Metrics;
 use notifier::Notifier;
 use runner::{Runner, RunnerOptions};
 use scan::ScanLimits;
+use signals::Signals;
 use store::{Seal, StoreError, StoreOptions, TaskStore};
 
 /// Time limit for each part of the service to end. It is longer than that for a scan.
@@ -158,13 +160,14 @@ async fn run_worker(options: &ServeOptions, ready: impl FnOnce()) -> Result<(), 
         shutdown: shutdown.clone(),
     });
     let work = tokio::spawn(store.work(workers, runner.handler(), shutdown));
+    let signals = Signals::install()?;
     tracing::info!(workers, "working");
     ready();
-    wait_for_end(|| {
+    let reload = || {
         catalog.replace(configure(options)?.instances)?;
         Ok(())
-    })
-    .await?;
+    };
+    signals.wait_for_end(reload).await?;
     stop(&end, [work, commands], &runner).await;
     Ok(())
 }
@@ -251,10 +254,12 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let connections = Connections::new(descriptors, usize::from(config.connections_per_address));
     let answers =
         tokio::spawn(http::listen::answer(listener, certificates, router, connections, metrics, shutdown));
+    // Whoever reads that the service is ready may send a signal.
+    let signals = Signals::install()?;
     tracing::info!(%address, database = %config.database, "serving");
     ready(address);
 
-    wait_for_end(|| reload(options, &app, address, &certificate)).await?;
+    signals.wait_for_end(|| reload(options, &app, address, &certificate)).await?;
     stop(&end, [answers, schedules, retention, work, commands], &runner).await;
     Ok(())
 }
@@ -280,29 +285,6 @@ fn raise_descriptor_limit() -> usize {
 #[cfg(not(target_os = "linux"))]
 fn raise_descriptor_limit() -> usize {
     usize::MAX
-}
-
-/// Waits for a signal to end, and calls `reload` at each SIGHUP.
-#[cfg(unix)]
-async fn wait_for_end(reload: impl Fn() -> Result<(), ServeError>) -> Result<(), ServeError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hang_up.recv() => match reload() {
-                Ok(()) => tracing::info!("the configuration was read again"),
-                Err(error) => tracing::error!(%error, "the configuration stays as it was"),
-            },
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_end(_: impl Fn() -> Result<(), ServeError>) -> Result<(), ServeError> {
-    Ok(tokio::signal::ctrl_c().await?)
 }
 
 /// Reads instances, credentials and the certificate again. Tasks stay as they are.

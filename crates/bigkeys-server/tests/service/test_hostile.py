@@ -75,6 +75,13 @@ class HostileTest(unittest.TestCase):
             self.assertEqual(self.service.request("GET", "/api/v1/instances", token=None)[0], 401)
             self.assertEqual(self.service.request("GET", "/api/v1/instances")[0], 200)
 
+    def test_a_reload_right_after_the_start_is_no_end(self):
+        # Without its handler, SIGHUP ends the process.
+        for _ in range(20):
+            self.start()
+            self.service.reload(self.service.config.read_text(), "was read again")
+            self.assertEqual(self.service.stop(), 0)
+
     def test_a_certificate_is_read_again_on_reload(self):
         key, certificate = self.service.path / "key.pem", self.service.path / "cert.pem"
 
