@@ -216,7 +216,7 @@ pub(crate) fn tree(frame: &mut Frame<'_>, area: Rect, view: &mut TreeView, has_m
     view.cursor = cursor;
 }
 
-/// The name of a group behind that of the group above it.
+/// The last segment of a group's path: the path without that of the group above it.
 fn name_below(id: &GroupId, above: Option<&GroupId>) -> String {
     match above.and_then(|above| id.path.strip_prefix(&above.path[..])) {
         Some([]) => "(empty)".to_owned(),

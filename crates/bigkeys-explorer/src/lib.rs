@@ -1,12 +1,13 @@
 //! A terminal explorer of what fills backups, in the manner of `ncdu` and `dua`.
 //!
-//! [`Explorer`] shows groups of keys by name while the scan still runs, the biggest keys of a group, and
-//! the facts, the elements and the bytes of one key. `bigkeys explore` is this crate behind arguments.
+//! [`Explorer`] shows groups of keys by name while the scan still runs, the biggest keys of a group,
+//! and the facts, the elements and the bytes of one key. `bigkeys explore` runs this crate from the
+//! command line.
 //!
 //! # Memory
 //!
-//! No list of all keys is held. The groups are those of a [`NameGroups`](rdb_analysis::NameGroups), and the keys of a group come from
-//! a scan of their own, which lists the largest.
+//! No list of all keys is held. The groups are those of a [`NameGroups`](rdb_analysis::NameGroups).
+//! The keys of a group come from a scan of their own, which lists the largest.
 //!
 //! # Terminal
 //!

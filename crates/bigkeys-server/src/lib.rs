@@ -254,7 +254,7 @@ async fn run(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(
     let connections = Connections::new(descriptors, usize::from(config.connections_per_address));
     let answers =
         tokio::spawn(http::listen::answer(listener, certificates, router, connections, metrics, shutdown));
-    // Whoever reads that the service is ready may send a signal.
+    // A service manager may send a signal as soon as the service is ready.
     let signals = Signals::install()?;
     tracing::info!(%address, database = %config.database, "serving");
     ready(address);

@@ -113,7 +113,7 @@ pub(crate) struct NativeTask {
     peer: Option<String>,
     /// Id of the request.
     request_id: Option<String>,
-    /// What the keys add up to. `null` unless a big-key analysis succeeded.
+    /// Sums over the keys. `null` unless a big-key analysis succeeded.
     summary: Option<ResultSummary>,
     /// Progress of the shards that this process scans.
     progress: Option<ProgressInfo>,

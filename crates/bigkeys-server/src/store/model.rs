@@ -124,11 +124,11 @@ pub(crate) struct TaskRow {
     pub(crate) num: i32,
     pub(crate) failure: Option<String>,
     pub(crate) origin: Origin,
-    /// What the result adds up to. `None` without a success, and for an offline analysis.
+    /// Sums over the result. `None` without a success, and for an offline analysis.
     pub(crate) summary: Option<ResultSummary>,
 }
 
-/// What the result of a big-key analysis adds up to.
+/// Sums over the result of a big-key analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct ResultSummary {
     pub(crate) keys: u64,
@@ -143,7 +143,7 @@ pub(crate) struct ResultSummary {
 /// The keys with a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct PrefixSummary {
-    /// The prefix, escaped and cut like names in the report's page.
+    /// The prefix, escaped and truncated like names in the report's page.
     pub(crate) prefix: String,
     pub(crate) keys: u64,
     /// Bytes in memory, or in the backups if memory is not modelled.

@@ -18,7 +18,7 @@ CREATE TABLE task (
     -- Number of times that a join of the results was begun.
     joins       BIGINT NOT NULL DEFAULT 0,
     num         BIGINT NOT NULL DEFAULT 0,
-    -- Why a task failed, and what a successful big-key analysis adds up to, as JSON.
+    -- Why a task failed, and the sums over the result of a big-key analysis, as JSON.
     failure     TEXT,
     summary     TEXT,
     -- Id of the backup that the task was created for. NULL: none in particular.

@@ -1,4 +1,4 @@
--- The report as an HTML page, and what a result adds up to.
+-- The report as an HTML page, and the sums over a result.
 ALTER TABLE task ADD COLUMN summary TEXT;
 ALTER TABLE result ADD COLUMN page TEXT;
 ALTER TABLE result ADD COLUMN page_mac TEXT;

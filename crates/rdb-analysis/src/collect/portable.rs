@@ -12,10 +12,10 @@ use super::collector::{Collector, RangeStart};
 /// were carried are merged like any others. Both sides have the same version of this crate:
 /// [`Partial::from_json`](crate::Partial::from_json) refuses another one.
 pub trait Portable: Collector {
-    /// The form in which a child travels.
+    /// The serialised form of a child.
     type Wire: Serialize + DeserializeOwned;
 
-    /// Prepares a child for the journey. What only a long list needs is forgotten.
+    /// Converts a child to its serialised form. Forgets the sums that only a long list would show.
     fn to_wire(&self, child: Self::Child) -> Self::Wire;
 
     /// The child that was carried. What this version does not know, such as a type, is left out.

@@ -106,10 +106,10 @@
     const known = tasks.filter(task => task.summary).reverse();
     $("trend").hidden = known.length < 2;
     if (known.length < 2) return;
-    const has_memory = known.every(task => task.summary.memory_bytes !== null);
-    const weight = task => has_memory ? task.summary.memory_bytes : task.summary.rdb_bytes;
+    const hasMemory = known.every(task => task.summary.memory_bytes !== null);
+    const weight = task => hasMemory ? task.summary.memory_bytes : task.summary.rdb_bytes;
     $("trend").replaceChildren(
-      line(has_memory ? "In memory" : "In the file", known.map(weight), bytes),
+      line(hasMemory ? "In memory" : "In the file", known.map(weight), bytes),
       line("Keys", known.map(task => task.summary.keys), count),
     );
   };
