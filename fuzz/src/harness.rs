@@ -1,9 +1,11 @@
 //! One function for each target. Each must return for any input; a panic is a finding.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read, Write as _};
 
+use rdb_parser::contents::{Contents, Element, Text};
 use rdb_parser::{
-    Flavour, Input, Options, Outline, Parser, RdbString, Role, SliceInput, Visitor, Window, dump,
+    Event, Flavour, Input, Options, Outline, Parser, RdbString, Role, SliceInput, Visitor, Window, dump,
 };
 
 /// A target.
@@ -42,6 +44,31 @@ pub fn window(data: &[u8]) {
         read(input, data.len(), deep, Some(&mut windowed));
         assert_eq!(slice, windowed, "a window gives what the slice gives");
     }
+    let input = Window::new(Trickle { bytes: data, state: u32::from(seed) | 1 }, Some(data.len() as u64));
+    let (slice, windowed) = (elements(SliceInput::new(data)), elements(input));
+    assert_eq!(slice, windowed, "a window gives the elements that the slice gives");
+}
+
+/// The number of elements of the values up to the first error, and a hash of their strings.
+fn elements<I: Input>(input: I) -> (u64, u64) {
+    let (mut count, mut hash) = (0, DefaultHasher::new());
+    let Ok(mut parser) = Parser::new(input, Options::default()) else { return (0, 0) };
+    let mut contents = Contents::new(|element: Element<'_>| {
+        count += 1;
+        std::mem::discriminant(&element).hash(&mut hash);
+        for text in element.texts().into_iter().flatten() {
+            match text {
+                Text::Whole(bytes) => bytes.hash(&mut hash),
+                Text::Skipped { bytes } => bytes.hash(&mut hash),
+            }
+        }
+    });
+    while let Ok(Some(event)) = parser.next_event_with(&mut contents) {
+        if let Event::Entry(_) = event {
+            contents.end_value();
+        }
+    }
+    (count, hash.finish())
 }
 
 /// The input as the entries of a listpack, and as a whole listpack.

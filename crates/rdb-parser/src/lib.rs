@@ -47,7 +47,7 @@
 //!
 //! # Other formats
 //!
-//! [`dump`] reads the payloads of `DUMP` and `RESTORE`. [`escape`] writes key names for terminals
+//! [`contents`] puts the strings of a value together to elements. [`dump`] reads the payloads of `DUMP` and `RESTORE`. [`escape`] writes key names for terminals
 //! and text.
 //!
 //! # Features
@@ -68,6 +68,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
 mod blob;
+pub mod contents;
 mod crc64;
 mod double_text;
 mod dragonfly;

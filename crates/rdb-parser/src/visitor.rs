@@ -2,6 +2,7 @@
 
 use crate::encoding::Packed;
 use crate::format::ValueType;
+use crate::limits::MAX_SHOWN_STRING_BYTES;
 use crate::string::RdbString;
 
 /// The role of a string in its element.
@@ -65,13 +66,17 @@ pub enum Detail {
 /// nothing. `()` sees nothing. Strings come in file order. The strings of one element follow each
 /// other, each with its [`Role`].
 pub trait Visitor {
+    /// Longest string that is shown, in bytes as stored, except inside packed encodings. A reader is
+    /// held in memory up to it, so a larger number is for one value at a time.
+    const MAX_SHOWN_STRING_BYTES: u64 = MAX_SHOWN_STRING_BYTES;
+
     /// A value begins. `elements` is its count, if the file states one before the elements.
     fn begin(&mut self, value_type: ValueType, elements: Option<u64>) {
         let _ = (value_type, elements);
     }
 
     /// A string of the value, [`Skipped`](RdbString::Skipped) if it is longer than
-    /// [`MAX_SHOWN_STRING_BYTES`](crate::limits::MAX_SHOWN_STRING_BYTES).
+    /// [`MAX_SHOWN_STRING_BYTES`](Self::MAX_SHOWN_STRING_BYTES).
     fn string(&mut self, role: Role, string: RdbString<'_>) {
         let _ = (role, string);
     }
@@ -118,6 +123,13 @@ pub trait Visitor {
         let _ = expiry;
     }
 
+    /// The earliest expiry of a hash's fields, before the first field. A field expires at `first_ms` + n - 1
+    /// for the number n that [`field_expiry`](Self::field_expiry) shows. For
+    /// [`HashExpiry`](ValueType::HashExpiry) only.
+    fn first_expiry(&mut self, first_ms: u64) {
+        let _ = first_ms;
+    }
+
     /// A cell of an array, after its content was shown: its index, and the length of its string. `None`:
     /// the cell holds a number, which was shown as text.
     fn array_cell(&mut self, index: u64, string_bytes: Option<u64>) {
@@ -142,6 +154,19 @@ pub trait Visitor {
     /// entries before the damage, and none if its ID is damaged.
     fn stream_entry(&mut self, id: &StreamId, bytes: u64) {
         let _ = (id, bytes);
+    }
+
+    /// A field of a stream's entry and its value, before the [entry](Self::stream_entry). Shown if
+    /// [`needs_stream_fields`](Self::needs_stream_fields). The fields of a damaged node may be shown
+    /// without their entry.
+    fn stream_field(&mut self, id: &StreamId, field: RdbString<'_>, value: RdbString<'_>) {
+        let _ = (id, field, value);
+    }
+
+    /// Whether to show the fields of stream entries, which needs memory for the names of a node's fields.
+    /// Asked for each node if the visitor [needs packed encodings](Self::needs_packed).
+    fn needs_stream_fields(&self) -> bool {
+        false
     }
 
     /// A consumer group begins. The [pending entries](Self::stream_pending) that follow are the
@@ -171,7 +196,7 @@ pub trait Visitor {
     /// Whether to walk packed encodings (listpacks, ziplists, intsets, zipmaps) entry by entry, and
     /// to decompress them for that. Otherwise their entries are only counted. The nodes of streams
     /// are then walked, checked and measured, too. The visitor sees their
-    /// [entries](Self::stream_entry), but not the strings of the entries.
+    /// [entries](Self::stream_entry).
     fn needs_packed(&self) -> bool {
         false
     }

@@ -281,7 +281,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         for (index, (&role, (length, integer))) in F::ROLES.iter().zip(seen).enumerate() {
             match S::DETAIL {
                 Detail::Lengths => *length = self.skip_string_for_len("an element")?,
-                Detail::Integers => view_next(self.input, "an element", |string| {
+                Detail::Integers => view_next::<I, V>(self.input, "an element", |string| {
                     (*length, *integer) = (string.decoded_len(), string.canonical_integer());
                 })?,
                 Detail::Strings => {
@@ -349,9 +349,9 @@ fn element_within<F: Form<STRINGS>, const STRINGS: usize, S: Shown>(
     }
     // No element has more strings. They are not in a loop, so that they can be in registers.
     let seen = [
-        string_within::<S>(true, bytes, &mut at, visitor)?,
-        string_within::<S>(STRINGS > 1, bytes, &mut at, visitor)?,
-        string_within::<S>(STRINGS > 2, bytes, &mut at, visitor)?,
+        string_within::<S, _>(true, bytes, &mut at, visitor)?,
+        string_within::<S, _>(STRINGS > 1, bytes, &mut at, visitor)?,
+        string_within::<S, _>(STRINGS > 2, bytes, &mut at, visitor)?,
     ];
     let lengths = array::from_fn(|index| seen.get(index).map_or(0, |string| string.len));
     let integers = array::from_fn(|index| seen.get(index).and_then(|string| string.integer));
@@ -429,11 +429,11 @@ impl SeenString<'_> {
 /// whole or not valid, or has to be decompressed.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "a part of the hot loop")]
-fn string_within<'a, S: Shown>(
+fn string_within<'a, S: Shown, V: Visitor>(
     is_there: bool,
     bytes: &'a [u8],
     at: &mut usize,
-    visitor: &impl Visitor,
+    visitor: &V,
 ) -> Option<SeenString<'a>> {
     if !is_there {
         return Some(SeenString::NONE);
@@ -454,7 +454,7 @@ fn string_within<'a, S: Shown>(
     let payload_len = usize::try_from(header.payload_len).ok()?;
     let payload = rest.get(header.header_len..)?.get(..payload_len)?;
     let len = decoded_len(header, payload);
-    let string = match shown_len(header) {
+    let string = match shown_len::<V>(header) {
         Some(_) => view_string(header, payload),
         None => RdbString::Skipped { decoded_len: len },
     };

@@ -137,6 +137,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     /// Type 24: the expiries are relative to the first.
     fn hash_with_first_expiry(&mut self) -> Result<Outline> {
         let first = self.first_expiry()?;
+        self.visitor.first_expiry(first);
         self.elements(ValueType::HashExpiry, ElementLayout::ExpiryThenPairs, first)
     }
 

@@ -2,18 +2,18 @@
 
 use crate::error::Result;
 use crate::input::Input;
-use crate::limits::MAX_SHOWN_STRING_BYTES;
 use crate::read::{ReadExt as _, StringForm, StringHeader, decimal_len, decode_int};
 use crate::string::RdbString;
+use crate::visitor::Visitor;
 
-/// Hands the string at the cursor to `see` and skips it.
-pub(super) fn view_next<I: Input>(
+/// Hands the string at the cursor to `see` and skips it. `V` says how long a shown string may be.
+pub(super) fn view_next<I: Input, V: Visitor>(
     input: &mut I,
     what: &'static str,
     see: impl FnOnce(RdbString<'_>),
 ) -> Result<()> {
     let header = input.read_string_header(what)?;
-    if let Some(len) = shown_len(header) {
+    if let Some(len) = shown_len::<V>(header) {
         see(view_string(header, input.require(len, what)?));
         input.consume(len);
     } else {
@@ -23,10 +23,10 @@ pub(super) fn view_next<I: Input>(
     Ok(())
 }
 
-/// Bytes of the payload if the string is short enough to be shown.
+/// Bytes of the payload if the string is short enough to be shown to `V`.
 #[inline]
-pub(super) fn shown_len(header: StringHeader) -> Option<usize> {
-    if header.payload_len > MAX_SHOWN_STRING_BYTES {
+pub(super) fn shown_len<V: Visitor>(header: StringHeader) -> Option<usize> {
+    if header.payload_len > V::MAX_SHOWN_STRING_BYTES {
         return None;
     }
     usize::try_from(header.payload_len).ok()

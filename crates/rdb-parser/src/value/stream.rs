@@ -140,9 +140,15 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         header: StringHeader,
         sums: &mut StreamSums,
     ) -> Result<()> {
-        let mut node = NodeWalk::new();
+        let mut node = NodeWalk::new(self.visitor.needs_stream_fields());
+        let mut name = Vec::new();
         let Self { input, scratch, visitor, .. } = self;
         walk_stored(Packed::Listpack, header, *input, scratch, &mut |entry: RdbString<'_>| {
+            if let Some(node_id) = id
+                && let Some((id, field)) = node.field_of(entry, &node_id, &mut name)
+            {
+                visitor.stream_field(&id, field, entry);
+            }
             if let (Some(live), Some(id)) = (node.see(entry), id) {
                 visitor.stream_entry(&live.id(&id), live.bytes);
             }

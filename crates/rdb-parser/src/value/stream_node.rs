@@ -53,6 +53,65 @@ pub(super) struct NodeWalk {
     /// Sums over the entries that are not deleted.
     pub(super) tally: Tally,
     damage: Option<&'static str>,
+    /// The names of the fields, if they are needed.
+    names: Option<FieldNames>,
+}
+
+/// Names of a master entry's fields that are held, and their bytes. Later names are shown as skipped.
+const MAX_NAMES: usize = 1 << 16;
+const MAX_NAMES_BYTES: usize = 1 << 20;
+
+/// The names of fields.
+#[derive(Default)]
+struct FieldNames {
+    /// Those of the master entry, one after the other; where each ends, and its length.
+    master: Vec<u8>,
+    ends: Vec<(usize, u64)>,
+    /// That of the entry's field whose value comes next.
+    own: Vec<u8>,
+    own_bytes: u64,
+}
+
+impl FieldNames {
+    fn add_to_master(&mut self, name: RdbString<'_>, scratch: &mut Vec<u8>) {
+        if self.ends.len() >= MAX_NAMES {
+            return;
+        }
+        if let Ok(shown) = name.decode(scratch)
+            && self.master.len() + shown.len() <= MAX_NAMES_BYTES
+        {
+            self.master.extend_from_slice(shown);
+        }
+        self.ends.push((self.master.len(), name.decoded_len()));
+    }
+
+    fn of_master(&self, index: u64) -> RdbString<'_> {
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&(end, _)| end);
+        let Some(&(end, decoded_len)) = self.ends.get(index) else {
+            return RdbString::Skipped { decoded_len: 0 };
+        };
+        match self.master.get(start..end) {
+            Some(name) if name.len() as u64 == decoded_len => RdbString::Raw(name),
+            _ => RdbString::Skipped { decoded_len },
+        }
+    }
+
+    fn set_own(&mut self, name: RdbString<'_>, scratch: &mut Vec<u8>) {
+        self.own.clear();
+        self.own_bytes = name.decoded_len();
+        if let Ok(name) = name.decode(scratch) {
+            self.own.extend_from_slice(name);
+        }
+    }
+
+    fn own(&self) -> RdbString<'_> {
+        if self.own.len() as u64 == self.own_bytes {
+            RdbString::Raw(&self.own)
+        } else {
+            RdbString::Skipped { decoded_len: self.own_bytes }
+        }
+    }
 }
 
 /// An entry of a stream that is not deleted.
@@ -74,8 +133,9 @@ impl LiveEntry {
 }
 
 impl NodeWalk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(needs_fields: bool) -> Self {
         Self {
+            names: needs_fields.then(FieldNames::default),
             due: Due::Count,
             stated_live: 0,
             stated_deleted: 0,
@@ -103,6 +163,37 @@ impl NodeWalk {
             self.damage = Some(detail);
         }
         (self.live > live).then_some(LiveEntry { relative_id: self.relative_id, bytes: self.entry_bytes })
+    }
+
+    /// The field whose value is the next entry of the listpack, if its entry of the stream is not deleted;
+    /// and the ID of the entry of the stream. Called before [`see`](Self::see).
+    pub(super) fn field_of(
+        &mut self,
+        entry: RdbString<'_>,
+        node: &StreamId,
+        scratch: &mut Vec<u8>,
+    ) -> Option<(StreamId, RdbString<'_>)> {
+        let names = self.names.as_mut()?;
+        let left = match self.due {
+            _ if self.damage.is_some() => return None,
+            Due::Field { .. } => {
+                names.add_to_master(entry, scratch);
+                return None;
+            }
+            Due::Item { left } => left,
+            _ => return None,
+        };
+        let is_master = self.flags & SAME_FIELDS != 0;
+        if !is_master && left.is_multiple_of(2) {
+            names.set_own(entry, scratch);
+            return None;
+        }
+        if self.flags & DELETED != 0 {
+            return None;
+        }
+        let id = LiveEntry { relative_id: self.relative_id, bytes: 0 }.id(node);
+        let name = if is_master { names.of_master(self.master_fields - left) } else { names.own() };
+        Some((id, name))
     }
 
     /// Whether the counts of the node equal those of its entries.
@@ -219,7 +310,7 @@ mod tests {
     use super::*;
 
     fn walk(entries: &[RdbString<'_>]) -> Result<(bool, u64, Tally), &'static str> {
-        let mut walk = NodeWalk::new();
+        let mut walk = NodeWalk::new(false);
         for &entry in entries {
             walk.see(entry);
         }

@@ -93,7 +93,7 @@ impl Template {
     pub(crate) fn read<I: Input>(input: &mut I, fields: u64) -> Result<Self> {
         let mut template = Self::new();
         for _ in 0..fields {
-            view_next(input, "a template field", |name| template.push(name))?;
+            view_next::<I, ()>(input, "a template field", |name| template.push(name))?;
             input.checkpoint();
         }
         Ok(template)

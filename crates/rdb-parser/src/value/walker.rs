@@ -85,7 +85,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         what: &'static str,
     ) -> Result<u64> {
         let is_expanded = header.form == StringForm::Lzf && self.visitor.needs_expanded();
-        let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len(header) };
+        let shown_len = if is_expanded { self.expand(header, what)? } else { shown_len::<V>(header) };
         let string = if let Some(len) = shown_len {
             let payload = self.input.require(len, what)?;
             let string = view_string(header, payload);
@@ -105,7 +105,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
 
     /// The string whose header was read, if it is an integer. Reads nothing.
     pub(super) fn peek_integer(&mut self, header: StringHeader) -> Result<Option<i64>> {
-        Ok(match shown_len(header) {
+        Ok(match shown_len::<V>(header) {
             Some(len @ ..=MAX_INTEGER_BYTES) => {
                 let shown = self.input.peek(len)?;
                 shown.get(..len).and_then(|payload| view_string(header, payload).canonical_integer())
@@ -119,7 +119,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
     #[cold]
     fn expand(&mut self, header: StringHeader, what: &'static str) -> Result<Option<usize>> {
         let start = self.input.position();
-        let expanded = match shown_len(header) {
+        let expanded = match shown_len::<V>(header) {
             Some(len) if header.decoded_len <= MAX_EXPANDED_BLOB_BYTES => {
                 let compressed = self.input.require(len, what)?;
                 let decoded_len = usize::try_from(header.decoded_len).unwrap_or(usize::MAX);
@@ -167,7 +167,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         show: impl FnOnce(&mut V, RdbString<'_>),
     ) -> Result<()> {
         let Self { input, visitor, .. } = self;
-        view_next(*input, what, |name| show(visitor, name))
+        view_next::<I, V>(*input, what, |name| show(visitor, name))
     }
 
     /// Keeps the first damage, and returns an error after which the end of the value is unknown.
