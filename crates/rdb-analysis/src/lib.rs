@@ -28,6 +28,7 @@
 //! * [`analyze_source`] scans one source, on threads that you [start](Threads).
 //! * [`for_each_key`] gives every key of one source in file order, on one thread.
 //! * [`render_keys`] makes bytes of every key on all threads and keeps the order of the file.
+//! * `arrow::key_batches` makes Arrow record batches of every key, with the feature `arrow`.
 //! * [`Partial`] is the analysis of one source that travels as JSON to where it is joined with
 //!   others.
 //! * [`check()`] looks for everything that is wrong with a file.
@@ -48,6 +49,9 @@
 )]
 
 mod analyze;
+#[cfg(feature = "arrow")]
+pub mod arrow;
+mod blocks;
 mod check;
 mod collect;
 mod measure;
@@ -76,7 +80,8 @@ pub use memory::{Expected, ExpectedError, SourceMemory};
 pub use parallel::Place;
 pub use report::json;
 pub use report::{
-    KeyRow, Partial, Report, ReportCollector, SourceReport, WireError, append_key_record, groups_json,
+    KEY_COLUMNS, KEY_NUMBERS, KEY_SCHEMA_VERSION, KEY_SCHEMA_VERSION_FIELD, KeyColumn, KeyRow, Partial,
+    Partials, Report, ReportCollector, SourceReport, WireError, append_key_record, groups_json, key_numbers,
 };
 pub use rows::render_keys;
 pub use scan::{

@@ -16,7 +16,8 @@ impl Threads {
     ///
     /// If the system refuses.
     pub fn start(count: Option<usize>) -> Result<Self, ThreadsError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(count.unwrap_or(0)).build();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count.unwrap_or(0));
+        let pool = pool.thread_name(|index| format!("bigkeys-{index}")).build();
         pool.map(Self).map_err(ThreadsError)
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use rdb_analysis::json::{self, KeysAs};
-use rdb_analysis::{Partial, Report, ReportCollector, ScanOptions, Source, WireError, analyze};
+use rdb_analysis::{Partial, Partials, Report, ReportCollector, ScanOptions, Source, WireError, analyze};
 
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/fixtures");
@@ -119,4 +119,27 @@ fn the_first_longest_packed_value_shows_the_limit_on_any_number_of_threads() {
     given.assumptions.limits.packed_values_raise_limits = false;
     assert_eq!(found(&given), []);
     assert_eq!(found(&ScanOptions::default().memory(false)), []);
+}
+
+#[test]
+fn partials_of_one_scan_join_to_the_report_of_that_scan() {
+    let mut files = fixtures();
+    files.reverse();
+    let collector = ReportCollector::default();
+    let sources = || files.iter().enumerate().map(|(index, file)| source(index, file)).collect::<Vec<_>>();
+    for threads in [1, 4] {
+        let options = ScanOptions::default().threads(threads);
+        let stop = AtomicBool::new(false);
+        let whole = analyze(sources(), &collector, &options, &(), &stop).expect("threads");
+        let partials = analyze(sources(), Partials(&collector), &options, &(), &stop).expect("threads");
+        assert_eq!(partials.failures.len(), whole.failures.len());
+        assert_eq!(partials.damaged_sources, whole.damaged_sources);
+        let carried: Vec<_> = partials
+            .output
+            .into_iter()
+            .map(|partial| partial.to_json().expect("JSON"))
+            .map(|json| Partial::from_json(&json, &collector, &options).expect("a partial analysis"))
+            .collect();
+        assert_eq!(text(&Partial::join(carried, &collector)), text(&whole.output), "{threads} threads");
+    }
 }

@@ -57,7 +57,7 @@ impl Split for DataType {
 /// together. Above either limit, the lighter half of the sums is forgotten. A forgotten name that
 /// comes again starts at 0, so no sum is too high, and no sum is too low by more than
 /// [`error_bytes`](Self::error_bytes).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct HeavySums<S> {
     sums: Vec<Group>,
     /// Index of the sums of a name in `sums`.

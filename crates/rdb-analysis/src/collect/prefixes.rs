@@ -95,7 +95,7 @@ pub struct PrefixTable {
 }
 
 /// Sums by prefix, split by `S`. The child of [`Prefixes`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PrefixSums<S> {
     separator: u8,
     memo: Box<Memo<S>>,

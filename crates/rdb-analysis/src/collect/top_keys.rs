@@ -157,7 +157,7 @@ impl PartialOrd for TopKey {
 
 /// Lists of the largest keys, one for each type, of at most `limit` keys each. The child of
 /// [`TopKeys`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TopLists {
     kind: TopKeys,
     built_in: [List; DataType::BUILT_IN.len()],
@@ -170,7 +170,7 @@ pub struct TopLists {
 }
 
 /// Decodes names, and counts the bytes allocated for those that are kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Names {
     scratch: Vec<u8>,
     kept_bytes: usize,

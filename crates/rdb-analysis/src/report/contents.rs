@@ -37,7 +37,7 @@ pub struct Report {
 }
 
 /// What was learned about one source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SourceReport {
     /// Path or another name.

@@ -2,10 +2,16 @@
 
 use std::sync::atomic::AtomicBool;
 
+use rdb_parser::ErrorKind;
+
 use super::collector::{ReportCollector, ReportParts};
 use super::contents::{Report, SourceReport};
 use crate::analyze::{Work, collect_source};
-use crate::collect::{Collector, LongestPacked, PrefixSums, RangeStart, Sums, TopLists};
+use crate::collect::{
+    Collector, EndOfSource, LongestPacked, Observe, PlaceUse, PrefixSums, RangeStart, Sums, TopLists,
+};
+use crate::measure::KeyView;
+use crate::parallel::Place;
 use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 
 /// The analysis of one source.
@@ -13,7 +19,7 @@ use crate::scan::{Progress, ScanOptions, Source, SourceError, SourceFacts};
 /// Partial analyses [join](Self::join) to the [`Report`] that [`analyze()`](crate::analyze()) gives
 /// for all sources at once, wherever they were made: [`to_json`](Self::to_json) and
 /// [`from_json`](Self::from_json) carry them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Partial {
     pub(super) source: SourceReport,
     pub(super) sums: Sums,
@@ -99,6 +105,87 @@ impl Partial {
             collector.merge(&mut all, ReportParts { sums, top, prefixes, longest_packed, sources });
         }
         collector.finish(all)
+    }
+}
+
+/// Collects a [`Partial`] of each source, in the order of the sources.
+///
+/// With it, [`analyze()`](crate::analyze()) scans several sources at a time, and their analyses can be
+/// kept and joined later:
+///
+/// ```
+/// use rdb_analysis::{Partial, Partials, ReportCollector, ScanOptions, Source, analyze};
+///
+/// let file = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\xc0\x07\xff";
+/// let sources = vec![Source::from_bytes("a.rdb", file), Source::from_bytes("b.rdb", file)];
+/// let collector = ReportCollector::default();
+/// let partials = analyze(sources, Partials(&collector), &ScanOptions::default(), &(), &false.into())?.output;
+/// assert_eq!(Partial::join(partials, &collector).totals.keys, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Partials<'c>(
+    /// Collects what the partial analyses are made of.
+    pub &'c ReportCollector,
+);
+
+/// The child of [`Partials`].
+#[derive(Debug)]
+pub struct PartialParts {
+    /// Of the source that is being read.
+    parts: ReportParts,
+    /// Of the sources that were read, with their places among all, in no order.
+    partials: Vec<(usize, Partial)>,
+}
+
+impl Observe for PartialParts {
+    const PLACE: PlaceUse = ReportParts::PLACE;
+
+    #[inline(always)]
+    fn check(&mut self, key: &KeyView<'_>) -> Result<(), ErrorKind> {
+        self.parts.check(key)
+    }
+
+    #[inline(always)]
+    fn observe(&mut self, key: &KeyView<'_>) {
+        self.parts.observe(key);
+    }
+
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.parts.is_full()
+    }
+
+    fn correct_place(&mut self, place: Place) {
+        self.parts.correct_place(place);
+    }
+}
+
+impl Collector for Partials<'_> {
+    type Child = PartialParts;
+    type Output = Vec<Partial>;
+
+    fn child(&self, start: RangeStart) -> PartialParts {
+        PartialParts { parts: self.0.child(start), partials: Vec::new() }
+    }
+
+    fn merge(&self, all: &mut PartialParts, child: PartialParts) {
+        self.0.merge(&mut all.parts, child.parts);
+        all.partials.extend(child.partials);
+    }
+
+    fn end_source(&self, all: &mut PartialParts, source: &EndOfSource<'_>) {
+        self.0.end_source(&mut all.parts, source);
+        let nothing = self.0.child(RangeStart { source: source.index, is_place_known: true });
+        let parts = std::mem::replace(&mut all.parts, nothing);
+        let (path, shard) = (source.path.to_owned(), source.shard.map(str::to_owned));
+        all.partials.push((source.index, Partial::new(path, shard, source.facts.clone(), parts)));
+    }
+
+    fn finish(&self, all: PartialParts) -> Vec<Partial> {
+        let mut partials = all.partials;
+        partials.sort_unstable_by_key(|&(index, _)| index);
+        partials.into_iter().map(|(_, partial)| partial).collect()
     }
 }
 

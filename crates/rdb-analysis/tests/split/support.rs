@@ -100,6 +100,45 @@ pub(crate) fn rows(data: SourceData<'_>, threads: usize, range_bytes: Option<u64
     all
 }
 
+/// The columns of every key.
+#[cfg(feature = "arrow")]
+fn columns(data: SourceData<'_>, threads: usize, range_bytes: Option<u64>) -> Vec<Vec<Option<Vec<u8>>>> {
+    use arrow_array::{Array, BinaryArray, Int64Array, StringArray};
+    use rdb_analysis::arrow::{BatchOrder, key_batches, key_schema};
+
+    let options = ScanOptions::default().threads(threads).range_bytes(range_bytes);
+    let mut columns = vec![Vec::new(); key_schema().fields().len()];
+    let emit = |batch: Result<arrow_array::RecordBatch, _>| {
+        for (values, column) in columns.iter_mut().zip(batch.expect("a batch").columns()) {
+            let column = column.as_any();
+            if let Some(column) = column.downcast_ref::<Int64Array>() {
+                values.extend(column.iter().map(|value| value.map(|value| value.to_le_bytes().to_vec())));
+            } else if let Some(column) = column.downcast_ref::<StringArray>() {
+                values.extend(column.iter().map(|value| value.map(|value| value.as_bytes().to_vec())));
+            } else {
+                let column = column.downcast_ref::<BinaryArray>().expect("a column of bytes");
+                values.extend(column.iter().map(|value| value.map(<[u8]>::to_vec)));
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    let sources = vec![source(data)];
+    key_batches(sources, BatchOrder::File, &options, &(), &false.into(), |_, _| true, emit).expect("threads");
+    columns
+}
+
+/// Compares record batches with and without ranges.
+#[cfg(feature = "arrow")]
+fn check_columns(file: &[u8]) {
+    let all = columns(SourceData::Bytes(file), 1, None);
+    for (threads, range_bytes) in [(2, 300), (16, 1000), (3, 20_000)] {
+        let mapped = columns(SourceData::Bytes(file), threads, Some(range_bytes));
+        assert!(all == mapped, "columns, ranges of {range_bytes} bytes");
+        let read = columns(streamed(file, 70_000, None, false), threads, Some(range_bytes));
+        assert!(all == read, "columns of a stream, ranges of {range_bytes} bytes");
+    }
+}
+
 /// All that a check finds.
 pub(crate) fn findings(
     data: SourceData<'_>,
@@ -137,6 +176,8 @@ fn check_findings(file: &[u8]) {
 
 pub(crate) fn check(file: &[u8]) {
     check_findings(file);
+    #[cfg(feature = "arrow")]
+    check_columns(file);
     let all = rows(SourceData::Bytes(file), 1, None);
     for (threads, range_bytes) in [(2, 300), (16, 1000), (3, 20_000)] {
         let mapped = rows(SourceData::Bytes(file), threads, Some(range_bytes));
