@@ -347,7 +347,7 @@ pub(crate) fn rows_of_value(view: &ValueView) -> usize {
 pub(crate) fn remark_of_value(view: &ValueView) -> Option<String> {
     let value = view.value.as_ref()?;
     match view.shown {
-        Shown::Hex if view.key.measure.rdb_bytes > MAX_HEX_BYTES => Some(format!(
+        Shown::Hex if view.key.measure.rdb_bytes > MAX_HEX_BYTES as u64 => Some(format!(
             "the first {} KiB of {} are shown",
             MAX_HEX_BYTES >> 10,
             bytes(view.key.measure.rdb_bytes)

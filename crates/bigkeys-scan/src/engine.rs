@@ -4,9 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+#[cfg(feature = "arrow")]
+use arrow_array::RecordBatch;
+#[cfg(feature = "arrow")]
+use arrow_schema::ArrowError;
+#[cfg(feature = "arrow")]
+use rdb_analysis::arrow::{BatchOrder, key_batches};
 use rdb_analysis::{
-    Checked, Collector, Filtered, Finding, KeyView, OpenSource, Outcome, Partial, Report, ReportCollector,
-    ScanOptions, Source, SourceError, SourceFacts, Threads, WireError,
+    Checked, Collector, Filtered, Finding, KeyView, OpenSource, Outcome, Partial, Partials, Report,
+    ReportCollector, ScanOptions, Source, SourceError, SourceFacts, Threads, WireError,
 };
 use rdb_parser::ErrorKind;
 use rdb_source::OpenOptions;
@@ -34,8 +40,7 @@ impl Engine<'_> {
         open: &OpenOptions,
         collector: C,
     ) -> Result<Outcome<C::Output, ScanError>, ScanError> {
-        let unopened = |input| Unopened { input, open, engine: *self };
-        let sources: Vec<_> = inputs.into_iter().map(unopened).collect();
+        let sources = self.sources(inputs, open);
         let Self { options, monitor, stop, filter, .. } = *self;
         if filter.is_empty() {
             return Ok(rdb_analysis::analyze(sources, collector, options, monitor, stop)?);
@@ -48,6 +53,41 @@ impl Engine<'_> {
             let filtered = Filtered::<_, _, false>::new(collector, admits);
             rdb_analysis::analyze(sources, filtered, options, monitor, stop)?
         })
+    }
+
+    /// Scans `inputs` into a part of a report for each, several inputs at a time.
+    pub(crate) fn partials(
+        &self,
+        inputs: Vec<Input>,
+        open: &OpenOptions,
+    ) -> Result<Outcome<Vec<Partial>, ScanError>, ScanError> {
+        self.refuse_filter("a saved report")?;
+        let Self { collector, options, monitor, stop, .. } = *self;
+        let sources = self.sources(inputs, open);
+        Ok(rdb_analysis::analyze(sources, Partials(collector), options, monitor, stop)?)
+    }
+
+    /// Gives the keys of `inputs` to `emit` as record batches.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn key_batches(
+        &self,
+        inputs: Vec<Input>,
+        open: &OpenOptions,
+        order: BatchOrder,
+        emit: impl FnMut(Result<RecordBatch, ArrowError>) -> ControlFlow<()> + Send,
+    ) -> Result<Outcome<Vec<(usize, SourceFacts)>, ScanError>, ScanError> {
+        let sources = self.sources(inputs, open);
+        let Self { options, monitor, stop, filter, .. } = *self;
+        if filter.is_empty() {
+            let admits = |_: &KeyView<'_>, _: &[u8]| true;
+            return Ok(key_batches(sources, order, options, monitor, stop, admits, emit)?);
+        }
+        let admits = |key: &KeyView<'_>, name: &[u8]| filter.admits(key, name);
+        Ok(key_batches(sources, order, options, monitor, stop, admits, emit)?)
+    }
+
+    fn sources<'a>(&'a self, inputs: Vec<Input>, open: &'a OpenOptions) -> Vec<Unopened<'a>> {
+        inputs.into_iter().map(|input| Unopened { input, open, engine: *self }).collect()
     }
 
     /// Scans one source into the output of `collector`, on `threads`.

@@ -44,8 +44,21 @@ impl Input {
     }
 
     pub(crate) fn from_listing(found: Found, shard: Option<String>, length: Option<u64>) -> Self {
-        let increments = found.increments;
+        let (increments, length) = (found.increments, length.or(found.length));
         Self { shard, length, increments, ..Self::new(found.path) }
+    }
+
+    /// Sets what was written after the input, if it is the base of a multi-part append-only file.
+    #[must_use]
+    pub fn with_increments(mut self, increments: Option<Increments>) -> Self {
+        self.increments = increments;
+        self
+    }
+
+    /// What was written after the input, if it is the base of a multi-part append-only file. These files
+    /// are not read.
+    pub fn increments(&self) -> Option<Increments> {
+        self.increments
     }
 
     /// The path or URL of the input.
@@ -56,6 +69,11 @@ impl Input {
     /// The name that reports and error messages show.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The node that wrote the input, `ip:port`, if it was named.
+    pub fn shard(&self) -> Option<&str> {
+        self.shard.as_deref()
     }
 
     /// Length of the file in bytes, if the file system reports it.

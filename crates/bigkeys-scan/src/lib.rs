@@ -34,6 +34,7 @@ mod filter;
 mod input;
 mod list;
 mod monitor;
+mod record;
 mod redact;
 mod rules;
 mod saved;
@@ -42,9 +43,13 @@ mod shared_keys;
 mod slot_map;
 mod spool;
 
+/// Keys as Arrow record batches; see [`Scan::key_batches`].
+#[cfg(feature = "arrow")]
+pub use rdb_analysis::arrow;
+
 pub use diff::{
     ChangedGroup, ChangedKey, Changes, Comparison, Diff, GroupChange, KeySide, ListedChange, ListedKey,
-    PrefixChanges, ReportDiff,
+    PrefixChanges, ReportDiff, clamped, report_diff_json,
 };
 pub use error::{InputError, ScanError};
 pub use filter::{Filter, FilterError, NumberList, TtlCondition, parse_size};
@@ -57,7 +62,8 @@ pub use rdb_analysis::{
     ServerVersion, SourceError, SourceFacts, ThreadsError, WireError,
 };
 pub use rdb_parser::ErrorKind;
-pub use rdb_source::{IoMode, OpenError, STDIN};
+pub use rdb_source::{Increments, IoMode, OpenError, STDIN};
+pub use record::{Record, RecordError};
 pub use redact::Redactor;
 pub use rules::{
     Baseline, BaselineError, Excess, Limit, MaxSums, Preset, Rule, RuleResult, Rules, RulesError, Severity,

@@ -72,6 +72,7 @@ impl fmt::Display for ListingProblem {
 pub(crate) fn list(
     names: &[Name],
     recursive: bool,
+    store: &[(String, String)],
     stop: &Arc<AtomicBool>,
     mut problem: impl FnMut(ListingProblem),
 ) -> Result<Vec<Input>, ScanError> {
@@ -81,7 +82,7 @@ pub(crate) fn list(
             let name = display_name(path).into_owned();
             ListingProblem::Unreadable(InputError::new(name.clone(), name, error).into())
         };
-        match rdb_source::expand(path, recursive, stop) {
+        match rdb_source::expand(path, recursive, store, stop) {
             Ok(expansion) => {
                 for error in expansion.unreadable {
                     problem(unreadable(error));

@@ -37,7 +37,7 @@ const VERSION: u32 = 1;
 /// assert_eq!(report.totals.keys, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SavedReport {
     analyses: Vec<(Settings, Partial)>,
     /// What the analyses have in common.
@@ -118,13 +118,10 @@ impl Settings {
 }
 
 impl SavedReport {
-    pub(crate) fn new(partial: Partial, collector: &ReportCollector, options: &ScanOptions) -> Self {
-        Self { analyses: vec![(Settings::new(collector, options), partial)], collector: collector.clone() }
-    }
-
-    /// A report of no sources.
-    pub(crate) fn empty(collector: &ReportCollector) -> Self {
-        Self { analyses: Vec::new(), collector: collector.clone() }
+    pub(crate) fn new(partials: Vec<Partial>, collector: &ReportCollector, options: &ScanOptions) -> Self {
+        let settings = Settings::new(collector, options);
+        let analyses = partials.into_iter().map(|partial| (settings.clone(), partial)).collect();
+        Self { analyses, collector: collector.clone() }
     }
 
     /// Whether `bytes` are the beginning of a saved report.

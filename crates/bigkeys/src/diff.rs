@@ -176,7 +176,7 @@ fn reports(args: &DiffArgs, messages: &Messages) -> anyhow::Result<Ending> {
     let mut out = Target::stdout(args.common.output.color.choice());
     match args.format {
         TableOrJson::Json => {
-            let json = render::report_diff::json(&diff, style.keys_as);
+            let json = bigkeys::report_diff_json(&diff, style.keys_as);
             render::json::object(&mut out, &json, style.numbers_as)?;
         }
         TableOrJson::Table => {

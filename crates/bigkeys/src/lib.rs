@@ -55,7 +55,9 @@
 //!
 //! # Features
 //!
-//! All are on by default. `remote` opens inputs in object stores. `explore` adds the command
+//! `arrow` adds `Scan::key_batches`, which makes Arrow record batches of keys.
+//!
+//! The others are on by default. `remote` opens inputs in object stores. `explore` adds the command
 //! `explore` to the program, `server` the commands `serve` and `worker`, and both add nothing to this
 //! library.
 

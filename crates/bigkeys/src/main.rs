@@ -7,6 +7,7 @@ mod check;
 mod cluster;
 mod collect;
 mod diff;
+mod dump;
 mod ending;
 #[cfg(feature = "explore")]
 mod explore;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Cluster(args) => args.common.output.quiet,
         Command::Lint(args) => args.common.output.quiet,
         Command::Check(args) => args.output.quiet,
+        Command::Dump(args) => args.output.quiet,
         #[cfg(feature = "explore")]
         Command::Explore(_) => false,
         Command::Completions(_) | Command::Man(_) => false,
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
         | Command::Report(_)
         | Command::Cluster(_)
         | Command::Lint(_)
-        | Command::Check(_) => Stop::on_signals(),
+        | Command::Check(_)
+        | Command::Dump(_) => Stop::on_signals(),
         #[cfg(feature = "explore")]
         Command::Explore(_) => Stop::on_signals(),
         // These commands end at once.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Cluster(args) => cluster::run(args, &stop, &messages),
         Command::Lint(args) => lint::run(args, &stop, &messages),
         Command::Check(args) => check::run(args, stop.flag(), &messages),
+        Command::Dump(args) => dump::run(args, &stop, &messages),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),
         #[cfg(feature = "server")]

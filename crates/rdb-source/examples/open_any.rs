@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let input = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: open_any INPUT")?);
     // A program sets this flag, for example on Ctrl-C, to stop waiting for a slow input.
     let stop = Arc::default();
-    for found in expand(&input, false, &stop)?.found {
+    for found in expand(&input, false, &[], &stop)?.found {
         let opened = open(&found.path, IoMode::Auto, &stop)?;
         let access = match &opened.data {
             Data::Mapped(mapping) => format!("mapped, {} bytes", mapping.len()),

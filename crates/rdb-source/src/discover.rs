@@ -9,13 +9,12 @@ use std::sync::atomic::AtomicBool;
 
 use crate::blocking;
 use crate::error::OpenError;
-use crate::name::{STDIN, is_remote};
+#[cfg(feature = "remote")]
+use crate::name::display_name;
+use crate::name::{STDIN, has_extension, is_named_like_rdb, is_remote};
+#[cfg(feature = "remote")]
+use crate::remote;
 use crate::sniff::{Content, Nature};
-
-/// File extensions treated as RDB when a directory is searched, whatever the file holds, so that a
-/// damaged file is reported and not skipped.
-const EXTENSIONS: [&str; 2] = ["rdb", "dfs"];
-const COMPRESSED_EXTENSIONS: [&str; 4] = ["gz", "zst", "zstd", "lz4"];
 
 /// File extensions of other data. An entry of a directory that cannot be read and has one of them
 /// is skipped: its name says that it is no RDB file.
@@ -41,11 +40,12 @@ pub struct Found {
     /// The files that hold what was written after it, if it is the base of a multi-part append-only
     /// file. They are not read.
     pub increments: Option<Increments>,
+    /// Length in bytes, of an object that a store has listed.
+    pub length: Option<u64>,
 }
 
 /// Parts of an append-only file after its base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Increments {
     /// Number of files.
     pub files: u64,
@@ -74,6 +74,9 @@ pub struct Expansion {
 ///   Of an append-only file, the other parts are left out.
 /// * A name that does not exist and has one of `*?[` in it is a pattern. It stands for the regular
 ///   files that it matches, and for those of the directories that it matches.
+/// * A URL of an object store whose path has one of `*[` in it is a pattern, too. It stands for the
+///   objects that it matches, or for itself if there are none. `store` has settings of the store, as in
+///   [`OpenOptions`](crate::OpenOptions). Web servers do not list, so their URLs are no patterns.
 /// * Anything else stands for itself, a FIFO or a device too.
 ///
 /// A link to a regular file is a regular file. FIFOs, sockets and devices in a directory, or that a
@@ -83,10 +86,18 @@ pub struct Expansion {
 ///
 /// # Errors
 ///
-/// [`OpenError`], if nothing is found, or a directory or manifest cannot be read.
-pub fn expand(input: &Path, recursive: bool, stop: &Arc<AtomicBool>) -> Result<Expansion, OpenError> {
-    if input == Path::new(STDIN) || is_remote(input) {
+/// [`OpenError`], if nothing is found, or a directory, manifest or store cannot be read.
+pub fn expand(
+    input: &Path,
+    recursive: bool,
+    store: &[(String, String)],
+    stop: &Arc<AtomicBool>,
+) -> Result<Expansion, OpenError> {
+    if input == Path::new(STDIN) {
         return Ok(Expansion::plain(input));
+    }
+    if is_remote(input) {
+        return remote_matches(input, store, stop);
     }
     let path = input.to_owned();
     blocking::unless_stopped(stop, move || expand_now(&path, recursive))
@@ -114,6 +125,36 @@ fn expand_now(input: &Path, recursive: bool) -> Result<Expansion, OpenError> {
         },
         _ => Ok(Expansion::plain(input)),
     }
+}
+
+/// The objects that a URL stands for.
+#[cfg(feature = "remote")]
+fn remote_matches(
+    input: &Path,
+    store: &[(String, String)],
+    stop: &Arc<AtomicBool>,
+) -> Result<Expansion, OpenError> {
+    let url = input.to_str().unwrap_or_default();
+    let matched = remote::list(url, store, stop).map_err(|error| {
+        let path = PathBuf::from(display_name(input).into_owned());
+        OpenError::Io { path, error }
+    })?;
+    if matched.is_empty() {
+        return Ok(Expansion::plain(input));
+    }
+    let found = matched.into_iter().map(|(url, length)| Found {
+        path: url.into(),
+        increments: None,
+        length: Some(length),
+    });
+    Ok(Expansion { found: found.collect(), unreadable: Vec::new() })
+}
+
+/// Returns the URL itself. Opening it fails with the reason.
+#[cfg(not(feature = "remote"))]
+#[allow(clippy::unnecessary_wraps, reason = "listing a store may fail")]
+fn remote_matches(input: &Path, _: &[(String, String)], _: &Arc<AtomicBool>) -> Result<Expansion, OpenError> {
+    Ok(Expansion::plain(input))
 }
 
 impl Expansion {
@@ -147,7 +188,7 @@ fn unreadable(path: PathBuf, error: io::Error) -> OpenError {
 
 impl Found {
     fn plain(path: &Path) -> Self {
-        Self { path: path.to_owned(), increments: None }
+        Self { path: path.to_owned(), increments: None, length: None }
     }
 }
 
@@ -289,22 +330,9 @@ fn add_if_rdb(path: &Path, is_rdb: io::Result<bool>, all: &mut Expansion) {
     }
 }
 
-/// Whether the extensions of `path` are those of an RDB file, plain or compressed.
-pub fn is_named_like_rdb(path: &Path) -> bool {
-    has_extension(path, &EXTENSIONS)
-        || has_extension(path, &COMPRESSED_EXTENSIONS)
-            && path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), &EXTENSIONS))
-}
-
 /// Whether the name leaves it open that the file holds RDB data.
 fn may_be_rdb(path: &Path) -> bool {
     !has_extension(path, &OTHER_EXTENSIONS)
-}
-
-fn has_extension(path: &Path, list: &[&str]) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| list.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 /// Whether a file begins like RDB data, plain or compressed.
@@ -366,7 +394,9 @@ impl Manifest {
             parts.push(part);
         }
         match base {
-            Some(path) => Ok(Self { base: Found { path, increments: Some(increments) }, parts }),
+            Some(path) => {
+                Ok(Self { base: Found { path, increments: Some(increments), length: None }, parts })
+            }
             None => Err(nothing("this append-only file has no base file, so there is no snapshot to read")),
         }
     }
@@ -402,7 +432,7 @@ mod tests {
     use crate::decompress::tests::compress;
 
     fn expand(input: &Path, recursive: bool) -> Result<Vec<Found>, OpenError> {
-        let all = super::expand(input, recursive, &Arc::default())?;
+        let all = super::expand(input, recursive, &[], &Arc::default())?;
         assert!(all.unreadable.is_empty(), "{:?}", all.unreadable);
         Ok(all.found)
     }
@@ -410,7 +440,7 @@ mod tests {
     /// The messages about what cannot be read in `directory`, without its name, and the names of
     /// the inputs.
     fn unreadable(directory: &Path, recursive: bool) -> (Vec<String>, Vec<String>) {
-        let all = super::expand(directory, recursive, &Arc::default()).expect("something is there");
+        let all = super::expand(directory, recursive, &[], &Arc::default()).expect("something is there");
         let prefix = format!("{}/", directory.display());
         let said = all.unreadable.iter().map(|error| error.to_string().replace(&prefix, "")).collect();
         (said, names(&all.found, directory))
@@ -530,7 +560,7 @@ mod tests {
         assert_eq!(said, ["a.rdb", "b.rdb.gz", "c.bak", "latest"].map(missing));
         assert_eq!(found, ["good.rdb", "z.rdb"]);
         // A pattern names what it matches, whatever the extension is.
-        let all = super::expand(&dir.path().join("*.txt"), false, &Arc::default()).expect("it matches");
+        let all = super::expand(&dir.path().join("*.txt"), false, &[], &Arc::default()).expect("it matches");
         assert_eq!((all.found.len(), all.unreadable.len()), (0, 1));
     }
 

@@ -61,9 +61,9 @@ mod wrapper;
 
 pub use blocking::unless_stopped;
 pub use decompress::Compression;
-pub use discover::{Expansion, Found, Increments, begins_like_rdb, expand, is_named_like_rdb};
+pub use discover::{Expansion, Found, Increments, begins_like_rdb, expand};
 pub use error::OpenError;
 pub use map::{Loss, Mapping};
-pub use name::{STDIN, display_name, is_remote};
+pub use name::{STDIN, display_name, is_named_like_rdb, is_remote};
 pub use open::{Data, IoMode, OpenOptions, Opened, open, open_file, open_with};
 pub use wrapper::{EOF_MARK_BYTES, Wrapper};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use rdb_source::{Compression, Data, IoMode, OpenError, OpenOptions, Opened, open, open_with};
+use rdb_source::{Compression, Data, IoMode, OpenError, OpenOptions, Opened, expand, open, open_with};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use s3s::auth::SimpleAuth;
@@ -54,7 +54,7 @@ impl S3 {
         fs::write(self.dir.path().join("backups").join(name), content).expect("written");
     }
 
-    fn open(&self, name: &str, secret: &str) -> Result<Opened, OpenError> {
+    fn options(&self, secret: &str) -> OpenOptions {
         let mut options = OpenOptions::default();
         for (name, value) in [
             ("aws_endpoint", format!("http://{}", self.address)),
@@ -64,7 +64,20 @@ impl S3 {
         ] {
             options.store.push((name.to_owned(), value));
         }
-        open_with(Path::new(&format!("s3://backups/{name}")), &options, &Arc::default())
+        options
+    }
+
+    fn open(&self, name: &str, secret: &str) -> Result<Opened, OpenError> {
+        let path = format!("s3://backups/{name}");
+        open_with(Path::new(&path), &self.options(secret), &Arc::default())
+    }
+
+    /// The URLs that a pattern stands for, and the lengths of their objects.
+    fn expand(&self, pattern: &str, secret: &str) -> Result<Vec<(String, Option<u64>)>, OpenError> {
+        let url = format!("s3://backups/{pattern}");
+        let all = expand(Path::new(&url), false, &self.options(secret).store, &Arc::default())?;
+        let found = |found: rdb_source::Found| (found.path.to_string_lossy().into_owned(), found.length);
+        Ok(all.found.into_iter().map(found).collect())
     }
 }
 
@@ -620,4 +633,36 @@ fn a_silent_server_does_not_hold_up_a_stop() {
     let stop = Arc::new(AtomicBool::new(true));
     let error = open(Path::new(&url), IoMode::Auto, &stop).expect_err("stopped");
     assert!(error.to_string().contains("stopped"), "{error}");
+}
+
+#[test]
+fn a_pattern_stands_for_the_objects_that_it_matches() {
+    let s3 = S3::start();
+    fs::create_dir_all(s3.dir.path().join("backups/tuesday/old")).expect("made");
+    fs::create_dir_all(s3.dir.path().join("backups/odd")).expect("made");
+    for name in ["b.rdb", "a.rdb", "a.txt", "tuesday/a 1.rdb", "tuesday/b.rdb.gz", "tuesday/old/c.rdb"] {
+        s3.put(name, b"REDIS0011");
+    }
+    let found = |pattern: &str| s3.expand(pattern, "the-secret").expect("listed");
+    let with_length = |name: &str| (format!("s3://backups/{name}"), Some(9));
+    assert_eq!(found("*.rdb"), ["a.rdb", "b.rdb"].map(with_length));
+    assert_eq!(found("tuesday/*"), ["tuesday/a%201.rdb", "tuesday/b.rdb.gz"].map(with_length));
+    assert_eq!(found("*/*.rdb"), ["tuesday/a%201.rdb"].map(with_length));
+    assert_eq!(found("tuesday/**/[ac]*.rdb").len(), 2);
+    // A percent sign, a directory as consoles make it, and a name that is a pattern of another one.
+    for name in ["odd/a%20b.rdb", "odd/a[1].rdb", "odd/a1.rdb"] {
+        s3.put(name, b"REDIS0011");
+    }
+    s3.put("odd/marker", b"");
+    assert_eq!(found("odd/*"), ["odd/a%2520b.rdb", "odd/a1.rdb", "odd/a[1].rdb"].map(with_length));
+    assert_eq!(found("odd/a[1].rdb"), ["odd/a[1].rdb"].map(with_length));
+    assert_eq!(content(s3.open("odd/a%2520b.rdb", "the-secret").expect("opened")), b"REDIS0011");
+    // What matches nothing, and what is no pattern, stands for itself.
+    for name in ["x*.rdb", "a.rdb", "none.rdb"] {
+        assert_eq!(found(name), [(format!("s3://backups/{name}"), None)]);
+    }
+    assert_eq!(content(s3.open("tuesday/a%201.rdb", "the-secret").expect("opened")), b"REDIS0011");
+    let refused = s3.expand("*.rdb", "another-secret").expect_err("the secret is wrong");
+    assert!(refused.to_string().starts_with("s3://backups/*.rdb: "), "{refused}");
+    assert_eq!(refused.to_string().lines().count(), 1);
 }

@@ -4,6 +4,7 @@
 //! of the same hashes are compared in memory, so memory does not depend on the number of keys.
 
 mod changes;
+mod json;
 mod pairs;
 mod record;
 mod reports;
@@ -29,6 +30,7 @@ use record::KeyState;
 pub(crate) use reports::ReportLists;
 
 pub use changes::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
+pub use json::{clamped, report_diff_json};
 pub use reports::{GroupChange, ListedChange, ListedKey, PrefixChanges, ReportDiff};
 
 /// Bytes of a partition that are held for a comparison. Each thread holds a partition of each side,

@@ -1,5 +1,7 @@
 //! The front door: one builder for inputs and options.
 
+#[cfg(feature = "arrow")]
+mod batches;
 mod steps;
 
 use std::fmt;

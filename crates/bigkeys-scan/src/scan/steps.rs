@@ -3,21 +3,24 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 
 use rdb_analysis::{
-    Checked, Collector, Filtered, Finding, KeyView, Outcome, Partial, Report, ReportCollector, SourceFacts,
-    Totals, WireError,
+    Checked, Collector, Filtered, Finding, KeyRecord, KeyView, Outcome, Partial, Rank, Report,
+    ReportCollector, SourceFacts, TopKeys, Totals, WireError,
 };
 use rdb_parser::ErrorKind;
 
 use super::{Scan, ScanOutcome};
 use crate::engine::Engine;
 use crate::error::ScanError;
+use crate::filter::Filter;
 use crate::input::{Input, OpenInput};
 use crate::list::{self, ListingProblem};
 use crate::rules::{self, RuleResult, Rules};
 use crate::saved::{SavedError, SavedReport};
+
+/// Keys of one type that [`Scan::find`] finds at most, the largest. A backup has one in each database.
+const MAX_FOUND_KEYS: usize = 1 << 16;
 
 /// Steps of a scan, for programs that report each failure and continue.
 impl Scan<'_> {
@@ -27,7 +30,7 @@ impl Scan<'_> {
     ///
     /// A file was named with two different shards.
     pub fn list(&self, problem: impl FnMut(ListingProblem)) -> Result<Vec<Input>, ScanError> {
-        list::list(&self.names, self.recursive, &self.stop, problem)
+        list::list(&self.names, self.recursive, &self.open.store, &self.stop, problem)
     }
 
     /// Scans `inputs` into one report. Inputs that cannot be used are in the outcome.
@@ -233,8 +236,8 @@ impl Scan<'_> {
         self.engine().partial_with(input.source(), self.threads_of_scan()?, other)
     }
 
-    /// Scans `inputs`, one after the other, and writes a [saved report](SavedReport) to `out`.
-    /// Inputs that cannot be used are in the outcome, whose report is over all others.
+    /// Scans `inputs`, several at a time, and writes a [saved report](SavedReport) to `out`. Inputs that
+    /// cannot be used are in the outcome, whose report is over all others.
     ///
     /// # Errors
     ///
@@ -245,24 +248,47 @@ impl Scan<'_> {
         inputs: Vec<Input>,
         out: &mut dyn io::Write,
     ) -> Result<ScanOutcome, SavedError> {
-        let (mut unopened, mut failures, mut skipped_inputs) = (Vec::new(), Vec::new(), 0);
-        let mut all = SavedReport::empty(&self.collector);
-        for input in inputs {
-            if self.stop.load(Ordering::Relaxed) {
-                skipped_inputs += 1;
-                continue;
-            }
-            match self.open_input(input).map(|mut input| self.save(&mut input)) {
-                Ok(Ok(one)) => {
-                    one.write(out)?;
-                    all = all.merge(one)?;
-                }
-                Ok(Err(ScanError::NotRdb(error))) => failures.push(error),
-                Ok(Err(error)) => return Err(error.into()),
-                Err(error) => unopened.push(error),
-            }
-        }
-        Ok(ScanOutcome { report: all.report(), counted_keys: 0, unopened, failures, skipped_inputs })
+        let outcome = self.save_all(inputs)?;
+        outcome.output.write(out)?;
+        Ok(self.outcome(outcome, |saved| (saved.report(), 0)))
+    }
+
+    /// Scans `inputs`, several at a time, into a report that is saved and joined with others later.
+    /// Inputs that cannot be used are in the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The scan has a [filter](Self::filter), or the threads cannot be started.
+    pub fn save_all(&self, inputs: Vec<Input>) -> Result<Outcome<SavedReport, ScanError>, ScanError> {
+        let outcome = self.engine().partials(inputs, &self.open)?;
+        Ok(outcome.map(|partials| SavedReport::new(partials, &self.collector, &self.options)))
+    }
+
+    /// Finds the keys with a name in `inputs`, in order. Ignores the [filter](Self::filter). Inputs that
+    /// cannot be used are in the outcome.
+    ///
+    /// [`OpenInput::record`] reads the elements of such a key.
+    ///
+    /// # Errors
+    ///
+    /// The threads cannot be started.
+    pub fn find(
+        &self,
+        inputs: Vec<Input>,
+        name: &[u8],
+        db: Option<u64>,
+    ) -> Result<Outcome<Vec<KeyRecord>, ScanError>, ScanError> {
+        let name = name.to_vec();
+        let admits =
+            move |key: &KeyView<'_>, found: &[u8]| found == name && db.is_none_or(|db| key.measure.db == db);
+        let top = Filtered::<_, _, true>::new(TopKeys::new(Rank::RdbBytes, MAX_FOUND_KEYS), admits);
+        let engine = Engine { filter: &Filter::default(), ..self.engine() };
+        let outcome = engine.collect(inputs, &self.open, top)?;
+        Ok(outcome.map(|keys| {
+            let mut keys: Vec<KeyRecord> = keys.into_values().flatten().collect();
+            keys.sort_by_key(|key| (key.source, key.measure.offset));
+            keys
+        }))
     }
 
     /// Scans one input, on all threads, into a report that is saved and joined with others later.
@@ -272,7 +298,7 @@ impl Scan<'_> {
     /// The input is not an RDB file, the scan has a [filter](Self::filter), or the threads cannot be
     /// started.
     pub fn save(&self, input: &mut OpenInput) -> Result<SavedReport, ScanError> {
-        Ok(SavedReport::new(self.partial(input)?, &self.collector, &self.options))
+        Ok(SavedReport::new(vec![self.partial(input)?], &self.collector, &self.options))
     }
 
     /// Reads a part of a report from the JSON that [`Partial::to_json`] writes.

@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod common;
+mod dump;
 #[cfg(feature = "explore")]
 mod explore;
 mod export;
@@ -23,6 +24,7 @@ mod stats;
 pub(crate) use check::{CheckArgs, CheckFormat};
 pub(crate) use cluster::ClusterArgs;
 pub(crate) use common::CommonArgs;
+pub(crate) use dump::{DumpArgs, DumpFormat};
 #[cfg(feature = "explore")]
 pub(crate) use explore::ExploreArgs;
 pub(crate) use export::Export;
@@ -59,7 +61,6 @@ const EXAMPLES: &str = "Examples:
   bigkeys keys dump.rdb | jq .key          every key as JSON
   bigkeys diff old.rdb new.rdb             what grew, key by key
   bigkeys report dump.rdb -o report.html   a page with pictures
-  bigkeys explore dump.rdb                 a walk through names, keys and values
 
 bigkeys COMMAND -h shows the options of a command, --help all of them.";
 
@@ -68,6 +69,8 @@ static LONG_EXAMPLES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{EXAMPLES}
 
+  bigkeys explore dump.rdb                 a walk through names, keys and values
+  bigkeys dump user:1 dump.rdb             one key with all its elements
   bigkeys scan --by elements *.rdb         the files of a cluster in one report
   zcat dump.rdb.gz | bigkeys scan -        a pipe
 
@@ -234,6 +237,15 @@ pub(crate) enum Command {
     /// file; 3 an error was found; 129, 130, 143 stopped by SIGHUP, SIGINT or SIGTERM.
     #[command(after_help = check::EXAMPLES, disable_help_flag = true)]
     Check(CheckArgs),
+    /// Print one key with all its elements
+    ///
+    /// As JSON, as commands that write the key to a server, or as the bytes of a string. Keys of the
+    /// same name in several databases or inputs follow each other. Commands create the consumer groups
+    /// of a stream, and leave out what was delivered to them.
+    ///
+    /// Exit status: as for scan, where 1 means that there is no such key.
+    #[command(after_help = dump::EXAMPLES, disable_help_flag = true)]
+    Dump(DumpArgs),
     /// Print the completions of a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES, hide = true)]
     Completions(CompletionsArgs),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
-use bigkeys::{ChangedGroup, ChangedKey, Changes, Diff, KeySide};
+use bigkeys::{ChangedGroup, ChangedKey, Changes, Diff, KeySide, clamped};
 use indicatif::{BinaryBytes, HumanCount};
 use rdb_analysis::GroupKind;
 use rdb_analysis::json::{KeysAs, NameJson};
@@ -221,11 +221,6 @@ pub(crate) fn json<'a>(
             })
             .collect(),
     }
-}
-
-/// A difference of sums of bytes, which only a hostile file makes larger.
-pub(super) fn clamped(bytes: i128) -> i64 {
-    i64::try_from(bytes).unwrap_or(if bytes < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 //! [`ScanFormat`], and an arm in their methods here.
 
 pub(crate) mod cluster;
+pub(crate) mod contents;
 pub(crate) mod csv;
 pub(crate) mod diff;
 pub(crate) mod groups;

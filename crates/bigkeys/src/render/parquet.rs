@@ -15,12 +15,16 @@ use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Phy
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type};
 use rayon::prelude::*;
 use rdb_analysis::json::KeysAs;
-use rdb_analysis::{KeyRow, Measure};
+use rdb_analysis::{
+    KEY_COLUMNS, KEY_NUMBERS, KEY_SCHEMA_VERSION, KEY_SCHEMA_VERSION_FIELD, KeyColumn, KeyRow, Measure,
+    key_numbers,
+};
 
 use super::rows::{RowEncoder, RowFormat};
 
@@ -30,69 +34,20 @@ const ROWS_IN_GROUP: usize = 1 << 17;
 /// Bytes of names from which on a row group ends.
 const NAME_BYTES_IN_GROUP: usize = 8 << 20;
 
-/// Where the values of a column are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Values {
-    /// At this index of [`numbers`].
-    Number(usize),
-    /// The names that are UTF-8, or all names in base64.
-    Name,
-    /// The names that are not UTF-8.
-    BinaryName,
-    /// At this index of [`words`].
-    Word(usize),
-}
-
-/// The columns in the order of CSV, and which of them have a value for every key.
-const COLUMNS: [(&str, Values, Repetition); 16] = {
-    const OPTIONAL: Repetition = Repetition::OPTIONAL;
-    const REQUIRED: Repetition = Repetition::REQUIRED;
-    use Values::{BinaryName, Name, Number, Word};
-    [
-        ("db", Number(0), REQUIRED),
-        ("key", Name, OPTIONAL),
-        ("key_binary", BinaryName, OPTIONAL),
-        ("type", Word(0), REQUIRED),
-        ("encoding", Word(1), REQUIRED),
-        ("elements", Number(1), OPTIONAL),
-        ("value_bytes", Number(2), OPTIONAL),
-        ("rdb_bytes", Number(3), REQUIRED),
-        ("memory_bytes", Number(4), OPTIONAL),
-        ("largest_element_bytes", Number(5), OPTIONAL),
-        ("expires_at_ms", Number(6), OPTIONAL),
-        ("idle_seconds", Number(7), OPTIONAL),
-        ("freq", Number(8), OPTIONAL),
-        ("slot", Number(9), OPTIONAL),
-        ("shard", Word(2), OPTIONAL),
-        ("offset", Number(10), REQUIRED),
-    ]
-};
-
-/// Numbers of a key.
-const NUMBERS: usize = 11;
-
 /// Texts of a key besides its name.
 const WORDS: usize = 3;
 
 /// Words of a dictionary that are compared with a new one. There are 19 encodings.
 const COMPARED_WORDS: usize = 32;
 
-/// The numbers of a key. Numbers above 2^63-1 become 2^63-1.
-fn numbers(m: &Measure) -> [Option<i64>; NUMBERS] {
-    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    [
-        Some(signed(m.db)),
-        m.elements.map(signed),
-        m.value_bytes.map(signed),
-        Some(signed(m.rdb_bytes)),
-        m.memory_bytes.map(signed),
-        m.largest_element_bytes.map(signed),
-        m.expires_at_ms,
-        m.idle_seconds.map(signed),
-        m.freq.map(i64::from),
-        m.slot.map(i64::from),
-        Some(signed(m.offset)),
-    ]
+/// Where a column of words is in a record.
+fn word_index(column: KeyColumn) -> Option<usize> {
+    match column {
+        KeyColumn::Type => Some(0),
+        KeyColumn::Encoding => Some(1),
+        KeyColumn::Shard => Some(2),
+        KeyColumn::Number(_) | KeyColumn::Name | KeyColumn::BinaryName => None,
+    }
 }
 
 /// Renders a key as a record: a bit for each number that is known, all numbers, and the texts, each
@@ -101,7 +56,7 @@ pub(crate) struct Records(pub(crate) KeysAs);
 
 impl RowFormat for Records {
     fn row(&self, row: KeyRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
-        let numbers = numbers(row.measure);
+        let numbers = key_numbers(row.measure);
         let known = numbers.iter().rev().fold(0u16, |known, number| known << 1 | u16::from(number.is_some()));
         out.extend_from_slice(&known.to_le_bytes());
         out.extend_from_slice(numbers.map(|number| number.unwrap_or(0).to_le_bytes()).as_flattened());
@@ -148,14 +103,14 @@ impl<'a> Reader<'a> {
 /// Makes a Parquet file of blocks of [records](Records).
 struct ParquetWriter {
     file: SerializedFileWriter<Vec<u8>>,
-    columns: Vec<Values>,
+    columns: Vec<KeyColumn>,
     group: RowGroup,
 }
 
 /// The rows that are not encoded yet, by column.
 #[derive(Default)]
 struct RowGroup {
-    numbers: [Column<i64>; NUMBERS],
+    numbers: [Column<i64>; KEY_NUMBERS],
     /// The names one after the other, and for each whether it is UTF-8.
     names: Vec<u8>,
     name_ends: Vec<(usize, bool)>,
@@ -252,30 +207,35 @@ impl RowGroup {
 
 impl ParquetWriter {
     fn new(keys_as: KeysAs) -> io::Result<Self> {
-        let columns = COLUMNS
-            .iter()
-            .copied()
-            .filter(|(_, values, _)| keys_as == KeysAs::Auto || *values != Values::BinaryName);
-        let columns = columns.map(|(name, values, repetition)| match (values, keys_as) {
-            (Values::Name, KeysAs::Base64) => ("key_b64", values, repetition),
-            _ => (name, values, repetition),
+        let columns = KEY_COLUMNS
+            .into_iter()
+            .filter(|&(_, column, _)| keys_as == KeysAs::Auto || column != KeyColumn::BinaryName);
+        let columns = columns.map(|(name, column, is_nullable)| match (column, keys_as) {
+            (KeyColumn::Name, KeysAs::Base64) => ("key_b64", column, is_nullable),
+            _ => (name, column, is_nullable),
         });
         let columns: Vec<_> = columns.collect();
 
         let mut properties = WriterProperties::builder()
             .set_created_by(concat!("bigkeys ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(Compression::LZ4_RAW)
+            .set_key_value_metadata(Some(vec![KeyValue::new(
+                KEY_SCHEMA_VERSION_FIELD.to_owned(),
+                KEY_SCHEMA_VERSION.to_string(),
+            )]))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_dictionary_enabled(false);
         for &(name, values, _) in &columns {
             let column = ColumnPath::from(name);
             properties = match values {
                 // Packed numbers hardly become shorter.
-                Values::Number(_) => properties
+                KeyColumn::Number(_) => properties
                     .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
                     .set_column_compression(column, Compression::UNCOMPRESSED),
-                Values::Word(_) => properties.set_column_dictionary_enabled(column, true),
-                Values::Name | Values::BinaryName => properties,
+                KeyColumn::Name | KeyColumn::BinaryName => properties,
+                KeyColumn::Type | KeyColumn::Encoding | KeyColumn::Shard => {
+                    properties.set_column_dictionary_enabled(column, true)
+                }
             };
         }
         let file = SerializedFileWriter::new(Vec::new(), schema(&columns)?, Arc::new(properties.build()));
@@ -328,13 +288,16 @@ impl RowEncoder for ParquetWriter {
 }
 
 /// The schema of columns.
-fn schema(columns: &[(&str, Values, Repetition)]) -> Result<Arc<Type>, ParquetError> {
-    let column = |&(name, values, repetition): &(&str, Values, Repetition)| {
-        let (physical, logical) = match values {
-            Values::Number(_) => (Physical::INT64, None),
-            Values::Name | Values::Word(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            Values::BinaryName => (Physical::BYTE_ARRAY, None),
+fn schema(columns: &[(&str, KeyColumn, bool)]) -> Result<Arc<Type>, ParquetError> {
+    let column = |&(name, column, is_nullable): &(&str, KeyColumn, bool)| {
+        let (physical, logical) = match column {
+            KeyColumn::Number(_) => (Physical::INT64, None),
+            KeyColumn::BinaryName => (Physical::BYTE_ARRAY, None),
+            KeyColumn::Name | KeyColumn::Type | KeyColumn::Encoding | KeyColumn::Shard => {
+                (Physical::BYTE_ARRAY, Some(LogicalType::String))
+            }
         };
+        let repetition = if is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
         let column = Type::primitive_type_builder(name, physical).with_logical_type(logical);
         column.with_repetition(repetition).build().map(Arc::new)
     };
@@ -346,7 +309,7 @@ fn schema(columns: &[(&str, Values, Repetition)]) -> Result<Arc<Type>, ParquetEr
 fn encode(
     group: &RowGroup,
     names: &Bytes,
-    values: Values,
+    values: KeyColumn,
     descriptor: &ColumnDescPtr,
     properties: &WriterPropertiesPtr,
 ) -> Result<(Bytes, ColumnCloseResult), ParquetError> {
@@ -357,18 +320,20 @@ fn encode(
     let is_optional = descriptor.max_def_level() > 0;
     let known = |levels| is_optional.then_some(levels);
     match (values, &mut column) {
-        (Values::Number(index), ColumnWriter::Int64ColumnWriter(column)) => {
+        (KeyColumn::Number(index), ColumnWriter::Int64ColumnWriter(column)) => {
             let numbers = &group.numbers[index];
             column.write_batch(&numbers.values, known(&*numbers.levels()), None)?;
         }
-        (Values::Word(index), ColumnWriter::ByteArrayColumnWriter(column)) => {
+        (KeyColumn::Name | KeyColumn::BinaryName, ColumnWriter::ByteArrayColumnWriter(column)) => {
+            let names = group.names(names, values == KeyColumn::Name);
+            column.write_batch(&names.values, known(&*names.levels()), None)?;
+        }
+        (_, ColumnWriter::ByteArrayColumnWriter(column)) => {
+            let index =
+                word_index(values).ok_or_else(|| ParquetError::General("no column of words".to_owned()))?;
             let (words, dictionary) = (&group.words[index], &group.dictionaries[index]);
             let values: Vec<_> = words.values.iter().map(|&word| dictionary[word].clone()).collect();
             column.write_batch(&values, known(&*words.levels()), None)?;
-        }
-        (Values::Name | Values::BinaryName, ColumnWriter::ByteArrayColumnWriter(column)) => {
-            let names = group.names(names, values == Values::Name);
-            column.write_batch(&names.values, known(&*names.levels()), None)?;
         }
         _ => return Err(ParquetError::General("a column has another type".to_owned())),
     }

@@ -198,3 +198,60 @@ fn every_key_of_a_random_dataset_is_what_the_server_says() {
         truth.values().map(|truth| (truth.data_type.as_str(), truth.encoding.as_str())).collect();
     assert!(encodings.len() >= 11, "the dataset reaches the encodings: {encodings:?}");
 }
+
+/// The commands in RESP.
+fn commands(output: &[u8]) -> Vec<Cmd> {
+    let mut rest = output;
+    let mut number = |mark: u8| {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        assert_eq!(rest[0], mark);
+        let number: usize = std::str::from_utf8(&rest[1..end]).expect("digits").parse().expect("a number");
+        rest = &rest[end + 2..];
+        if mark == b'*' {
+            return Some((number, Vec::new()));
+        }
+        let argument = rest[..number].to_vec();
+        rest = &rest[number + 2..];
+        Some((number, argument))
+    };
+    let mut found = Vec::new();
+    while let Some((arguments, _)) = number(b'*') {
+        let mut command = Cmd::new();
+        for _ in 0..arguments {
+            command.arg(number(b'$').expect("an argument").1);
+        }
+        found.push(command);
+    }
+    found
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test runs it"]
+fn the_commands_of_dump_make_the_same_keys_in_another_server() {
+    let (server, copy) = (Server::start(), Server::start());
+    let (mut connection, mut other) = (server.connect(), copy.connect());
+    fill(&mut connection, &mut SmallRng::seed_from_u64(SEED));
+    send(&cmd("SAVE"), &mut connection);
+    let dump = server.dump();
+    let keys = json_lines(&stdout(&["keys", "--keys-as", "base64", text(&dump)], 0));
+    let mut types = std::collections::BTreeSet::new();
+    for key in keys.iter().step_by(5) {
+        let name = STANDARD.decode(key["key_b64"].as_str().expect("base64")).expect("base64");
+        let (db, shown) =
+            (key["db"].to_string(), rdb_parser::escape::Escaped::for_terminal(&name).to_string());
+        let arguments = ["dump", "--format", "resp", "--db", &db, "--", &shown, text(&dump)];
+        let resp = crate::common::output(&arguments);
+        assert_eq!(resp.status.code(), Some(0), "{shown}: {}", String::from_utf8_lossy(&resp.stderr));
+        for command in commands(&resp.stdout) {
+            send(&command, &mut other);
+        }
+        send(cmd("SELECT").arg(&db), &mut connection);
+        let mut digest = cmd("DEBUG");
+        digest.arg("DIGEST-VALUE").arg(&name);
+        let digests: [Vec<String>; 2] =
+            [&mut connection, &mut other].map(|connection| digest.query(connection).expect("a digest"));
+        assert_eq!(digests[0], digests[1], "{shown}: {}", key["type"]);
+        types.insert(key["type"].to_string());
+    }
+    assert_eq!(types.len(), 6, "{types:?}");
+}

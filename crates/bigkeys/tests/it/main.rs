@@ -7,6 +7,7 @@ mod cluster;
 mod common;
 #[path = "common/configuration.rs"]
 mod configuration;
+mod dump;
 #[cfg(all(unix, feature = "explore"))]
 mod explore;
 mod export;

@@ -9,19 +9,21 @@
 
 mod answer;
 mod error;
+mod list;
+mod runtime;
+mod secrets;
 mod store;
 
-use std::future::Future;
+pub(crate) use list::list;
+
 use std::io::{self, Cursor, Read};
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -29,6 +31,8 @@ use url::Url;
 use crate::stream::Reader;
 use answer::{MAX_SILENCE, Tracked};
 use error::Cause;
+use runtime::{runtime, silence, wait};
+use secrets::{hide, secrets};
 
 /// Bytes asked for at a time, and requests under way at a time. With one chunk waiting and one
 /// being read, an object takes 48 MiB at most.
@@ -37,9 +41,6 @@ const IN_FLIGHT: usize = 4;
 
 /// Bytes first looked at to see what the object is.
 const FIRST_LOOK_BYTES: u64 = 64 << 10;
-
-/// How long an answer is waited for before the stop flag is looked at again.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Pause before a chunk is requested again, doubled each time, and the time after which it is not.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -227,11 +228,6 @@ async fn bounded_body(answer: GetResult, bytes: u64) -> object_store::Result<Vec
     Ok(held)
 }
 
-/// The error of a server that sends nothing for [`MAX_SILENCE`].
-fn silence() -> io::Error {
-    io::Error::from(io::ErrorKind::TimedOut)
-}
-
 impl Object {
     /// The beginning of the object.
     pub(crate) fn head(&self) -> Reader {
@@ -336,45 +332,4 @@ impl Read for Download {
             }
         }
     }
-}
-
-/// The threads that talk to stores, for all objects together.
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    if let Some(runtime) = RUNTIME.get() {
-        return Ok(runtime);
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    Ok(RUNTIME.get_or_init(|| runtime))
-}
-
-/// Waits for `work`, but not longer than until `stop` is set.
-fn wait<T>(stop: &AtomicBool, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    runtime()?.block_on(async {
-        let mut work = pin!(work);
-        loop {
-            match tokio::time::timeout(PATIENCE, work.as_mut()).await {
-                Ok(outcome) => return outcome,
-                Err(_) if stop.load(Ordering::Relaxed) => return Err(io::Error::other("stopped")),
-                Err(_) => {}
-            }
-        }
-    })
-}
-
-/// The query of `url`, in which a signed one has its signature, and the values in it, as they stand
-/// and decoded.
-fn secrets(url: &Url) -> Vec<String> {
-    /// A shorter value is no signature, and may be anywhere in a message.
-    const MIN_CHARS: usize = 6;
-    let Some(query) = url.query() else { return Vec::new() };
-    let encoded = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
-    let decoded = url.query_pairs().map(|(_, value)| value.into_owned());
-    let values = encoded.chain(decoded).filter(|value| value.len() >= MIN_CHARS);
-    std::iter::once(query.to_owned()).filter(|query| !query.is_empty()).chain(values).collect()
-}
-
-/// `text` without the `secrets`.
-fn hide(text: String, secrets: &[String]) -> String {
-    secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "..."))
 }
