@@ -1,0 +1,95 @@
+"""Finds what is big in backups (RDB files) of Redis and Valkey, without touching a server.
+
+`scan` gives a report, `keys` gives every key as an Arrow stream, and `elements` gives the contents of one
+value. `merge` joins reports, and `diff` compares them. `bigkeys.ray` and `bigkeys.spark` do the same on
+clusters.
+"""
+
+from bigkeys._contents import (
+    Cell,
+    Consumer,
+    Element,
+    Elements,
+    Entry,
+    Field,
+    Group,
+    Item,
+    Member,
+    ScoredMember,
+    Value,
+    elements,
+)
+from bigkeys._errors import (
+    ElementsError,
+    Error,
+    InputError,
+    KeyNotFoundError,
+    NotRdbError,
+    OptionError,
+    ReportError,
+)
+from bigkeys._keys import KeySchema, KeyStream, SourceStatus, key_schema, keys
+from bigkeys._options import Input, list_inputs
+from bigkeys._report import (
+    Change,
+    DatabaseSums,
+    Diff,
+    EncodingSums,
+    ExpirySums,
+    Key,
+    Prefixes,
+    PrefixSums,
+    Progress,
+    Report,
+    Source,
+    Sums,
+    TypeSums,
+    diff,
+    merge,
+    scan,
+)
+
+__all__ = [
+    "Cell",
+    "Change",
+    "Consumer",
+    "DatabaseSums",
+    "Diff",
+    "Element",
+    "Elements",
+    "ElementsError",
+    "EncodingSums",
+    "Entry",
+    "Error",
+    "ExpirySums",
+    "Field",
+    "Group",
+    "Input",
+    "InputError",
+    "Item",
+    "Key",
+    "KeyNotFoundError",
+    "KeySchema",
+    "KeyStream",
+    "Member",
+    "NotRdbError",
+    "OptionError",
+    "PrefixSums",
+    "Prefixes",
+    "Progress",
+    "Report",
+    "ReportError",
+    "ScoredMember",
+    "Source",
+    "SourceStatus",
+    "Sums",
+    "TypeSums",
+    "Value",
+    "diff",
+    "elements",
+    "key_schema",
+    "keys",
+    "list_inputs",
+    "merge",
+    "scan",
+]
