@@ -126,39 +126,51 @@ RDB_PY = """
 import sys, rdb
 for item in rdb.RdbDecoder(sys.argv[1]): pass
 """
-BIGKEYS = """
+KEYS = """
 import sys, bigkeys
 list(bigkeys.keys(sys.argv[1], threads=int(sys.argv[2])).to_pyarrow())
+"""
+SCAN = """
+import sys, bigkeys
+bigkeys.scan(sys.argv[1], threads=int(sys.argv[2])).to_json()
 """
 
 
 def measure_others(path: str, keys: int, rounds: int) -> None:
     threads = os.cpu_count() or 1
     contenders = {
-        "bigkeys, 1 thread": process(sys.executable, "-c", BIGKEYS, path, "1"),
-        f"bigkeys, {threads} threads": process(sys.executable, "-c", BIGKEYS, path, str(threads)),
+        "bigkeys.scan, 1 thread": process(sys.executable, "-c", SCAN, path, "1"),
+        f"bigkeys.scan, {threads} threads": process(sys.executable, "-c", SCAN, path, str(threads)),
+        "bigkeys.keys, 1 thread": process(sys.executable, "-c", KEYS, path, "1"),
+        f"bigkeys.keys, {threads} threads": process(sys.executable, "-c", KEYS, path, str(threads)),
         "rdb-py": process(sys.executable, "-c", RDB_PY, path),
         "rdbtools": process(sys.executable, "-c", RDBTOOLS, path),
     }
     found = medians(rounds, contenders)
-    first = found["bigkeys, 1 thread"]
     for name, seconds in found.items():
-        print(f"{name}: {seconds:.3f} s, {seconds / first:.1f} times, {keys / seconds / 1e6:.3f} M keys/s", flush=True)
+        print(f"{name}: {seconds:.3f} s, {keys / seconds / 1e6:.3f} M keys/s", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True, help="the program of the same release")
     parser.add_argument("--keys", type=int, default=15_000_000)
-    parser.add_argument("--keys-for-others", type=int, default=1_000_000)
+    parser.add_argument("--keys-for-others", type=int, default=3_000_000)
+    parser.add_argument("--only", choices=["scan", "keys", "others"])
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "keys.rdb"
-        write_file(path, arguments.keys)
-        print(f"{arguments.keys:,} keys, {path.stat().st_size / 1e6:.0f} MB")
-        measure_scan(arguments.program, str(path), arguments.rounds)
-        measure_keys(str(path), arguments.keys, arguments.rounds)
+        only = arguments.only
+        if only != "others":
+            write_file(path, arguments.keys)
+            print(f"{arguments.keys:,} keys, {path.stat().st_size / 1e6:.0f} MB")
+        if only in (None, "scan"):
+            measure_scan(arguments.program, str(path), arguments.rounds)
+        if only in (None, "keys"):
+            measure_keys(str(path), arguments.keys, arguments.rounds)
+        if only not in (None, "others"):
+            return
         write_file(path, arguments.keys_for_others)
         print(f"{arguments.keys_for_others:,} keys, {path.stat().st_size / 1e6:.0f} MB; whole processes")
         measure_others(str(path), arguments.keys_for_others, max(arguments.rounds // 2, 1))

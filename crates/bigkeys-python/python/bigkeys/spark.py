@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RdbDataSource", "RdbReader", "register", "scan"]
 
-_TASKS_PER_CORE = 4
+_TASKS_PER_CORE = 2
 _STORAGE_PREFIX = "storage."
 _SPARK_TYPES = {"int64": "BIGINT", "string": "STRING", "binary": "BINARY"}
 
@@ -94,7 +94,7 @@ class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
 def scan(spark: SparkSession, paths: Paths, **options: Unpack[Reporting]) -> bigkeys.Report:
     """Scans RDB files on the Spark cluster into the report that `bigkeys.scan` returns.
 
-    A task scans a group of files with one thread. There are at most 4 tasks for each core, because to start a
+    A task scans a group of files with one thread. There are at most 2 tasks for each core, because to start a
     task takes Spark as long as to scan about 80 MB. Spark starts a task again when its executor is lost,
     `spark.task.maxFailures` times in all. An input that cannot be scanned raises the error of `bigkeys.scan`
     when the other tasks are done: Spark does not try it again.
