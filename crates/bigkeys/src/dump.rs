@@ -1,12 +1,12 @@
 //! `bigkeys dump`.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anstream::ColorChoice;
 use anyhow::Context as _;
-use bigkeys::{DataType, Input, KeyRecord, STDIN, Scan};
+use bigkeys::{DataType, Input, KeyRecord, Record, STDIN, Scan};
 use rdb_parser::contents::{Element, Text};
 use rdb_parser::escape::{Escaped, unescape};
 use rdb_source::display_name;
@@ -105,45 +105,43 @@ fn write(
     if let (DumpFormat::Resp, Some(reason)) = (format, refused.reason(key.measure.data_type)) {
         anyhow::bail!("{}: {reason}", name());
     }
-    let mut written = Ok(());
     match format {
         DumpFormat::Json => {
             let mut writer = json::Writer::begin(key, &mut *out)?;
-            record
-                .for_each_element(|element| {
-                    if written.is_ok() {
-                        written = writer.element(element);
-                    }
-                })
-                .with_context(name)?;
-            written?;
+            write_elements(&record, name, |element| writer.element(element))?;
             writer.end()?;
         }
         DumpFormat::Resp => {
             let mut writer = resp::Writer::begin(key, &mut *out).with_context(name)?;
-            record
-                .for_each_element(|element| {
-                    if written.is_ok() {
-                        written = writer.element(element);
-                    }
-                })
-                .with_context(name)?;
-            written?;
+            write_elements(&record, name, |element| writer.element(element))?;
             writer.end()?;
         }
         DumpFormat::Raw => {
             if key.measure.data_type != DataType::String {
                 anyhow::bail!("{}: only a string has raw bytes; this is a {}", name(), key.measure.data_type);
             }
-            record
-                .for_each_element(|element| {
-                    if let (true, Element::Whole(Text::Whole(bytes))) = (written.is_ok(), element) {
-                        written = out.write_all(bytes);
-                    }
-                })
-                .with_context(name)?;
-            written?;
+            write_elements(&record, name, |element| match element {
+                Element::Whole(Text::Whole(bytes)) => out.write_all(bytes),
+                _ => Ok(()),
+            })?;
         }
     }
     Ok(())
+}
+
+/// Gives the elements of a record to `write`, until one cannot be written. `name` says in errors of the
+/// record which key it is.
+fn write_elements(
+    record: &Record<'_>,
+    name: impl Fn() -> String,
+    mut write: impl FnMut(Element<'_>) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let mut written = Ok(());
+    let outcome = record.for_each_element(|element| {
+        if written.is_ok() {
+            written = write(element);
+        }
+    });
+    outcome.with_context(name)?;
+    Ok(written?)
 }

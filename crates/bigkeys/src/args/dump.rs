@@ -12,7 +12,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct DumpArgs {
-    /// The name of the key; bytes that are no text as in tables, \xHH
+    /// The name of the key; \xHH stands for a byte that is not UTF-8
     #[arg(value_name = "KEY", help_heading = None::<&str>)]
     pub(crate) key: String,
 
