@@ -111,6 +111,28 @@ class PageTest(unittest.TestCase):
         self.assertIn("Partial result of a failed analysis", self.in_report("return document.querySelector('header').innerText"))
         self.assert_quiet()
 
+    def test_an_analysis_that_ended_before_it_was_listed_is_beside_its_instance(self):
+        self.sign_in()
+        self.open("single")
+        self.browser.execute_script("""const real = fetch; window.fetch = async (path, options) => {
+            if (path.endsWith('/tasks') && options.method === 'GET') await new Promise(done => setTimeout(done, 3000));
+            return real(path, options); }""")
+        self.find("#start")[0].click()
+        self.until(lambda: any("success" in row for row in self.rows("tasks")))
+        self.until(lambda: any(row.startswith("single") and "\t2\t" in row for row in self.rows("instances")))
+        self.assert_quiet()
+
+    def test_a_failed_refresh_of_the_instances_is_repeated(self):
+        self.sign_in()
+        self.open("single")
+        self.until(lambda: self.find("#instances [aria-current]"))
+        self.browser.execute_script("""const real = fetch; let failed = false; window.fetch = async (path, options) => {
+            if (path.endsWith('/instances') && !failed) { failed = true; throw new TypeError('the network is gone'); }
+            return real(path, options); }""")
+        self.find("#start")[0].click()
+        self.until(lambda: any(row.startswith("single") and "\t2\t" in row for row in self.rows("instances")))
+        self.until(lambda: self.find("#offline")[0].text == "")
+
     def test_a_late_answer_is_not_shown_under_another_instance(self):
         self.sign_in()
         self.analyse("single", "success")

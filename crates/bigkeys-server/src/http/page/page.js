@@ -69,8 +69,21 @@
     return true;
   };
 
+  // Number of the last question, and of the first one whose answer is not older than what is shown.
+  let asked = 0, oldest = 0;
   const showInstances = repeat(async () => {
-    const { instances } = await ask("GET", "/api/v1/instances");
+    const question = ++asked;
+    let instances;
+    try {
+      ({ instances } = await ask("GET", "/api/v1/instances"));
+    } catch (error) {
+      // The next list of tasks asks again.
+      last.delete("ended");
+      if (question >= oldest) throw error;
+      return;
+    }
+    if (question < oldest) return;
+    oldest = question;
     if (!isNew("instances", [instances, chosen && chosen.id])) return;
     fill($("instances"), instances.map(instance => {
       const last = instance.last_result, summary = (last && last.summary) || {};
@@ -83,7 +96,7 @@
           last ? time(last.finished_at) : "none",
           count(summary.keys), bytes(summary.memory_bytes), bytes(summary.rdb_bytes),
           prefixes.length ? element("div", { class: "prefixes" }, ...prefixes) : "",
-          button("Tasks", () => { chosen = instance; reports += 1; $("result").hidden = true; showInstances(); showTasks(); }),
+          button("Tasks", () => { chosen = instance; reports += 1; $("result").hidden = true; showTasks(); }),
         ],
       };
     }));
@@ -114,7 +127,7 @@
     );
   };
 
-  let running = new Set();
+  let running = false;
   const showTasks = async () => {
     clearTimeout(timer);
     if (!chosen) return;
@@ -127,14 +140,16 @@
       if (chosen === instance) listTasks(instance, tasks);
     })();
     clearTimeout(timer);
-    if (chosen === instance) timer = setTimeout(showTasks, running.size ? 500 : 5000);
+    if (chosen === instance) timer = setTimeout(showTasks, running ? 500 : 5000);
   };
 
   const listTasks = (instance, tasks) => {
     const unfinished = new Set(tasks.filter(task => !task.finished_at).map(task => task.id));
-    const hasEnded = [...running].some(id => !unfinished.has(id));
-    running = unfinished;
-    if (hasEnded) showInstances();
+    running = unfinished.size > 0;
+    // An analysis may end before it is listed as running, so the ended ones are compared. Another instance is
+    // also marked as the current one.
+    const ended = tasks.filter(task => task.finished_at).map(task => task.id);
+    if (isNew("ended", [instance.id, ended])) showInstances();
     if (!isNew("tasks", [instance.id, tasks])) return;
     $("start").disabled = tasks.some(task => task.family === "bigkeys" && unfinished.has(task.id));
     showTrend(tasks);
@@ -189,9 +204,10 @@
   $("token").addEventListener("change", start(async () => {
     // What another token has shown is not for this one.
     chosen = null;
+    oldest = asked + 1;
     reports += 1;
     last.clear();
-    running = new Set();
+    running = false;
     for (const id of ["instances", "tasks"]) fill($(id), []);
     for (const id of ["chosen", "result"]) $(id).hidden = true;
     await showInstances();
