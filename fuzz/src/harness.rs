@@ -52,10 +52,20 @@ pub fn window(data: &[u8]) {
 /// The number of elements of the values up to the first error, and a hash of their strings.
 fn elements<I: Input>(input: I) -> (u64, u64) {
     let (mut count, mut hash) = (0, DefaultHasher::new());
+    let mut is_in_entry = false;
     let Ok(mut parser) = Parser::new(input, Options::default()) else { return (0, 0) };
     let mut contents = Contents::new(|element: Element<'_>| {
         count += 1;
         std::mem::discriminant(&element).hash(&mut hash);
+        match element {
+            Element::EntryStart { id } => {
+                id.hash(&mut hash);
+                is_in_entry = true;
+            }
+            Element::EntryField { .. } => assert!(is_in_entry, "a field belongs to an entry"),
+            Element::EntryEnd => assert!(std::mem::take(&mut is_in_entry), "an entry starts before it ends"),
+            _ => is_in_entry = false,
+        }
         for text in element.texts().into_iter().flatten() {
             match text {
                 Text::Whole(bytes) => bytes.hash(&mut hash),

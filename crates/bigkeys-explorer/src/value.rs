@@ -65,6 +65,9 @@ struct Lines {
 
 impl Lines {
     fn add(&mut self, element: Element<'_>) {
+        if !matches!(element, Element::EntryField { .. } | Element::EntryEnd) {
+            self.end_entry();
+        }
         if self.lines.len() >= MAX_ELEMENTS {
             return;
         }
@@ -77,20 +80,18 @@ impl Lines {
                 with_expiry(format!("{}  = {}", shown(field), shown(value)), expires_at_ms)
             }
             Element::Cell { index, value } => format!("[{index}]  {}", shown(value)),
-            Element::EntryField { id: (ms, sequence), field, value } => {
-                if self.entry.is_empty() {
-                    self.entry = format!("{ms}-{sequence}");
-                }
+            Element::EntryStart { id: (ms, sequence) } => {
+                self.entry = format!("{ms}-{sequence}");
+                return;
+            }
+            Element::EntryField { field, value } => {
                 // An entry may have any number of fields.
                 if self.entry.len() < MAX_ENTRY_BYTES {
                     let _ = write!(self.entry, "  {} = {}", shown(field), shown(value));
                 }
                 return;
             }
-            Element::EntryEnd { id: (ms, sequence) } => match std::mem::take(&mut self.entry) {
-                entry if entry.is_empty() => format!("{ms}-{sequence}"),
-                entry => entry,
-            },
+            Element::EntryEnd => std::mem::take(&mut self.entry),
             Element::Group { name } => format!("group {}", shown(name)),
             Element::Consumer { name } => format!("  consumer {}", shown(name)),
             _ => return,
@@ -98,7 +99,7 @@ impl Lines {
         self.lines.push(line);
     }
 
-    /// Adds the fields of an entry that was not read to its end.
+    /// Adds the fields of an entry that has no end: its node is damaged, or the record was not read whole.
     fn end_entry(&mut self) {
         let entry = std::mem::take(&mut self.entry);
         if !entry.is_empty() && self.lines.len() < MAX_ELEMENTS {
@@ -213,6 +214,23 @@ mod tests {
         assert_eq!(lines(b"REDIS0003\x01\x01k\x02\x01a\xc0\x07"), ["a", "7"]);
         assert_eq!(lines(b"REDIS0003\x03\x01k\x01\x01m\x031.5"), ["m  score 1.5"]);
         assert_eq!(lines(b"REDIS0003\x04\x01k\x02\x01a\x01b\x01c\x01d"), ["a  = b", "c  = d"]);
+    }
+
+    #[test]
+    fn an_entry_without_an_end_is_a_line_before_what_follows() {
+        let text = Text::Whole(b"x");
+        let mut lines = Lines::default();
+        for element in [
+            Element::EntryStart { id: (1, 0) },
+            Element::EntryField { field: text, value: text },
+            Element::EntryStart { id: (1, 0) },
+            Element::EntryEnd,
+            Element::EntryStart { id: (2, 0) },
+            Element::Group { name: text },
+        ] {
+            lines.add(element);
+        }
+        assert_eq!(lines.lines, ["1-0  x = x", "1-0", "2-0", "group x"]);
     }
 
     #[test]

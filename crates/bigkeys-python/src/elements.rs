@@ -1,9 +1,8 @@
 //! The elements of one value.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use bigkeys_scan::{Input, KeyRecord, Outcome, RecordError, STDIN, Scan, ScanError};
 use pyo3::prelude::*;
@@ -14,6 +13,7 @@ use rdb_parser::escape::Escaped;
 use crate::errors::{exception, record_error, scan_error, source_error};
 use crate::options::{Options, list};
 use crate::run::{Counter, INTERVAL, run};
+use crate::worker::Worker;
 
 /// Elements, and bytes of elements, that travel together.
 const ELEMENTS_OF_BLOCK: usize = 1024;
@@ -75,28 +75,7 @@ pub(crate) struct ElementReader {
 /// What there is to read.
 struct State {
     block: std::vec::IntoIter<OwnedElement>,
-    blocks: Option<Receiver<Block>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-    /// The process that started the thread. A fork has no thread to wait for.
-    process: u32,
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            // The locks of the channel may be those of a thread that the fork does not have.
-            std::mem::forget((self.blocks.take(), self.thread.take()));
-            return;
-        }
-        self.stop.store(true, Ordering::Relaxed);
-        // A thread that waits to send goes on without its receiver.
-        self.blocks = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has ended the elements already.
-            let _ = thread.join();
-        }
-    }
+    blocks: Worker<Block>,
 }
 
 /// Finds a key and begins to read its elements.
@@ -128,18 +107,10 @@ pub(crate) fn elements(py: Python<'_>, options: Options, key: &[u8], db: u64) ->
     let input = input.ok_or_else(|| exception(py, "Error", "the input is gone", None, None))?;
     let path = input.name().to_owned();
     let (data_type, measure) = (record.measure.data_type.to_string(), record.measure);
-    let (sender, blocks) = sync_channel(WAITING_BLOCKS);
     let ends = Arc::clone(&stop);
-    let thread = std::thread::Builder::new()
-        .name("bigkeys elements".to_owned())
-        .spawn(move || read(&scan, input, &record, &ends, &sender))?;
-    let state = State {
-        block: Vec::new().into_iter(),
-        blocks: Some(blocks),
-        stop,
-        thread: Some(thread),
-        process: std::process::id(),
-    };
+    let work = move |sender: &SyncSender<Block>| read(&scan, input, &record, &ends, sender);
+    let blocks = Worker::start("bigkeys elements", WAITING_BLOCKS, stop, work)?;
+    let state = State { block: Vec::new().into_iter(), blocks };
     Ok(ElementReader {
         state: Mutex::new(state),
         process: std::process::id(),
@@ -220,12 +191,6 @@ impl OpenEntry {
             Text::Whole(bytes) => Ok(bytes.to_vec()),
             Text::Skipped { bytes } => Err(Failure::Skipped(bytes)),
         };
-        if let Element::EntryField { id, .. } | Element::EntryEnd { id } = element
-            && id != self.id
-        {
-            // The entry before never ended, because its node is damaged.
-            *self = Self { id, pairs: Pairs::new() };
-        }
         Ok(Some(match element {
             Element::Whole(value) => OwnedElement::Value(whole(value)?),
             Element::Item(item) => OwnedElement::Item(whole(item)?),
@@ -235,11 +200,15 @@ impl OpenEntry {
                 OwnedElement::Field(whole(field)?, whole(value)?, expires_at_ms)
             }
             Element::Cell { index, value } => OwnedElement::Cell(index, whole(value)?),
-            Element::EntryField { field, value, .. } => {
+            Element::EntryStart { id } => {
+                *self = Self { id, pairs: Pairs::new() };
+                return Ok(None);
+            }
+            Element::EntryField { field, value } => {
                 self.pairs.push((whole(field)?, whole(value)?));
                 return Ok(None);
             }
-            Element::EntryEnd { id } => OwnedElement::Entry(id, std::mem::take(&mut self.pairs)),
+            Element::EntryEnd => OwnedElement::Entry(self.id, std::mem::take(&mut self.pairs)),
             Element::Group { name } => OwnedElement::Group(whole(name)?),
             Element::Consumer { name } => OwnedElement::Consumer(whole(name)?),
             _ => return Err(Failure::Unknown),
@@ -316,18 +285,17 @@ impl State {
             if let Some(element) = self.block.next() {
                 return Next::Element(element);
             }
-            let Some(blocks) = &self.blocks else { return Next::End };
+            let Some(blocks) = self.blocks.receiver() else { return Next::End };
             match blocks.recv_timeout(INTERVAL) {
                 Ok(Ok(block)) => self.block = block.into_iter(),
                 Ok(Err(failure)) => {
-                    self.blocks = None;
+                    // The failure is the last that is sent.
+                    let _ = self.blocks.end();
                     return Next::Failure(failure);
                 }
                 Err(RecvTimeoutError::Timeout) => return Next::Waiting,
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.blocks = None;
-                    let thread = self.thread.take();
-                    if let Some(Err(panic)) = thread.map(JoinHandle::join) {
+                    if let Err(panic) = self.blocks.end() {
                         std::panic::resume_unwind(panic);
                     }
                     return Next::End;

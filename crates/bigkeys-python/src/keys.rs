@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -19,6 +18,7 @@ use rdb_parser::escape::Escaped;
 
 use crate::errors::{exception, option_error};
 use crate::options::{Options, list};
+use crate::worker::Worker;
 
 /// Batches that wait for the reader.
 const WAITING_BATCHES: usize = 2;
@@ -83,15 +83,10 @@ pub(crate) fn read_keys(
 /// Batches of a scan that runs on a thread of its own. The scan stops when the reader is dropped.
 struct Batches {
     schema: SchemaRef,
-    stop: Arc<AtomicBool>,
-    /// `None` once the reader is dropped.
-    receiver: Option<Receiver<Result<RecordBatch, ArrowError>>>,
-    scan: Option<JoinHandle<()>>,
+    scan: Worker<Result<RecordBatch, ArrowError>>,
     /// What the scan has read, and where it is copied at the end of the stream.
     ended: Ended,
     sources: Ended,
-    /// The process that started the scan. A fork has no thread to wait for.
-    process: u32,
 }
 
 impl Batches {
@@ -103,10 +98,9 @@ impl Batches {
         stop: Arc<AtomicBool>,
         sources: Ended,
     ) -> std::io::Result<Self> {
-        let (sender, batches) = sync_channel(WAITING_BATCHES);
         let ended = Ended::default();
         let scan_ended = Arc::clone(&ended);
-        let work = move || {
+        let work = move |sender: &SyncSender<Result<RecordBatch, ArrowError>>| {
             let emit = |batch| match sender.send(batch) {
                 Ok(()) => ControlFlow::Continue(()),
                 // The reader is gone.
@@ -128,33 +122,8 @@ impl Batches {
                 let _ = sender.send(Err(error));
             }
         };
-        let scan = std::thread::Builder::new().name("bigkeys keys".to_owned()).spawn(work)?;
-        Ok(Self {
-            schema: key_schema(),
-            stop,
-            receiver: Some(batches),
-            scan: Some(scan),
-            ended,
-            sources,
-            process: std::process::id(),
-        })
-    }
-}
-
-impl Drop for Batches {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            // The locks of the channel may be those of a thread that the fork does not have.
-            std::mem::forget((self.receiver.take(), self.scan.take()));
-            return;
-        }
-        self.stop.store(true, Ordering::Relaxed);
-        // A scan that waits to send goes on without its receiver.
-        self.receiver = None;
-        if let Some(scan) = self.scan.take() {
-            // A panic of the scan has ended the stream already.
-            let _ = scan.join();
-        }
+        let scan = Worker::start("bigkeys keys", WAITING_BATCHES, stop, work)?;
+        Ok(Self { schema: key_schema(), scan, ended, sources })
     }
 }
 
@@ -168,18 +137,18 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.process != std::process::id() {
+        if self.scan.is_in_fork() {
             let message = "a stream cannot be read in a fork of its process";
             return Some(Err(ArrowError::ExternalError(message.into())));
         }
-        if let Ok(batch) = self.receiver.as_ref()?.recv() {
+        if let Ok(batch) = self.scan.receiver()?.recv() {
             return Some(batch);
         }
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         if ended.is_some() {
             *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = ended;
         }
-        let has_panicked = self.scan.take().is_some_and(|scan| scan.join().is_err());
+        let has_panicked = self.scan.end().is_err();
         has_panicked.then(|| Err(ArrowError::ExternalError("the scan has panicked".into())))
     }
 }

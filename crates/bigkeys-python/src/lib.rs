@@ -13,6 +13,7 @@ mod keys;
 mod options;
 mod report;
 mod run;
+mod worker;
 
 /// The native part of `bigkeys`.
 #[pyo3::pymodule]

@@ -25,12 +25,16 @@
 //!
 //! # Copies
 //!
-//! An element with one string borrows it from the file, unless the string is compressed or a number. An
-//! element with two strings copies the first one into a buffer that all elements share.
+//! These strings are borrowed from the file, unless they are compressed or numbers: strings, items of
+//! lists, members of sets that cannot expire, values of hashes whose fields cannot expire, values of
+//! entries, and names of groups and consumers. All other strings are copied into buffers that all
+//! elements share.
 //!
 //! # Memory
 //!
-//! An element is held while it is put together: up to [`MAX_TEXT_BYTES`] for each of its strings.
+//! An element is held while it is put together: up to [`MAX_TEXT_BYTES`] for each of its strings. A string
+//! that is read through a window, as those of a reader or of a compressed value are, takes up to twice as
+//! much again.
 
 use crate::format::ValueType;
 use crate::string::RdbString;
@@ -44,11 +48,13 @@ pub const MAX_TEXT_BYTES: u64 = 512 << 20;
 pub enum Text<'a> {
     /// Its bytes.
     Whole(&'a [u8]),
-    /// It is too long: longer than [`MAX_TEXT_BYTES`], or longer than
-    /// [`MAX_SHOWN_STRING_BYTES`](crate::limits::MAX_SHOWN_STRING_BYTES) inside a packed encoding. Or it is
-    /// compressed and damaged.
+    /// It is not held. It is longer than [`MAX_TEXT_BYTES`], or compressed and damaged. Or it names a field
+    /// that several records share: a field of a hash template whose name is longer than
+    /// [`MAX_HELD_FIELD_NAME_BYTES`](crate::limits::MAX_HELD_FIELD_NAME_BYTES), or one of the fields that the
+    /// entries of a stream's node share, if these are more than 65,536 or their names are longer than 1 MiB
+    /// together.
     Skipped {
-        /// Its length.
+        /// Its length in bytes. 0 for the fields after the 65,536th.
         bytes: u64,
     },
 }
@@ -91,20 +97,20 @@ pub enum Element<'a> {
         /// Its content, numbers as text.
         value: Text<'a>,
     },
-    /// A field of a stream's entry. The fields of an entry follow each other.
-    EntryField {
+    /// The start of a stream's entry.
+    EntryStart {
         /// The ID of the entry: milliseconds and sequence number.
         id: (u64, u64),
+    },
+    /// A field of the stream's entry that started last.
+    EntryField {
         /// The field.
         field: Text<'a>,
         /// Its value.
         value: Text<'a>,
     },
-    /// The end of a stream's entry.
-    EntryEnd {
-        /// The ID of the entry: milliseconds and sequence number.
-        id: (u64, u64),
-    },
+    /// The end of the stream's entry that started last. An entry of a damaged node may have no end.
+    EntryEnd,
     /// A consumer group of a stream.
     Group {
         /// Its name.
@@ -123,11 +129,11 @@ impl<'a> Element<'a> {
         match *self {
             Self::Whole(text) | Self::Item(text) => [Some(text), None],
             Self::Member { member, .. } | Self::Scored { member, .. } => [Some(member), None],
-            Self::Field { field, value, .. } | Self::EntryField { field, value, .. } => {
+            Self::Field { field, value, .. } | Self::EntryField { field, value } => {
                 [Some(field), Some(value)]
             }
             Self::Cell { value, .. } => [Some(value), None],
-            Self::EntryEnd { .. } => [None, None],
+            Self::EntryStart { .. } | Self::EntryEnd => [None, None],
             Self::Group { name } | Self::Consumer { name } => [Some(name), None],
         }
     }
@@ -141,6 +147,8 @@ pub struct Contents<F> {
     /// The element that is not complete.
     held: Held,
     first_expiry_ms: u64,
+    /// The entry of a stream that has started and not ended.
+    open_entry: Option<StreamId>,
     scratch: Vec<u8>,
 }
 
@@ -148,7 +156,12 @@ pub struct Contents<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Single,
+    /// Members that cannot expire.
+    PlainMembers,
     Scored,
+    /// Fields that cannot expire.
+    PlainPairs,
+    /// An expiry may come after field and value.
     Pairs,
     /// Expiries are relative to the first, and come before field and value.
     RelativeThenPairs,
@@ -207,7 +220,7 @@ impl<F: FnMut(Element<'_>)> Contents<F> {
     /// Gives elements to `see`.
     pub fn new(see: F) -> Self {
         let held = Held::default();
-        Self { see, kind: Kind::Single, held, first_expiry_ms: 0, scratch: Vec::new() }
+        Self { see, kind: Kind::Single, held, first_expiry_ms: 0, open_entry: None, scratch: Vec::new() }
     }
 
     /// Gives the last element of a value to the function. Called after the value was read.
@@ -239,6 +252,14 @@ impl<F: FnMut(Element<'_>)> Contents<F> {
             held.expiry = None;
         }
     }
+
+    /// Starts the entry of a stream, unless it has started.
+    fn start_entry(&mut self, id: &StreamId) {
+        if self.open_entry != Some(*id) {
+            self.open_entry = Some(*id);
+            (self.see)(Element::EntryStart { id: parts(id) });
+        }
+    }
 }
 
 /// Milliseconds and sequence number of an ID.
@@ -256,6 +277,10 @@ impl<F: FnMut(Element<'_>)> Visitor for Contents<F> {
             | ValueType::ZsetBinary
             | ValueType::ZsetZiplist
             | ValueType::ZsetListpack => Kind::Scored,
+            ValueType::Set | ValueType::SetIntset | ValueType::SetListpack => Kind::PlainMembers,
+            ValueType::Hash | ValueType::HashZipmap | ValueType::HashZiplist | ValueType::HashListpack => {
+                Kind::PlainPairs
+            }
             ValueType::HashExpiry => Kind::RelativeThenPairs,
             ValueType::HashExpiryPreRelease => Kind::ExpiryThenPairs,
             ValueType::Array => Kind::Cells,
@@ -264,6 +289,7 @@ impl<F: FnMut(Element<'_>)> Visitor for Contents<F> {
         self.held.has_first = false;
         self.held.has_second = false;
         (self.held.score, self.held.expiry) = (None, None);
+        self.open_entry = None;
     }
 
     fn string(&mut self, role: Role, string: RdbString<'_>) {
@@ -272,12 +298,21 @@ impl<F: FnMut(Element<'_>)> Visitor for Contents<F> {
             Role::Whole => see(Element::Whole(Text::of(string, scratch))),
             Role::Item if *kind == Kind::Cells => held.first.set(Text::of(string, scratch)),
             Role::Item => see(Element::Item(Text::of(string, scratch))),
+            Role::Member if *kind == Kind::PlainMembers => {
+                see(Element::Member { member: Text::of(string, scratch), expires_at_ms: None });
+            }
             Role::Member => {
                 self.end_value();
                 let Self { held, scratch, .. } = self;
                 held.first.set(Text::of(string, scratch));
                 held.has_first = true;
             }
+            Role::Field if *kind == Kind::PlainPairs => held.first.set(Text::of(string, scratch)),
+            Role::Value if *kind == Kind::PlainPairs => see(Element::Field {
+                field: held.first.text(),
+                value: Text::of(string, scratch),
+                expires_at_ms: None,
+            }),
             Role::Field => {
                 if *kind == Kind::Single {
                     *kind = Kind::Pairs;
@@ -320,15 +355,22 @@ impl<F: FnMut(Element<'_>)> Visitor for Contents<F> {
         (self.see)(Element::Cell { index, value: self.held.first.text() });
     }
 
+    fn stream_node(&mut self, _: &StreamId, _: u64) {
+        // The entry of a damaged node may have the ID of an entry of this one.
+        self.open_entry = None;
+    }
+
     fn stream_field(&mut self, id: &StreamId, field: RdbString<'_>, value: RdbString<'_>) {
+        self.start_entry(id);
         let Self { see, held, scratch, .. } = self;
         held.first.set(Text::of(field, scratch));
-        let value = Text::of(value, scratch);
-        see(Element::EntryField { id: parts(id), field: held.first.text(), value });
+        see(Element::EntryField { field: held.first.text(), value: Text::of(value, scratch) });
     }
 
     fn stream_entry(&mut self, id: &StreamId, _: u64) {
-        (self.see)(Element::EntryEnd { id: parts(id) });
+        self.start_entry(id);
+        self.open_entry = None;
+        (self.see)(Element::EntryEnd);
     }
 
     fn stream_group(&mut self, name: RdbString<'_>) {
@@ -375,19 +417,23 @@ mod tests {
                     format!("{}={} {expires_at_ms:?}", text(field), text(value))
                 }
                 Element::Cell { index, value } => format!("[{index}]{}", text(value)),
-                Element::EntryField { id, field, value } => format!("{id:?} {}={}", text(field), text(value)),
-                Element::EntryEnd { id } => format!("{id:?}"),
+                Element::EntryStart { id } => format!("{id:?}"),
+                Element::EntryField { field, value } => format!("{}={}", text(field), text(value)),
+                Element::EntryEnd => "end".to_owned(),
                 Element::Group { name } => format!("group {}", text(name)),
                 Element::Consumer { name } => format!("consumer {}", text(name)),
             });
         });
         let mut parser = Parser::from_slice(file).expect("a header");
-        while let Some(event) = parser.next_event_with(&mut contents).expect("whole") {
-            if let Event::Entry(_) = event {
-                contents.end_value();
+        loop {
+            match parser.next_event_with(&mut contents) {
+                Ok(None) => return seen,
+                Ok(Some(Event::Entry(_))) => contents.end_value(),
+                Ok(Some(_)) => {}
+                // The parser goes on after the value.
+                Err(error) => assert!(error.is_contained(), "{error}"),
             }
         }
-        seen
     }
 
     #[test]
@@ -421,11 +467,83 @@ mod tests {
         );
     }
 
+    /// A node of a stream: an entry with the field `f` and the value `v`, and an entry without fields, a
+    /// millisecond later. The first entry is damaged if `length` is not 4.
+    fn stream_node(ms: u64, length: u8) -> Vec<u8> {
+        let number = |n: u8| vec![n, 1];
+        let string = |byte: u8| vec![0x81, byte, 2];
+        let head = [number(2), number(0), number(1), string(b'f'), number(0)].concat();
+        let first = [number(2), number(0), number(0), string(b'v'), number(length)].concat();
+        let second = [number(0), number(1), number(0), number(0), number(4)].concat();
+        let body = [head, first, second, vec![0xff]].concat();
+        let total = u32::try_from(6 + body.len()).expect("short");
+        let id = [&[16][..], &ms.to_be_bytes(), &[0; 8]].concat();
+        let listpack = [&total.to_le_bytes()[..], &[15, 0], &body].concat();
+        [id, vec![u8::try_from(total).expect("short")], listpack].concat()
+    }
+
+    #[test]
+    fn an_entry_of_a_damaged_node_starts_and_does_not_end() {
+        // Two nodes have the same ID, which is damage, too.
+        let nodes = [stream_node(10, 4), stream_node(20, 5), stream_node(20, 4), stream_node(30, 4)].concat();
+        let tail = [8, 31, 0, 0];
+        let file = [&b"REDIS0009\x0f\x01k\x04"[..], &nodes, &tail, &[0xff], &[0; 8]].concat();
+        let start = |ms: u64| format!("({ms}, 0)");
+        let field = || "f=v".to_owned();
+        let end = || "end".to_owned();
+        let whole = |ms| [start(ms), field(), end(), start(ms + 1), end()];
+        let damaged = [start(20), field()];
+        assert_eq!(elements(&file), [&whole(10)[..], &damaged, &whole(20), &whole(30)].concat());
+    }
+
+    const LONG_BYTES: usize = 3 << 16;
+
+    /// A string of a file, with a length of 32 bits.
+    fn long_string(bytes: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(bytes.len()).expect("short");
+        [&[0x80], &len.to_be_bytes()[..], bytes].concat()
+    }
+
     #[test]
     fn a_string_that_is_longer_than_visitors_see_is_whole() {
-        let mut file = b"REDIS0003\x00\x01k\x80\x00\x03\x00\x00".to_vec();
-        file.extend(vec![b'v'; 3 << 16]);
-        file.push(0xff);
-        assert_eq!(elements(&file)[0].len(), 3 << 16);
+        let file = [&b"REDIS0003\x00\x01k"[..], &long_string(&vec![b'v'; LONG_BYTES]), &[0xff]].concat();
+        assert_eq!(elements(&file)[0].len(), LONG_BYTES);
+    }
+
+    /// A listpack of a field `f` and a value of `value_bytes`.
+    fn long_listpack(value_bytes: usize) -> Vec<u8> {
+        let len = u32::try_from(value_bytes).expect("short");
+        let entry = [&[0xf0], &len.to_le_bytes()[..], &vec![b'v'; value_bytes]].concat();
+        // The length of the entry in groups of 7 bits, for walks from the end.
+        let mut groups = vec![entry.len()];
+        while groups[0] > 0x7f {
+            groups.splice(..1, [groups[0] >> 7, groups[0] & 0x7f | 0x80]);
+        }
+        let backlen: Vec<u8> = groups.into_iter().map(|group| u8::try_from(group).expect("a byte")).collect();
+        let body = [&b"\x81f\x02"[..], &entry, &backlen, &[0xff]].concat();
+        let total = u32::try_from(6 + body.len()).expect("short");
+        [&total.to_le_bytes()[..], &[2, 0], &body].concat()
+    }
+
+    /// LZF data that copies nothing.
+    fn literals(data: &[u8]) -> Vec<u8> {
+        data.chunks(32)
+            .flat_map(|run| [&[u8::try_from(run.len() - 1).expect("at most 31")], run].concat())
+            .collect()
+    }
+
+    #[test]
+    fn a_long_string_in_a_packed_encoding_is_whole() {
+        // Compressed, the longer one is decompressed in parts.
+        for value_bytes in [LONG_BYTES, 3 << 20] {
+            let listpack = long_listpack(value_bytes);
+            let compressed = literals(&listpack);
+            let lengths = [compressed.len(), listpack.len()].map(|len| u32::try_from(len).expect("short"));
+            let [stored, decoded] = lengths.map(|len| [&[0x80], &len.to_be_bytes()[..]].concat());
+            for value in [long_string(&listpack), [&[0xc3], &stored[..], &decoded, &compressed].concat()] {
+                let file = [&b"REDIS0010\x10\x01k"[..], &value, &[0xff], &[0; 8]].concat();
+                assert!(elements(&file) == [format!("f={} None", "v".repeat(value_bytes))]);
+            }
+        }
     }
 }

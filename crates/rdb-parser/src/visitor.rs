@@ -66,8 +66,8 @@ pub enum Detail {
 /// nothing. `()` sees nothing. Strings come in file order. The strings of one element follow each
 /// other, each with its [`Role`].
 pub trait Visitor {
-    /// Longest string that is shown, in bytes as stored, except inside packed encodings. A reader is
-    /// held in memory up to it, so a larger number is for one value at a time.
+    /// Longest string that is shown, in bytes as stored, or as decompressed inside a packed encoding. An
+    /// input that is a reader is held in memory up to it, so a larger number is for one value at a time.
     const MAX_SHOWN_STRING_BYTES: u64 = MAX_SHOWN_STRING_BYTES;
 
     /// A value begins. `elements` is its count, if the file states one before the elements.

@@ -15,6 +15,9 @@ use redis::{Cmd, Connection, cmd};
 const SEED: u64 = 20_261_124;
 const KEYS: u32 = 1500;
 
+/// A stream with entries of more than 64 KiB.
+const LONG_STREAM: &str = "a long stream";
+
 /// What a server says of a key.
 #[derive(Debug, PartialEq)]
 struct Truth {
@@ -230,13 +233,25 @@ fn commands(output: &[u8]) -> Vec<Cmd> {
 fn the_commands_of_dump_make_the_same_keys_in_another_server() {
     let (server, copy) = (Server::start(), Server::start());
     let (mut connection, mut other) = (server.connect(), copy.connect());
-    fill(&mut connection, &mut SmallRng::seed_from_u64(SEED));
+    let mut rng = SmallRng::seed_from_u64(SEED);
+    fill(&mut connection, &mut rng);
+    // Strings that are longer than visitors usually see, in listpacks: stored, and compressed in the file.
+    let stored: Vec<u8> = (0..200_000).map(|_| rng.random()).collect();
+    for value in [stored, vec![b'r'; 200_000], vec![b'r'; 3 << 20]] {
+        send(cmd("XADD").arg(LONG_STREAM).arg("*").arg("field").arg(value), &mut connection);
+    }
     send(&cmd("SAVE"), &mut connection);
     let dump = server.dump();
     let keys = json_lines(&stdout(&["keys", "--keys-as", "base64", text(&dump)], 0));
     let mut types = std::collections::BTreeSet::new();
-    for key in keys.iter().step_by(5) {
+    let mut has_long = false;
+    for (index, key) in keys.iter().enumerate() {
         let name = STANDARD.decode(key["key_b64"].as_str().expect("base64")).expect("base64");
+        let is_long = name == LONG_STREAM.as_bytes();
+        if index % 5 != 0 && !is_long {
+            continue;
+        }
+        has_long |= is_long;
         let (db, shown) =
             (key["db"].to_string(), rdb_parser::escape::Escaped::for_terminal(&name).to_string());
         let arguments = ["dump", "--format", "resp", "--db", &db, "--", &shown, text(&dump)];
@@ -254,4 +269,5 @@ fn the_commands_of_dump_make_the_same_keys_in_another_server() {
         types.insert(key["type"].to_string());
     }
     assert_eq!(types.len(), 6, "{types:?}");
+    assert!(has_long);
 }

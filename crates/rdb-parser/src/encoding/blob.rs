@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::limits::MAX_SHOWN_STRING_BYTES;
 use crate::string::RdbString;
 
 /// Last byte of every packed encoding but the intset.
@@ -14,6 +13,8 @@ pub(super) struct Blob<'i, I> {
     /// Absolute offset of the byte after the blob.
     pub(super) end: u64,
     pub(super) name: &'static str,
+    /// A longer string is skipped.
+    pub(super) max_shown_bytes: u64,
 }
 
 impl<I: Input> Blob<'_, I> {
@@ -68,7 +69,7 @@ impl<I: Input> Blob<'_, I> {
         see: &mut impl FnMut(RdbString<'_>),
     ) -> Result<()> {
         match usize::try_from(len) {
-            Ok(short) if len <= MAX_SHOWN_STRING_BYTES => {
+            Ok(short) if len <= self.max_shown_bytes => {
                 let entry = self.require(header_len + short)?;
                 see(RdbString::Raw(entry.get(header_len..).unwrap_or_default()));
                 self.consume(header_len + short);

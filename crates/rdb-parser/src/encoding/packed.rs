@@ -67,8 +67,8 @@ impl Packed {
         listpack::first_integer(beginning)
     }
 
-    /// Walks the blob of `blob_bytes` at the cursor to its last byte, showing each entry to `see`.
-    /// Returns the number of entries.
+    /// Walks the blob of `blob_bytes` at the cursor to its last byte, showing each entry to `see`; an
+    /// entry of more than `max_shown_bytes` as [`RdbString::Skipped`]. Returns the number of entries.
     ///
     /// # Errors
     ///
@@ -77,9 +77,11 @@ impl Packed {
         self,
         input: &mut I,
         blob_bytes: u64,
+        max_shown_bytes: u64,
         see: &mut impl FnMut(RdbString<'_>),
     ) -> Result<u64> {
-        let mut blob = Blob { end: input.position().saturating_add(blob_bytes), input, name: self.name() };
+        let end = input.position().saturating_add(blob_bytes);
+        let mut blob = Blob { input, end, name: self.name(), max_shown_bytes };
         match self {
             Self::Listpack => listpack::walk(&mut blob, blob_bytes, see),
             Self::Ziplist => ziplist::walk(&mut blob, blob_bytes, see),
@@ -93,12 +95,13 @@ impl Packed {
 pub(super) mod tests {
     use super::*;
     use crate::input::SliceInput;
+    use crate::limits::MAX_SHOWN_STRING_BYTES;
 
     /// The decoded entries of a blob, or the error.
     pub(in super::super) fn entries(packed: Packed, blob: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut found = Vec::new();
         let mut input = SliceInput::new(blob);
-        let count = packed.walk(&mut input, blob.len() as u64, &mut |entry| {
+        let count = packed.walk(&mut input, blob.len() as u64, MAX_SHOWN_STRING_BYTES, &mut |entry| {
             found.push(match entry {
                 RdbString::Skipped { decoded_len } => vec![b'?'; usize::try_from(decoded_len).expect("fits")],
                 shown => shown.decode(&mut Vec::new()).expect("packed entries are not compressed").to_vec(),

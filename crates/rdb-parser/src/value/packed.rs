@@ -126,7 +126,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
             _ => {
                 let mut seer = Seer::new(packed, shape, self.visitor);
                 let mut see = |entry: RdbString<'_>| seer.see(entry);
-                let entries = walk_stored(packed, header, self.input, self.scratch, &mut see)?;
+                let entries = walk_stored::<_, V>(packed, header, self.input, self.scratch, &mut see)?;
                 if let Some(detail) = seer.damage {
                     return Err(Error::corrupt(packed.name(), detail, self.input.position()));
                 }
@@ -204,8 +204,8 @@ fn expand_beginning(payload: &[u8], header: StringHeader, out: &mut [u8]) -> Res
 }
 
 /// Walks the blob in the string whose header was read: in place if it is raw, in memory if it is
-/// compressed and not too long, and otherwise part by part.
-pub(super) fn walk_stored<I: Input>(
+/// compressed and not too long, and otherwise part by part. `V` says how long a shown entry may be.
+pub(super) fn walk_stored<I: Input, V: Visitor>(
     packed: Packed,
     header: StringHeader,
     input: &mut I,
@@ -213,12 +213,14 @@ pub(super) fn walk_stored<I: Input>(
     see: &mut impl FnMut(RdbString<'_>),
 ) -> Result<u64> {
     let blob_bytes = header.decoded_len;
+    let max_shown_bytes = V::MAX_SHOWN_STRING_BYTES;
     match header.form {
-        StringForm::Raw => packed.walk(input, blob_bytes, see),
+        StringForm::Raw => packed.walk(input, blob_bytes, max_shown_bytes, see),
         StringForm::Int => Err(Error::corrupt(packed.name(), "shorter than its header", input.position())),
         StringForm::Lzf if blob_bytes.max(header.payload_len) > MAX_EXPANDED_BLOB_BYTES => {
             let mut reader = LzfReader::new(input, header);
-            let walked = packed.walk(&mut Window::new(&mut reader, Some(blob_bytes)), blob_bytes, see);
+            let mut window = Window::new(&mut reader, Some(blob_bytes));
+            let walked = packed.walk(&mut window, blob_bytes, max_shown_bytes, see);
             reader.finish()?;
             walked.map_err(|error| end_of_blob(packed, error))
         }
@@ -229,7 +231,7 @@ pub(super) fn walk_stored<I: Input>(
             let len = usize::try_from(blob_bytes).unwrap_or(usize::MAX);
             lzf::decompress(compressed, len, scratch).map_err(|kind| Error::new(kind, at))?;
             packed
-                .walk(&mut SliceInput::new(scratch), blob_bytes, see)
+                .walk(&mut SliceInput::new(scratch), blob_bytes, max_shown_bytes, see)
                 .map_err(|error| end_of_blob(packed, error))
         }
     }

@@ -143,7 +143,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let mut node = NodeWalk::new(self.visitor.needs_stream_fields());
         let mut name = Vec::new();
         let Self { input, scratch, visitor, .. } = self;
-        walk_stored(Packed::Listpack, header, *input, scratch, &mut |entry: RdbString<'_>| {
+        walk_stored::<_, V>(Packed::Listpack, header, *input, scratch, &mut |entry: RdbString<'_>| {
             if let Some(node_id) = id
                 && let Some((id, field)) = node.field_of(entry, &node_id, &mut name)
             {

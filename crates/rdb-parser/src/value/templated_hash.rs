@@ -100,7 +100,7 @@ impl<I: Input, V: Visitor> Walker<'_, I, V> {
         let mut template = Template::new();
         let Self { input, scratch, .. } = self;
         let mut push = |name: RdbString<'_>| template.push(name);
-        if let Err(error) = walk_stored(Packed::Listpack, header, *input, scratch, &mut push) {
+        if let Err(error) = walk_stored::<_, ()>(Packed::Listpack, header, *input, scratch, &mut push) {
             if !is_known {
                 return Err(error);
             }

@@ -38,24 +38,24 @@ impl<W: Write> Writer<W> {
     }
 
     pub(crate) fn element(&mut self, element: Element<'_>) -> io::Result<()> {
-        if let Element::EntryField { id, .. } | Element::EntryEnd { id } = element
-            && id != self.entry_id
-        {
-            // An entry that never ended, because its node is damaged.
-            self.entry.clear();
-            self.entry_id = id;
-        }
-        if let Element::EntryField { field, value, .. } = element {
-            self.entry.push([field, value].map(OwnedText::new));
-            return Ok(());
+        match element {
+            Element::EntryStart { id } => {
+                self.entry_id = id;
+                self.entry.clear();
+                return Ok(());
+            }
+            Element::EntryField { field, value } => {
+                self.entry.push([field, value].map(OwnedText::new));
+                return Ok(());
+            }
+            _ => {}
         }
         if self.elements > 0 {
             self.out.write_all(b",")?;
         }
         self.elements += 1;
-        if let Element::EntryEnd { id } = element {
-            let fields = std::mem::take(&mut self.entry);
-            write_compact(&mut self.out, &Entry { id, fields: &fields })?;
+        if let Element::EntryEnd = element {
+            write_compact(&mut self.out, &Entry { id: self.entry_id, fields: &self.entry })?;
         } else {
             write_compact(&mut self.out, &Json(element))?;
         }
@@ -192,14 +192,17 @@ mod tests {
 
     #[test]
     fn an_entry_has_its_own_fields_and_says_what_was_skipped() {
-        let field = |id, value| Element::EntryField { id, field: Text::Whole(b"f"), value };
+        let field = |value| Element::EntryField { field: Text::Whole(b"f"), value };
         let mut out = Vec::new();
         let mut writer = Writer { out: &mut out, elements: 0, entry_id: (0, 0), entry: Vec::new() };
         for element in [
-            field((5, 1), Text::Whole(b"of a damaged node")),
-            field((6, 0), Text::Skipped { bytes: 200_000 }),
-            Element::EntryEnd { id: (6, 0) },
-            Element::EntryEnd { id: (7, 0) },
+            Element::EntryStart { id: (5, 1) },
+            field(Text::Whole(b"of a damaged node")),
+            Element::EntryStart { id: (6, 0) },
+            field(Text::Skipped { bytes: 200_000 }),
+            Element::EntryEnd,
+            Element::EntryStart { id: (7, 0) },
+            Element::EntryEnd,
         ] {
             writer.element(element).expect("in memory");
         }

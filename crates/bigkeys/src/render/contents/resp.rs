@@ -20,8 +20,6 @@ pub(crate) struct Writer<'a, W> {
     /// The arguments of the command that is not written yet.
     arguments: Vec<Vec<u8>>,
     argument_bytes: usize,
-    /// The stream's entry that has not ended.
-    entry_id: (u64, u64),
     /// The fields of a hash in `arguments` that expire.
     expiries: Vec<(Vec<u8>, u64)>,
 }
@@ -49,17 +47,10 @@ impl<'a, W: Write> Writer<'a, W> {
         // What the server has under this name does not mix with the value.
         write(&mut out, &[b"DEL", &key.key])?;
         let (arguments, expiries) = (Vec::new(), Vec::new());
-        Ok(Self { out, key, command, arguments, argument_bytes: 0, entry_id: (0, 0), expiries })
+        Ok(Self { out, key, command, arguments, argument_bytes: 0, expiries })
     }
 
     pub(crate) fn element(&mut self, element: Element<'_>) -> io::Result<()> {
-        if let Element::EntryField { id, .. } | Element::EntryEnd { id } = element
-            && id != self.entry_id
-        {
-            // An entry that never ended, because its node is damaged.
-            self.arguments.clear();
-            self.entry_id = id;
-        }
         match element {
             Element::Whole(text) | Element::Item(text) | Element::Member { member: text, .. } => {
                 self.add(bytes(text));
@@ -74,16 +65,17 @@ impl<'a, W: Write> Writer<'a, W> {
                 self.add(bytes(value));
                 self.expiries.extend(expires_at_ms.map(|at_ms| (bytes(field).to_vec(), at_ms)));
             }
-            Element::EntryField { field, value, .. } => {
+            Element::EntryStart { id: (ms, sequence) } => {
+                self.add(format!("{ms}-{sequence}").as_bytes());
+            }
+            Element::EntryField { field, value } => {
                 self.add(bytes(field));
                 self.add(bytes(value));
                 // An entry is one command.
                 return Ok(());
             }
-            Element::EntryEnd { id: (ms, sequence) } => {
-                self.arguments.insert(0, format!("{ms}-{sequence}").into_bytes());
-                return self.flush();
-            }
+            // The caller has found out that no node is damaged, so every entry ends.
+            Element::EntryEnd => return self.flush(),
             Element::Group { name } => {
                 // What was delivered to a group is not written.
                 write(&mut self.out, &[b"XGROUP", b"CREATE", &self.key.key, bytes(name), b"0", b"MKSTREAM"])?;
