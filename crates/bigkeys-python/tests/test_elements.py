@@ -6,6 +6,7 @@ import base64
 import gc
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def test_elements_are_those_that_dump_prints() -> None:
         assert (found.type, found.elements) == (kind, row["elements"])
         assert list(found) == [as_element(kind, element) for element in shown["contents"]], name
     assert seen == {kind: 8 for kind in ("string", "list", "set", "zset", "hash", "stream")}
+
+
+def test_threads_share_the_elements_of_a_value() -> None:
+    # A race shows best on an interpreter without the GIL.
+    found = bigkeys.elements(FILE, "hash:big:352")
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda _: list(found), range(4)))
+    assert sorted(sum(parts, [])) == sorted(bigkeys.elements(FILE, "hash:big:352"))
 
 
 def test_a_long_value_comes_in_blocks(tmp_path: Path) -> None:

@@ -43,20 +43,24 @@ class Plan:
         lengths = [math.inf if file.length_bytes is None else file.length_bytes for file in self.files]
         return sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
 
-    def groups(self, count: int) -> list[list[int]]:
-        """Divides the indices of the files into at most `count` groups of about the same length.
+    def groups(self, slots: int, group_bytes: int) -> list[list[int]]:
+        """Divides the indices of the files into groups of about the same length.
 
-        A file of unknown length counts as the longest known one.
+        The number of groups is a multiple of `slots`, the tasks that run at the same time, so that the last
+        tasks end together. There are several groups for each slot if each of them has at least `group_bytes`
+        on average. There is at most one group for each file. A file of unknown length counts as the longest
+        known one.
         """
-        known = [file.length_bytes for file in self.files if file.length_bytes is not None]
-        longest = max(known, default=1)
-        groups: list[list[int]] = [[] for _ in range(min(count, len(self.files)))]
-        lengths = [0] * len(groups)
+        longest = max([1, *(file.length_bytes or 0 for file in self.files)])
+        lengths = [longest if file.length_bytes is None else file.length_bytes for file in self.files]
+        rounds = max(sum(lengths) // (slots * group_bytes), 1)
+        count = min(slots * rounds, len(self.files))
+        groups: list[list[int]] = [[] for _ in range(count)]
+        sums = [0] * count
         for index in self.largest_first():
-            length = self.files[index].length_bytes
-            shortest = lengths.index(min(lengths))
+            shortest = sums.index(min(sums))
             groups[shortest].append(index)
-            lengths[shortest] += longest if length is None else length
+            sums[shortest] += lengths[index]
         return groups
 
     def merge(self, results: Iterable[tuple[int, bigkeys.Report]]) -> bigkeys.Report:
@@ -83,11 +87,15 @@ def plan_scan(paths: Paths, options: Mapping[str, Any]) -> Plan:
 
 
 def plan(paths: Paths, options: Mapping[str, Any]) -> Plan:
-    """Lists the files that `paths` name; `options` are those of `bigkeys.keys`, or of `bigkeys.scan`."""
+    """Lists the files that `paths` name; `options` are those of `bigkeys.keys`, or of `bigkeys.scan`.
+
+    Without `threads`, the options of the plan have one thread.
+    """
     rest = dict(options)
-    for name in ("threads", "progress"):
-        if name in rest:
-            raise TypeError(f"option '{name}' is not for clusters: a task reads one file with one thread")
+    if "progress" in rest:
+        raise TypeError("option 'progress' is not for clusters: the engine shows the tasks that have ended")
+    if rest.get("threads") is None:
+        rest["threads"] = 1
     # Refuses unknown options here and not in every task.
     native_options(paths, rest)
     directory = os.getcwd()
@@ -102,16 +110,16 @@ def plan(paths: Paths, options: Mapping[str, Any]) -> Plan:
 
 
 def scan_file(file: File, options: Mapping[str, Any]) -> bigkeys.Report:
-    """Scans a file with one thread."""
+    """Scans a file with the options of a plan."""
     # The report names the file by its path, so a relative path must not become absolute.
     with _working_directory(file):
-        return bigkeys.scan(_input(file, file.path), threads=1, **options)
+        return bigkeys.scan(_input(file, file.path), **options)
 
 
 def read_file(file: File, options: Mapping[str, Any]) -> bigkeys.KeyStream:
-    """Returns the keys of a file, which one thread reads."""
+    """Returns the keys of a file, which is read with the options of a plan."""
     path = os.path.join(file.directory, file.path) if _is_relative(file) else file.path
-    return bigkeys.keys(_input(file, path), threads=1, **options)
+    return bigkeys.keys(_input(file, path), **options)
 
 
 def _input(file: File, path: str) -> bigkeys.Input:

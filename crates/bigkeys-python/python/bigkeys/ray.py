@@ -29,8 +29,8 @@ __all__ = ["RdbDatasource", "read_rdb", "scan"]
 class RdbDatasource(ray.data.Datasource):  # type: ignore[misc, unused-ignore]
     """Ray Data source of the keys of RDB files, with one read task a file.
 
-    A file is never split into ranges, so one task reads a file of any length. Takes the options of
-    `bigkeys.keys`, without `threads`.
+    Takes the options of `bigkeys.keys`. A task has `threads` threads, by default one, which share a file. Ray
+    reserves as many CPUs for a task as the option `num_cpus` of `read_datasource` says.
 
     A damaged file is an error, because a dataset cannot say what is missing. Without `strict`, the dataset
     has the keys that can be read.
@@ -41,6 +41,12 @@ class RdbDatasource(ray.data.Datasource):  # type: ignore[misc, unused-ignore]
         plan = _distributed.plan(paths, options)
         self._files = plan.files
         self._options = {**plan.options, "strict": strict}
+
+    @property
+    def threads(self) -> int:
+        """Returns the number of threads of a task."""
+        threads: int = self._options["threads"]
+        return threads
 
     def estimate_inmemory_data_size(self) -> int | None:
         """Returns the sum of the lengths of the files, or `None` if a length is unknown."""
@@ -75,10 +81,11 @@ class RdbDatasource(ray.data.Datasource):  # type: ignore[misc, unused-ignore]
 def read_rdb(paths: Paths, *, strict: bool = True, **options: Unpack[Measuring]) -> ray.data.Dataset:
     """Reads the keys of RDB files as a Ray dataset, with one read task a file.
 
-    Takes the options of `bigkeys.keys`, without `threads`. For options of Ray, such as `concurrency`,
-    call `ray.data.read_datasource` with an `RdbDatasource`.
+    Takes the options of `bigkeys.keys`. A task has `threads` threads on as many CPUs, by default one. For
+    options of Ray, such as `concurrency`, call `ray.data.read_datasource` with an `RdbDatasource`.
     """
-    dataset: ray.data.Dataset = ray.data.read_datasource(RdbDatasource(paths, strict=strict, **options))
+    source = RdbDatasource(paths, strict=strict, **options)
+    dataset: ray.data.Dataset = ray.data.read_datasource(source, num_cpus=source.threads)
     return dataset
 
 
@@ -87,16 +94,15 @@ def scan(
 ) -> bigkeys.Report:
     """Scans RDB files on the Ray cluster into the report that `bigkeys.scan` returns.
 
-    One task scans one file with one thread on one CPU, the longest file first. Ray starts a task again
-    when its worker or node is lost, at most 3 times. An input that cannot be scanned raises the error of
-    `bigkeys.scan`: Ray does not try it again, and the other tasks are cancelled.
+    One task scans one file, the longest file first. A task has `threads` threads on as many CPUs, by default
+    one. Ray starts a task again when its worker or node is lost, at most 3 times. An input that cannot be
+    scanned raises the error of `bigkeys.scan`: Ray does not try it again, and the other tasks are cancelled.
 
     `ray_remote_args` are options of `ray.remote`, such as `max_retries`, `resources` or
-    `scheduling_strategy`. The other options are those of `bigkeys.scan`, without `threads`, `progress` and
-    `where`.
+    `scheduling_strategy`. The other options are those of `bigkeys.scan`, without `progress` and `where`.
     """
     plan = _distributed.plan_scan(paths, options)
-    defaults = {"num_cpus": 1, "max_retries": 3, "name": "bigkeys.ray.scan"}
+    defaults = {"num_cpus": plan.options["threads"], "max_retries": 3, "name": "bigkeys.ray.scan"}
     task = ray.remote(_scan_file).options(**{**defaults, **(ray_remote_args or {})})
     # However often Ray runs a task, the reference of the task has one result.
     references = [task.remote(index, plan.files[index], plan.options) for index in plan.largest_first()]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RdbDataSource", "RdbReader", "register", "scan"]
 
-_TASKS_PER_CORE = 2
+# To start a task takes Spark as long as to scan 100 to 200 MB, which is about 2 % of this.
+_TASK_BYTES = 8 << 30
 _STORAGE_PREFIX = "storage."
 _SPARK_TYPES = {"int64": "BIGINT", "string": "STRING", "binary": "BINARY"}
 
@@ -66,7 +68,7 @@ class RdbDataSource(DataSource):  # type: ignore[misc, unused-ignore]
 class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
     """Reads the keys of RDB files, with one partition a file.
 
-    A file is never split into ranges, so one task reads a file of any length.
+    One task reads a file of any length, with as many threads as `spark.task.cpus` says.
     """
 
     def __init__(self, schema: StructType, options: MutableMapping[str, str]) -> None:
@@ -86,7 +88,7 @@ class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Reads the keys of one file."""
         file, options = partition.value
-        for batch in _distributed.read_file(file, options).to_pyarrow():
+        for batch in _distributed.read_file(file, {**options, "threads": _threads()}).to_pyarrow():
             columns = [batch.column(name) for name in self._schema.names]
             yield pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
@@ -94,23 +96,27 @@ class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
 def scan(spark: SparkSession, paths: Paths, **options: Unpack[Reporting]) -> bigkeys.Report:
     """Scans RDB files on the Spark cluster into the report that `bigkeys.scan` returns.
 
-    A task scans a group of files with one thread. There are at most 2 tasks for each core, because to start a
-    task takes Spark as long as to scan about 80 MB. Spark starts a task again when its executor is lost,
-    `spark.task.maxFailures` times in all. An input that cannot be scanned raises the error of `bigkeys.scan`
-    when the other tasks are done: Spark does not try it again.
+    A task scans a group of files, one after the other, with as many threads as `spark.task.cpus` says. There
+    are as many tasks as run at the same time, or a multiple of that if a task still has 8 GiB on average.
+    Spark starts a task again when its executor is lost, `spark.task.maxFailures` times in all. An input that
+    cannot be scanned raises the error of `bigkeys.scan` when the other tasks are done: Spark does not try it
+    again.
 
     The options are those of `bigkeys.scan`, without `threads`, `progress` and `where`.
     """
+    if "threads" in options:
+        raise TypeError("option 'threads' is not for Spark: a task has as many threads as spark.task.cpus says")
     plan = _distributed.plan_scan(paths, options)
-    groups = plan.groups(_TASKS_PER_CORE * _cores(spark))
+    groups = plan.groups(_slots(spark), _TASK_BYTES)
 
     def scan_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        task_options = {**plan.options, "threads": _threads()}
         for batch in batches:
             indices = [index for number in batch.column(0).to_pylist() for index in groups[number]]
             for index in indices:
                 result: bigkeys.Report | bigkeys.Error
                 try:
-                    result = _distributed.scan_file(plan.files[index], plan.options)
+                    result = _distributed.scan_file(plan.files[index], task_options)
                 except bigkeys.Error as error:
                     # Raised here, the error would lose its type, and Spark would start the task again.
                     result = error
@@ -127,9 +133,16 @@ def scan(spark: SparkSession, paths: Paths, **options: Unpack[Reporting]) -> big
     return plan.merge(results)
 
 
-def _cores(spark: SparkSession) -> int:
-    """Returns the number of cores of the cluster, as far as Spark tells."""
-    return max(int(spark.sparkContext.defaultParallelism), 1)
+def _slots(spark: SparkSession) -> int:
+    """Returns the number of tasks that the cluster runs at the same time, as far as Spark tells."""
+    cores = int(spark.sparkContext.defaultParallelism)
+    return max(cores // int(spark.conf.get("spark.task.cpus", "1") or 1), 1)
+
+
+def _threads() -> int:
+    """Returns the number of cores that Spark has reserved for the task that calls."""
+    context = TaskContext.get()
+    return context.cpus() if context else 1
 
 
 def _parse(options: MutableMapping[str, str]) -> tuple[list[str], dict[str, Any], bool]:

@@ -21,12 +21,28 @@ def test_the_longest_file_is_first_and_an_unknown_length_before_it(dumps: list[s
 def test_groups_have_about_the_same_length_and_each_file_once(dumps: list[str]) -> None:
     plan = _distributed.plan(dumps, {})
     lengths = [Path(path).stat().st_size for path in dumps]
-    for count in (1, 2, 3, 100):
-        groups = plan.groups(count)
-        assert len(groups) == min(count, len(dumps))
+    total = sum(lengths)
+    for slots, group_bytes, expected in [
+        (1, total + 1, 1),
+        (1, total // 2 + 1, 1),
+        (1, total // 2, 2),
+        (1, 1, len(dumps)),
+        (2, total, 2),
+        (2, total // 4 + 1, 2),
+        (2, total // 4, 4),
+        (100, 1, len(dumps)),
+    ]:
+        groups = plan.groups(slots, group_bytes)
+        assert len(groups) == expected
         assert sorted(index for group in groups for index in group) == list(range(len(dumps)))
         sums = [sum(lengths[index] for index in group) for group in groups]
         assert max(sums) - min(sums) <= max(lengths)
+
+
+def test_files_of_unknown_length_have_a_group_each_while_there_are_enough() -> None:
+    urls = [f"http://127.0.0.1:9/{number}.rdb" for number in range(4)]
+    plan = _distributed.plan(urls, {})
+    assert [len(group) for group in plan.groups(3, 1 << 30)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize("indices", [[0, 1], [0, 1, 1], [0, 1, 2, 2], [0, 1, 3]])
@@ -46,8 +62,7 @@ def test_results_are_merged_in_the_order_of_files(dumps: list[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("threads", "option 'threads' is not for clusters: a task reads one file with one thread"),
-        ("progress", "option 'progress' is not for clusters: a task reads one file with one thread"),
+        ("progress", "option 'progress' is not for clusters: the engine shows the tasks that have ended"),
         ("depth", "unknown option: depth"),
     ],
 )

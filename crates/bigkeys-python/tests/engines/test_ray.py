@@ -111,6 +111,21 @@ def test_read_rdb_has_a_task_a_file(cluster: Cluster, dumps: list[str]) -> None:
     assert [task.metadata.size_bytes for task in tasks] == [Path(path).stat().st_size for path in dumps]
 
 
+def test_the_threads_of_a_task_have_as_many_cpus(cluster: Cluster, dumps: list[str]) -> None:
+    with pytest.raises(ValueError, match="threads cannot be 0"):
+        bigkeys.ray.scan(dumps, threads=0)
+    # The other nodes have one CPU.
+    node = cluster.add_node(node_ip_address="127.0.0.2", num_cpus=2)
+    try:
+        report = bigkeys.ray.scan(dumps, threads=2)
+        tables: Any = bigkeys.ray.read_rdb(dumps, threads=2).to_arrow_refs()
+        keys = ray.get(tables)
+    finally:
+        cluster.remove_node(node, allow_graceful=True)
+    assert report.to_json() == bigkeys.scan(dumps).to_json()
+    assert rows(keys) == rows([bigkeys.keys(path).to_pyarrow().read_all() for path in dumps])
+
+
 def test_read_rdb_survives_a_killed_worker(
     cluster: Cluster, dumps: list[str], remote_dump: Path
 ) -> None:

@@ -1,4 +1,7 @@
-"""`bigkeys.spark` on a local cluster: a driver and two executors, each in a process of its own."""
+"""`bigkeys.spark` on a local cluster: a driver and two executors, each in a process of its own.
+
+An executor has two cores, and a task takes both.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from victims import Hold, kill, serve
 
 @pytest.fixture(scope="module")
 def spark(spark_directory: Path) -> Iterator[SparkSession]:
-    with session(spark_directory, "local-cluster[2,1,1024]") as spark:
+    with session(spark_directory, "local-cluster[2,2,1024]", {"spark.task.cpus": "2"}) as spark:
         bigkeys.spark.register(spark)
         yield spark
 
@@ -47,6 +50,18 @@ def expected_rows(paths: list[str], **options: Any) -> Counter[tuple[object, ...
         for path in paths
         for row in bigkeys.keys(path, **options).to_pyarrow().read_all().to_pylist()
     )
+
+
+def test_a_task_has_the_threads_that_spark_reserves(spark: SparkSession, dumps: list[str]) -> None:
+    reserved = bigkeys.spark._threads
+
+    def threads(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from (pa.RecordBatch.from_pydict({"threads": [reserved()]}) for _ in batches)
+
+    assert spark.range(0, 1, 1, 1).mapInArrow(threads, "threads BIGINT").collect() == [(2,)]
+    assert bigkeys.spark._slots(spark) == 2
+    with pytest.raises(TypeError, match="a task has as many threads as spark.task.cpus says"):
+        bigkeys.spark.scan(spark, dumps, threads=2)
 
 
 def test_scan_equals_a_scan_on_one_machine(spark: SparkSession, case: Case) -> None:
