@@ -54,7 +54,7 @@ impl<T> Worker<T> {
 impl<T> Drop for Worker<T> {
     fn drop(&mut self) {
         if self.is_in_fork() {
-            // The locks of the channel may be those of the thread that the fork does not have.
+            // A thread that does not exist in the fork may hold the locks of the channel.
             std::mem::forget((self.receiver.take(), self.thread.take()));
             return;
         }

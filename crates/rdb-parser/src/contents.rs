@@ -26,15 +26,15 @@
 //! # Copies
 //!
 //! These strings are borrowed from the file, unless they are compressed or numbers: strings, items of
-//! lists, members of sets that cannot expire, values of hashes whose fields cannot expire, values of
+//! lists, members of the sets and values of the hashes of Redis whose elements cannot expire, values of
 //! entries, and names of groups and consumers. All other strings are copied into buffers that all
 //! elements share.
 //!
 //! # Memory
 //!
-//! An element is held while it is put together: up to [`MAX_TEXT_BYTES`] for each of its strings. A string
-//! that is read through a window, as those of a reader or of a compressed value are, takes up to twice as
-//! much again.
+//! An element is held while it is put together: up to [`MAX_TEXT_BYTES`], 512 MiB, for each of its strings.
+//! A string of a reader or of a compressed value is read through a window, whose buffer has up to 1 GiB for
+//! a string of 512 MiB.
 
 use crate::format::ValueType;
 use crate::string::RdbString;
@@ -48,11 +48,13 @@ pub const MAX_TEXT_BYTES: u64 = 512 << 20;
 pub enum Text<'a> {
     /// Its bytes.
     Whole(&'a [u8]),
-    /// It is not held. It is longer than [`MAX_TEXT_BYTES`], or compressed and damaged. Or it names a field
-    /// that several records share: a field of a hash template whose name is longer than
-    /// [`MAX_HELD_FIELD_NAME_BYTES`](crate::limits::MAX_HELD_FIELD_NAME_BYTES), or one of the fields that the
-    /// entries of a stream's node share, if these are more than 65,536 or their names are longer than 1 MiB
-    /// together.
+    /// It is not held, because:
+    ///
+    /// * it is longer than [`MAX_TEXT_BYTES`], or compressed and damaged;
+    /// * it names a field of a hash template, and is longer than
+    ///   [`MAX_HELD_FIELD_NAME_BYTES`](crate::limits::MAX_HELD_FIELD_NAME_BYTES);
+    /// * it names a field that the entries of a stream's node share, and that node has more than 65,536 such
+    ///   fields, or more than 1 MiB of their names.
     Skipped {
         /// Its length in bytes. 0 for the fields after the 65,536th.
         bytes: u64,
@@ -67,7 +69,8 @@ pub enum Element<'a> {
     Whole(Text<'a>),
     /// An item of a list.
     Item(Text<'a>),
-    /// A member of a set. Only members of Dragonfly expire.
+    /// A member of a set. Members of Dragonfly may expire. The expiries of KeyDB stand behind the value, and
+    /// are not read.
     Member {
         /// The member.
         member: Text<'a>,
@@ -156,7 +159,7 @@ pub struct Contents<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Single,
-    /// Members that cannot expire.
+    /// Members of Redis, which cannot expire.
     PlainMembers,
     Scored,
     /// Fields that cannot expire.
@@ -363,8 +366,8 @@ impl<F: FnMut(Element<'_>)> Visitor for Contents<F> {
     fn stream_field(&mut self, id: &StreamId, field: RdbString<'_>, value: RdbString<'_>) {
         self.start_entry(id);
         let Self { see, held, scratch, .. } = self;
-        held.first.set(Text::of(field, scratch));
-        see(Element::EntryField { field: held.first.text(), value: Text::of(value, scratch) });
+        let field = Text::of(field, &mut held.first.bytes);
+        see(Element::EntryField { field, value: Text::of(value, scratch) });
     }
 
     fn stream_entry(&mut self, id: &StreamId, _: u64) {

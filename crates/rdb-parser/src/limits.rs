@@ -1,8 +1,9 @@
 //! Every hard limit of the parser, in one place.
 
-/// Longest string shown to a [`Visitor`](crate::Visitor), in bytes as stored. A longer string is
-/// skipped and shown as [`RdbString::Skipped`](crate::RdbString::Skipped), also by a slice, so that
-/// all inputs give the same answers.
+/// Longest string shown to a [`Visitor`](crate::Visitor) that does not say otherwise, in bytes as
+/// stored, or as decompressed inside a packed encoding. A longer string is skipped and shown as
+/// [`RdbString::Skipped`](crate::RdbString::Skipped), also by a slice, so that all inputs give the
+/// same answers.
 pub const MAX_SHOWN_STRING_BYTES: u64 = 64 << 10;
 
 /// Longest AUX name or value, function library or similar that an [`Event`](crate::Event) carries,

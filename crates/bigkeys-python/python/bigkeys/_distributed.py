@@ -46,10 +46,10 @@ class Plan:
     def groups(self, slots: int, group_bytes: int) -> list[list[int]]:
         """Divides the indices of the files into groups of about the same length.
 
-        The number of groups is a multiple of `slots`, the tasks that run at the same time, so that the last
-        tasks end together. There are several groups for each slot if each of them has at least `group_bytes`
-        on average. There is at most one group for each file. A file of unknown length counts as the longest
-        known one.
+        `slots` is the number of groups that are scanned at the same time. The number of groups is a multiple
+        of `slots`, so that the last groups end together, unless there are fewer files. A slot has several
+        groups if each group has at least `group_bytes` on average. A file of unknown length counts as the
+        longest known one.
         """
         longest = max([1, *(file.length_bytes or 0 for file in self.files)])
         lengths = [longest if file.length_bytes is None else file.length_bytes for file in self.files]

@@ -47,7 +47,7 @@ class Reading(TypedDict, total=False):
     """Settings of the object store: names of environment variables such as `AWS_ENDPOINT`, or those of
     fsspec: `key`, `secret`, `token`, `endpoint_url`, `anon`."""
     threads: int | None
-    """Number of threads. The default is one per core, or one in a task of Ray."""
+    """Number of threads. By default one per core, and one in `bigkeys.ray`."""
     verify_checksum: bool
     """Whether checksums are compared. On by default."""
     map_files: bool

@@ -99,7 +99,9 @@ def scan(
     scanned raises the error of `bigkeys.scan`: Ray does not try it again, and the other tasks are cancelled.
 
     `ray_remote_args` are options of `ray.remote`, such as `max_retries`, `resources` or
-    `scheduling_strategy`. The other options are those of `bigkeys.scan`, without `progress` and `where`.
+    `scheduling_strategy`. They have priority: `num_cpus` in them changes the CPUs and not the threads. Ray
+    waits for ever for a node with enough CPUs. The other options are those of `bigkeys.scan`, without
+    `progress` and `where`.
     """
     plan = _distributed.plan_scan(paths, options)
     defaults = {"num_cpus": plan.options["threads"], "max_retries": 3, "name": "bigkeys.ray.scan"}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RdbDataSource", "RdbReader", "register", "scan"]
 
-# To start a task takes Spark as long as to scan 100 to 200 MB, which is about 2 % of this.
+# To start a task takes Spark as long as to scan 100 to 200 MB, about 2 % of 8 GiB.
 _TASK_BYTES = 8 << 30
 _STORAGE_PREFIX = "storage."
 _SPARK_TYPES = {"int64": "BIGINT", "string": "STRING", "binary": "BINARY"}
@@ -68,7 +68,7 @@ class RdbDataSource(DataSource):  # type: ignore[misc, unused-ignore]
 class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
     """Reads the keys of RDB files, with one partition a file.
 
-    One task reads a file of any length, with as many threads as `spark.task.cpus` says.
+    One task reads a file of any length, with as many threads as `spark.task.cpus` says, rounded up.
     """
 
     def __init__(self, schema: StructType, options: MutableMapping[str, str]) -> None:
@@ -96,18 +96,18 @@ class RdbReader(DataSourceReader):  # type: ignore[misc, unused-ignore]
 def scan(spark: SparkSession, paths: Paths, **options: Unpack[Reporting]) -> bigkeys.Report:
     """Scans RDB files on the Spark cluster into the report that `bigkeys.scan` returns.
 
-    A task scans a group of files, one after the other, with as many threads as `spark.task.cpus` says. There
-    are as many tasks as run at the same time, or a multiple of that if a task still has 8 GiB on average.
-    Spark starts a task again when its executor is lost, `spark.task.maxFailures` times in all. An input that
-    cannot be scanned raises the error of `bigkeys.scan` when the other tasks are done: Spark does not try it
-    again.
+    A task scans a group of files, one after the other, with as many threads as `spark.task.cpus` says, rounded
+    up. Let N be the number of tasks that run at the same time. There are N tasks, or a multiple of N if each
+    still has at least 8 GiB on average. With dynamic allocation, a task scans one file. Spark starts a task
+    again when its executor is lost, `spark.task.maxFailures` times in all. An input that cannot be scanned
+    raises the error of `bigkeys.scan` when the other tasks are done: Spark does not try it again.
 
     The options are those of `bigkeys.scan`, without `threads`, `progress` and `where`.
     """
     if "threads" in options:
         raise TypeError("option 'threads' is not for Spark: a task has as many threads as spark.task.cpus says")
     plan = _distributed.plan_scan(paths, options)
-    groups = plan.groups(_slots(spark), _TASK_BYTES)
+    groups = plan.groups(_slots(spark) or max(len(plan.files), 1), _TASK_BYTES)
 
     def scan_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         task_options = {**plan.options, "threads": _threads()}
@@ -133,10 +133,14 @@ def scan(spark: SparkSession, paths: Paths, **options: Unpack[Reporting]) -> big
     return plan.merge(results)
 
 
-def _slots(spark: SparkSession) -> int:
-    """Returns the number of tasks that the cluster runs at the same time, as far as Spark tells."""
+def _slots(spark: SparkSession) -> int | None:
+    """Returns the number of tasks that the cluster runs at the same time, or `None` if Spark changes it."""
+    if spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        return None
     cores = int(spark.sparkContext.defaultParallelism)
-    return max(cores // int(spark.conf.get("spark.task.cpus", "1") or 1), 1)
+    executor_cores = int(spark.conf.get("spark.executor.cores", str(cores)))
+    task_cores = float(spark.conf.get("spark.task.cpus", "1"))
+    return max(cores // executor_cores * int(executor_cores / task_cores), 1)
 
 
 def _threads() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -62,6 +63,24 @@ def test_a_task_has_the_threads_that_spark_reserves(spark: SparkSession, dumps: 
     assert bigkeys.spark._slots(spark) == 2
     with pytest.raises(TypeError, match="a task has as many threads as spark.task.cpus says"):
         bigkeys.spark.scan(spark, dumps, threads=2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "cores", "slots"),
+    [
+        ({}, 4, 4),
+        ({"spark.task.cpus": "0.5"}, 4, 8),
+        # Each executor has a core left over.
+        ({"spark.task.cpus": "2", "spark.executor.cores": "3"}, 6, 2),
+        ({"spark.task.cpus": "8"}, 4, 1),
+        ({"spark.dynamicAllocation.enabled": "true"}, 2, None),
+    ],
+)
+def test_slots_are_the_tasks_that_run_at_the_same_time(
+    settings: dict[str, str], cores: int, slots: int | None
+) -> None:
+    session: Any = SimpleNamespace(conf=settings, sparkContext=SimpleNamespace(defaultParallelism=cores))
+    assert bigkeys.spark._slots(session) == slots
 
 
 def test_scan_equals_a_scan_on_one_machine(spark: SparkSession, case: Case) -> None:

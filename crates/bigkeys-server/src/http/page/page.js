@@ -57,8 +57,13 @@
     try { await action(); } catch (error) { $("message").textContent = error.message; }
   };
   // What is repeated by itself. Its error stays until a repetition succeeds.
+  let tokens = 0;
   const repeat = action => async () => {
-    try { await action(); $("offline").textContent = ""; } catch (error) { $("offline").textContent = error.message; }
+    const token = tokens;
+    let message = "";
+    try { await action(); } catch (error) { message = error.message; }
+    // An answer to an earlier token says nothing of this one.
+    if (token === tokens) $("offline").textContent = message;
   };
   // Whether an answer is another one than the last of its kind. Rows that stay keep the focus.
   const last = new Map();
@@ -69,21 +74,20 @@
     return true;
   };
 
-  // Number of the last question, and of the first one whose answer is not older than what is shown.
+  // `asked` is the number of the last request. Answers to requests with a lower number than `oldest` are dropped.
   let asked = 0, oldest = 0;
   const showInstances = repeat(async () => {
-    const question = ++asked;
+    const number = ++asked;
     let instances;
     try {
       ({ instances } = await ask("GET", "/api/v1/instances"));
     } catch (error) {
       // The next list of tasks asks again.
       last.delete("ended");
-      if (question >= oldest) throw error;
-      return;
+      throw error;
     }
-    if (question < oldest) return;
-    oldest = question;
+    if (number < oldest) return;
+    oldest = number;
     if (!isNew("instances", [instances, chosen && chosen.id])) return;
     fill($("instances"), instances.map(instance => {
       const last = instance.last_result, summary = (last && last.summary) || {};
@@ -96,7 +100,7 @@
           last ? time(last.finished_at) : "none",
           count(summary.keys), bytes(summary.memory_bytes), bytes(summary.rdb_bytes),
           prefixes.length ? element("div", { class: "prefixes" }, ...prefixes) : "",
-          button("Tasks", () => { chosen = instance; reports += 1; $("result").hidden = true; showTasks(); }),
+          button("Tasks", () => { chosen = instance; reports += 1; $("result").hidden = true; showInstances(); showTasks(); }),
         ],
       };
     }));
@@ -146,8 +150,7 @@
   const listTasks = (instance, tasks) => {
     const unfinished = new Set(tasks.filter(task => !task.finished_at).map(task => task.id));
     running = unfinished.size > 0;
-    // An analysis may end before it is listed as running, so the ended ones are compared. Another instance is
-    // also marked as the current one.
+    // An analysis may end before it is listed as running, so the ended ones are compared.
     const ended = tasks.filter(task => task.finished_at).map(task => task.id);
     if (isNew("ended", [instance.id, ended])) showInstances();
     if (!isNew("tasks", [instance.id, tasks])) return;
@@ -205,6 +208,7 @@
     // What another token has shown is not for this one.
     chosen = null;
     oldest = asked + 1;
+    tokens += 1;
     reports += 1;
     last.clear();
     running = false;

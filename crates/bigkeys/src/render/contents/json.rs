@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 pub(crate) struct Writer<W> {
     out: W,
     elements: u64,
-    /// The stream's entry that has not ended.
+    /// The ID and the fields of the stream's entry that started last.
     entry_id: (u64, u64),
     entry: Vec<[OwnedText; 2]>,
 }
